@@ -1,0 +1,78 @@
+/**
+ * The core: two sides of an exchange push chunks at each other, with backpressure by return value.
+ * No promise, timer or iterator per exchange on this path.
+ */
+import type { ExchangeError } from './errors.ts'
+import type { Kind, Route } from './route.ts'
+
+/** Names and values by turns: [name, value, name, value]. Names in lower case, duplicates kept, order kept. */
+export type HeaderList = readonly string[]
+
+/** What a message-shaped chunk carries beside its bytes. */
+export interface MessageMeta {
+  readonly type?: 'text' | 'binary'
+  /** SSE `event:`. */
+  readonly event?: string
+  /** SSE `id:`. */
+  readonly id?: string
+}
+
+/** How a request begins. Made by an adapter; `route` and `subject` are set by routing before the transport sees it. */
+export interface RequestHead {
+  readonly kind: Kind
+  /** As sent by the client. */
+  readonly method: string
+  /** Lower case, without the port; empty if none. */
+  readonly host: string
+  /** As sent, still percent-encoded, begins with `/`. */
+  readonly path: string
+  /** As sent, without the `?`; empty if none. */
+  readonly query: string
+  /** The peer's address as text. */
+  readonly remote: string
+  readonly requestId: string
+  readonly headers: HeaderList
+  /** Body bytes to come: 0 none, -1 unknown. */
+  readonly length: number
+  route: Route | undefined
+  subject: string
+}
+
+export interface ResponseHead {
+  readonly status: number
+  readonly headers: HeaderList
+  /** Body bytes to come: 0 none, -1 unknown. */
+  readonly length: number
+  /** True when each chunk is a message of its own (an SSE event, say). */
+  readonly messages: boolean
+}
+
+/**
+ * One side of an exchange, as its peer sees it. Each call is valid only in the order head? data* (end | reset);
+ * after `end` or `reset` in one direction nothing more comes in it. No call throws. `reset` ends both directions.
+ */
+export interface Side {
+  /** False: full; send no more until the peer's `drained`. The bytes are the callee's to copy if it keeps them. */
+  data(chunk: Uint8Array, meta?: MessageMeta): boolean
+  end(trailers?: HeaderList): void
+  reset(error: ExchangeError): void
+  /** The other direction has room again, after a `data` that returned false. */
+  drained(): void
+}
+
+/** The client, as the backend's side sees it. `head` comes once, before any `data` or `end`. */
+export interface ClientSide extends Side {
+  head(head: ResponseHead): void
+}
+
+/** The backend, as the client's adapter sees it. */
+export type BackendSide = Side
+
+/**
+ * Begins an exchange: the adapter hands in the client's side and gets the backend's side. May answer before it
+ * returns: an adapter must be ready for `head`, `data`, `end` and `reset` from the moment of the call.
+ */
+export type Dispatch = (request: RequestHead, client: ClientSide) => BackendSide
+
+/** Wraps a dispatch for one route; composed once, when a table is compiled. */
+export type Policy = (route: Route, next: Dispatch) => Dispatch

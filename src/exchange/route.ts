@@ -1,0 +1,31 @@
+import type { Dispatch } from './exchange.ts'
+
+/** The client protocol that a route serves. */
+export type Kind = 'http' | 'ws' | 'tcp'
+
+/** What the core needs to know of a route, precompiled; shared by every exchange on it and never changed. */
+export interface Route {
+  /** Unique; the label in logs, metrics and traces. */
+  readonly name: string
+  readonly kind: Kind
+  /** How plain replies are read: the first is the whole response, or each is a chunk. */
+  readonly reply: 'single' | 'many'
+  /** `whole`: the body is one message. `stream`: the backend speaks SX/1. */
+  readonly body: 'whole' | 'stream'
+  readonly websocket: 'stream' | 'rpc'
+  /** From OPEN to the first reply. */
+  readonly timeoutMs: number
+  /** Between two chunks of a plain `many` reply. */
+  readonly idleTimeoutMs: number
+  /** Of the whole exchange; 0: no limit. */
+  readonly maxDurationMs: number
+  /** Largest request body, in bytes. */
+  readonly maxBodyBytes: number
+  /** How often OPEN is sent again after a 503; undefined: the transport decides (see docs/routes.md). */
+  readonly noResponderRetries: number | undefined
+  /** How long a request waits for a backend to appear; 0: not at all. */
+  readonly holdMs: number
+  readonly forwardHeaders: 'all' | 'none' | ReadonlySet<string>
+  /** Policies and transport, composed once when the table was compiled. */
+  readonly dispatch: Dispatch
+}
