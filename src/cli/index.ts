@@ -1,4 +1,4 @@
-import type { Verb } from './verb.ts'
+import type { VerbEntry } from './verb.ts'
 
-/** Every verb, in the order of the help. A new verb is one file and one line here. */
-export const VERBS: readonly Verb[] = []
+/** Every verb, in the order of the help. A new verb is one file that exports `verb`, and one line here. */
+export const VERBS: readonly VerbEntry[] = []

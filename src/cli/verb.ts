@@ -25,17 +25,24 @@ export interface VerbArgs {
   readonly options: Readonly<Record<string, string | boolean | readonly string[] | undefined>>
 }
 
+/** What a verb's file exports as `verb`. Its name and summary are in the registry, so that help need not load it. */
 export interface Verb {
-  /** One or two words: `serve`, `routes apply`. */
-  readonly name: string
-  /** One line for the list of verbs. */
-  readonly summary: string
-  /** Positionals as the help shows them: `METHOD URL`. */
+  /** Positionals as the help shows them: `METHOD URL`. Without it, the verb takes none. */
   readonly usage?: string
   readonly options: Readonly<Record<string, OptionSpec>>
   readonly examples?: readonly string[]
   /** Exit code: 0 ok, 1 failed, 2 bad usage (throw UsageError for that). */
   run(args: VerbArgs, io: Io): Promise<number>
+}
+
+/** One line of the registry. */
+export interface VerbEntry {
+  /** One or two words: `serve`, `routes apply`. */
+  readonly name: string
+  /** One line for the list of verbs. */
+  readonly summary: string
+  /** Imports the verb's file, which happens only when the verb runs or shows its help. */
+  readonly load: () => Promise<{ readonly verb: Verb }>
 }
 
 /** Bad usage: printed with a pointer to `--help`, exit code 2. */
