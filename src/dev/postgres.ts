@@ -1,0 +1,81 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { chown, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { ChildGuard } from './child-guard.ts'
+import { findPostgresBinaries, STAGING_DIRECTORY } from './postgres-binaries.ts'
+import {
+  createCluster,
+  isCluster,
+  isPostmasterOf,
+  type PostgresServer,
+  startPostgresServer,
+  stopStalePostmaster,
+} from './postgres-server.ts'
+import { ensurePostgresUser, isReadableBy, type SystemUser } from './system-user.ts'
+
+/** What `.data/postgres.json` keeps between runs. */
+interface Settings {
+  /** The cluster; elsewhere than in `.data` where the Postgres user may not enter the checkout. */
+  readonly directory: string
+  readonly password: string
+  /** The process that runs it, or ran it last. */
+  readonly ownerPid: number
+}
+
+/** Starts the embedded Postgres of a checkout, its data in `dataDirectory`; makes it on the first run. */
+export async function startDevPostgres(guard: ChildGuard, dataDirectory: string): Promise<PostgresServer> {
+  const user = ensurePostgresUser()
+  const binaries = await findPostgresBinaries(user)
+  await mkdir(dataDirectory, { recursive: true })
+  const file = join(dataDirectory, 'postgres.json')
+  const known = await readSettings(file)
+  const settings: Settings = {
+    directory: known?.directory ?? (await chooseDirectory(dataDirectory, user)),
+    password: known?.password ?? randomBytes(24).toString('base64url'),
+    ownerPid: process.pid,
+  }
+  const cluster = { binaries, user, directory: settings.directory, password: settings.password }
+  if (known && isRunning(known.ownerPid) && (await isPostmasterOf(settings.directory))) {
+    throw new Error(
+      `process ${known.ownerPid} uses ${dataDirectory} already: end the other \`npm run dev\` of this checkout first`,
+    )
+  }
+  await stopStalePostmaster(settings.directory)
+  // Without its settings the password of a cluster is lost: deleting .data means to begin anew.
+  if (!known) await rm(settings.directory, { recursive: true, force: true })
+  await writeFile(file, `${JSON.stringify(settings, null, 2)}\n`, { mode: 0o600 })
+  if (!(await isCluster(settings.directory))) await createCluster(guard, cluster)
+  return startPostgresServer(guard, cluster)
+}
+
+async function chooseDirectory(dataDirectory: string, user: SystemUser | undefined): Promise<string> {
+  if (!user || (await isReadableBy(user, dataDirectory))) return join(dataDirectory, 'postgres')
+  const checkout = createHash('sha256').update(dataDirectory).digest('hex').slice(0, 16)
+  const directory = join(STAGING_DIRECTORY, `data-${checkout}`)
+  await mkdir(directory, { recursive: true, mode: 0o755 })
+  await chown(directory, user.uid, user.gid)
+  return join(directory, 'postgres')
+}
+
+async function readSettings(file: string): Promise<Settings | undefined> {
+  let text: string
+  try {
+    text = await readFile(file, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+  const value = JSON.parse(text) as Partial<Settings>
+  if (!value.directory || !value.password || !value.ownerPid)
+    throw new Error(`${file} is damaged; delete it and try again`)
+  return { directory: value.directory, password: value.password, ownerPid: value.ownerPid }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    // EPERM: it runs, as somebody else.
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
