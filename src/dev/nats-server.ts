@@ -11,12 +11,12 @@ const USUAL_DIRECTORIES = ['/usr/sbin', '/usr/local/bin', '/usr/local/sbin', '/o
 
 /** Finds nats-server (`NATS_SERVER_BIN`, PATH, the usual places), undefined if there is none. */
 export async function findNatsServer(env: NodeJS.ProcessEnv): Promise<string | undefined> {
-  const named = env['NATS_SERVER_BIN']
+  const named = env.NATS_SERVER_BIN
   if (named) {
     if (await isExecutable(named)) return named
     throw new Error(`NATS_SERVER_BIN is ${named}, which is not an executable file; correct or unset it`)
   }
-  const directories = [...(env['PATH'] ?? '').split(delimiter).filter(Boolean), ...USUAL_DIRECTORIES]
+  const directories = [...(env.PATH ?? '').split(delimiter).filter(Boolean), ...USUAL_DIRECTORIES]
   for (const directory of directories) {
     const path = join(directory, 'nats-server')
     if (await isExecutable(path)) return path

@@ -25,7 +25,7 @@ let shared: Promise<TestNats> | undefined
 
 /** The server that all tests share: the runner's, else one for this process. Choose subjects of your own. */
 export async function natsUrl(): Promise<string> {
-  const url = process.env['TEST_NATS_URL']
+  const url = process.env.TEST_NATS_URL
   if (url) return url
   shared ??= startShared()
   return (await shared).url

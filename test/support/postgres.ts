@@ -47,7 +47,7 @@ export async function createTestDatabase(): Promise<TestDatabase> {
 let shared: Promise<TestPostgres> | undefined
 
 async function sharedUrl(): Promise<string> {
-  const url = process.env['TEST_DATABASE_URL']
+  const url = process.env.TEST_DATABASE_URL
   if (url) return url
   shared ??= launchShared()
   return (await shared).url

@@ -1,0 +1,51 @@
+/**
+ * The demo backend of `npm run dev`: a plain NATS responder that knows nothing of engine-router. Kill it by hand to see
+ * what clients get when no backend is there.
+ */
+import { connect, headers, JSONCodec, type Msg, type NatsConnection } from 'nats'
+
+const TICK_MS = 500
+const TICKS_MAX_MS = 60_000
+const json = JSONCodec()
+
+const connection = await connect({
+  servers: process.env.NATS_URL ?? 'nats://127.0.0.1:4222',
+  name: 'demo-backend',
+  maxReconnectAttempts: -1,
+})
+
+connection.subscribe('hello.*', {
+  queue: 'q',
+  callback: (_error, message) =>
+    message.respond(json.encode({ hello: message.subject.split('.')[1], from: process.pid })),
+})
+
+connection.subscribe('demo.echo', {
+  queue: 'q',
+  callback: (_error, message) => {
+    const reply = headers()
+    reply.set('Sx-Status', '201')
+    reply.set('content-type', message.headers?.get('content-type') || 'application/octet-stream')
+    message.respond(message.data, { headers: reply })
+  },
+})
+
+connection.subscribe('demo.ticks', { queue: 'q', callback: (_error, message) => tick(connection, message) })
+
+await connection.flush()
+console.log(`demo backend ready: pid ${process.pid}`)
+
+/** A message each half second, and after a minute the empty one that ends a `reply: many` response. */
+function tick(on: NatsConnection, request: Msg): void {
+  const startedAt = Date.now()
+  let count = 0
+  const timer = setInterval(() => {
+    if (on.isClosed()) clearInterval(timer)
+    else if (Date.now() - startedAt < TICKS_MAX_MS) {
+      request.respond(json.encode({ tick: ++count, at: new Date().toISOString() }))
+    } else {
+      clearInterval(timer)
+      request.respond()
+    }
+  }, TICK_MS)
+}
