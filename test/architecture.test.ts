@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict'
+import { globSync, readFileSync } from 'node:fs'
+import { posix } from 'node:path'
+import { describe, test } from 'node:test'
+
+/**
+ * What each room may import of the others: rooms, folders or single files. docs/architecture.md says why. Files outside
+ * these rooms (main.ts, app.ts, cli, dev, bench) compose the rest and may import all of it.
+ */
+const ROOMS: Readonly<Record<string, readonly string[]>> = {
+  exchange: [],
+  wire: ['exchange'],
+  routing: ['exchange'],
+  policies: ['exchange'],
+  nats: ['exchange', 'wire'],
+  adapters: ['exchange'],
+  store: ['exchange', 'routing'],
+  telemetry: ['exchange'],
+  admin: ['exchange', 'routing', 'telemetry'],
+  config: ['exchange', 'routing/spec.ts', 'routing/check.ts', 'routing/parse.ts'],
+  backend: ['exchange', 'wire'],
+  client: ['adapters/framing.ts'],
+}
+
+/** Who may import a package. One that is not listed is nobody's: add it here with its room. */
+const PACKAGES: Readonly<Record<string, readonly string[]>> = {
+  nats: ['nats', 'dev/demo-backend.ts', 'bench', 'cli/bench.ts'],
+  'uWebSockets.js': ['adapters', 'bench'],
+  pg: ['store'],
+  kysely: ['store'],
+  pino: ['telemetry'],
+  '@opentelemetry/api': ['telemetry'],
+  zod: ['routing', 'config', 'policies'],
+  yaml: ['config'],
+  fastify: ['bench'],
+}
+
+describe('architecture', () => {
+  const files = globSync('src/**/*.ts').map((path) => path.replaceAll('\\', '/').slice('src/'.length))
+
+  test('every file of src imports only what its room may', () => {
+    assert.ok(files.length > 0)
+    const found = files.flatMap((file) =>
+      importsOf(readFileSync(`src/${file}`, 'utf8')).flatMap((specifier) => violation(file, specifier) ?? []),
+    )
+    assert.deepEqual(found, [])
+  })
+
+  test('every folder of src has a row in the table or composes', () => {
+    const composing = ['cli', 'dev', 'bench']
+    const folders = new Set(files.filter((file) => file.includes('/')).map(roomOf))
+    assert.deepEqual(
+      [...folders].filter((folder) => !(folder in ROOMS) && !composing.includes(folder)),
+      [],
+    )
+  })
+
+  test('finds imports in each of their forms', () => {
+    const text = [
+      "import type { A } from './a.ts'",
+      "import {\n  b,\n} from '../b.ts'",
+      "export * from './c.ts'",
+      "import './d.ts'",
+      "const e = await import('./e.ts')",
+      "// import f from './f.ts'",
+    ].join('\n')
+    assert.deepEqual(importsOf(text), ['./a.ts', '../b.ts', './c.ts', './d.ts', './e.ts'])
+  })
+
+  test('tells what a room may import from what it may not', () => {
+    assert.equal(violation('nats/transport.ts', '../wire/open.ts'), undefined)
+    assert.equal(violation('nats/transport.ts', './inbox.ts'), undefined)
+    assert.equal(violation('app.ts', './store/database.ts'), undefined)
+    assert.equal(violation('adapters/http/server.ts', 'uWebSockets.js'), undefined)
+    assert.equal(violation('exchange/route.ts', 'node:crypto'), undefined)
+    assert.match(violation('exchange/route.ts', '../routing/table.ts') ?? '', /exchange may not import routing/)
+    assert.match(violation('adapters/http/server.ts', '../../store/database.ts') ?? '', /may not import store/)
+    assert.match(violation('adapters/http/server.ts', '../../app.ts') ?? '', /may not import app\.ts/)
+    assert.match(violation('config/load.ts', '../routing/table.ts') ?? '', /may not import routing\/table\.ts/)
+    assert.match(violation('admin/health.ts', 'nats') ?? '', /only .* may import the package nats/)
+    assert.match(violation('store/database.ts', 'left-pad') ?? '', /left-pad/)
+  })
+})
+
+/** The specifiers of a file, static and dynamic; comment lines do not count. */
+function importsOf(text: string): string[] {
+  const code = text.replaceAll(/^\s*(?:\/\/|\*|\/\*).*$/gm, '')
+  return [...code.matchAll(/(?:\bfrom|^\s*import|\bimport\()\s*'([^']+)'/gm)].map((match) => match[1]!)
+}
+
+/** What is wrong with this import, undefined if nothing is. */
+function violation(file: string, specifier: string): string | undefined {
+  if (specifier.startsWith('node:')) return undefined
+  if (!specifier.startsWith('.')) {
+    const name = specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/')
+    const owners = PACKAGES[name] ?? []
+    if (owners.some((owner) => isWithin(file, owner))) return undefined
+    return `${file}: only ${owners.join(', ') || 'a room listed here'} may import the package ${name}`
+  }
+  const room = roomOf(file)
+  const allowed = ROOMS[room]
+  if (!allowed) return undefined
+  const target = posix.join(posix.dirname(file), specifier)
+  if ([room, ...allowed].some((place) => isWithin(target, place))) return undefined
+  return `${file}: ${room} may not import ${target}`
+}
+
+function roomOf(file: string): string {
+  return file.split('/')[0]!
+}
+
+function isWithin(file: string, place: string): boolean {
+  return file === place || file.startsWith(`${place}/`)
+}
