@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { ConfigError } from '../config/config-error.ts'
 import { DocumentError } from '../config/document-error.ts'
 import { didYouMean } from '../config/nearest.ts'
 import { parseArguments } from './arguments.ts'
@@ -91,7 +92,7 @@ function reportError(error: unknown, usageOf: string, io: Io): number {
   }
   const debug = io.env.LOG_LEVEL === 'debug' || io.env.LOG_LEVEL === 'trace'
   const stack = debug && error instanceof Error ? `\n${error.stack}` : ''
-  if (error instanceof VerbError) {
+  if (error instanceof VerbError || error instanceof ConfigError) {
     io.stderr.write(`${red('error:')} ${error.message}${stack}\n`)
     return 1
   }

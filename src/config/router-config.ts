@@ -1,0 +1,97 @@
+import type { LOG_LEVELS, RouterDocument } from './schema.ts'
+
+export interface HttpListener {
+  readonly host: string
+  /** 0: any free port. */
+  readonly port: number
+  /** WebSocket origins that are allowed; undefined: only the host that the request names. */
+  readonly origins: readonly string[] | undefined
+}
+
+export interface TcpListener {
+  readonly host: string
+  readonly port: number
+  readonly protocol: 'mux' | 'raw'
+  /** The name of a route with kind tcp; there for `raw` and only there. */
+  readonly route: string | undefined
+  /** How a raw connection is cut into messages; without meaning for `mux`. */
+  readonly framing: 'none' | 'line' | 'u32'
+}
+
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
+/** Everything a router is told at its start, every default filled in. */
+export interface RouterConfig {
+  readonly listen: {
+    readonly http: HttpListener
+    readonly admin: { readonly host: string; readonly port: number }
+    readonly tcp: readonly TcpListener[]
+  }
+  readonly nats: {
+    readonly servers: readonly string[]
+    readonly inboxPrefix: string
+    /** Path of a credentials file. */
+    readonly creds: string | undefined
+  }
+  readonly database: { readonly url: string }
+  readonly routes: {
+    /** Applied at the start; undefined: the database alone knows the routes. */
+    readonly file: string | undefined
+    /** Apply the file again whenever it changes. */
+    readonly watch: boolean
+    /** The last good table, for a start without a database. */
+    readonly cacheFile: string
+  }
+  readonly limits: {
+    readonly bodyBytes: number
+    readonly headerBytes: number
+    readonly uriBytes: number
+    readonly connections: number
+    readonly connectionsPerIp: number
+  }
+  readonly drain: { readonly timeoutMs: number }
+  readonly log: { readonly level: LogLevel }
+}
+
+/** From the words of the file to those of the code. */
+export function toRouterConfig({ listen, nats, database, routes, limits, drain, log }: RouterDocument): RouterConfig {
+  return {
+    listen: {
+      http: { ...listen.http, origins: listen.http.origins },
+      admin: listen.admin,
+      tcp: listen.tcp.map((listener) => ({ ...listener, route: listener.route })),
+    },
+    nats: { ...nats, creds: nats.creds },
+    database,
+    routes: { file: routes.file, watch: routes.watch, cacheFile: routes.cache },
+    limits,
+    drain: { timeoutMs: drain.timeout },
+    log,
+  }
+}
+
+/** The configuration for a log or a screen: passwords, tokens and the path of credentials are left out. */
+export function describeConfig(config: RouterConfig): RouterConfig {
+  return {
+    ...config,
+    nats: {
+      ...config.nats,
+      servers: config.nats.servers.map(hideUserInfo),
+      creds: config.nats.creds === undefined ? undefined : '***',
+    },
+    database: { url: hidePassword(config.database.url) },
+  }
+}
+
+/** `nats://user:secret@host` -> `nats://***@host`: what stands before the `@` may also be a token. */
+export function hideUserInfo(server: string): string {
+  return server.replace(/^([a-z]+:\/\/)?[^@/]*@/i, '$1***@')
+}
+
+/** Also of the parameters, where a password may stand as well. */
+export function hidePassword(databaseUrl: string): string {
+  const url = new URL(databaseUrl)
+  if (url.password !== '') url.password = '***'
+  if (url.searchParams.has('password')) url.searchParams.set('password', '***')
+  return url.href
+}

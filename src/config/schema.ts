@@ -1,0 +1,116 @@
+/** `config/router.yaml`: what it may say, and what holds where it says nothing. docs/configuration.md is its manual. */
+import { z } from 'zod'
+import { parseBytes, parseDurationMs } from '../exchange/units.ts'
+import { got } from './issue-message.ts'
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const
+
+const NATS_SERVER = /^(?:(?:nats|tls):\/\/)?(?:[^@\s/]+@)?(?:\[[0-9a-f:]+\]|[^\s:/@[\]]+)(?::\d{1,5})?\/?$/i
+const NATS_SERVER_EXPECTED = 'expected a NATS server such as nats://127.0.0.1:4222'
+const DATABASE_URL_EXPECTED = 'expected a URL such as postgres://user@127.0.0.1:5432/engine_router'
+
+function isPostgresUrl(text: string): boolean {
+  return URL.canParse(text) && /^postgres(ql)?:$/.test(new URL(text).protocol)
+}
+
+/** Text in, another type out; `undefined` from `parse` means that the text is not what was expected. */
+function parsed<T>(expected: string, parse: (input: unknown) => T | undefined) {
+  return z.unknown().transform((input, context): T => {
+    const value = parse(input)
+    if (value !== undefined) return value
+    context.addIssue({ code: 'custom', message: `expected ${expected}${got(input)}` })
+    return z.NEVER
+  })
+}
+
+function duration(maxMs: number, expected: string) {
+  return parsed(expected, (input) => {
+    const ms = input === 0 ? 0 : typeof input === 'string' ? parseDurationMs(input) : undefined
+    return ms !== undefined && ms <= maxMs ? ms : undefined
+  })
+}
+
+function size(minBytes: number, maxBytes: number, expected: string) {
+  return parsed(expected, (input) => {
+    const bytes = typeof input === 'number' ? input : typeof input === 'string' ? parseBytes(input) : undefined
+    return bytes !== undefined && Number.isInteger(bytes) && bytes >= minBytes && bytes <= maxBytes ? bytes : undefined
+  })
+}
+
+/** A mapping all of whose keys have a default, so that it may be left out, or left empty. */
+function section<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
+  const mapping = z.strictObject(shape)
+  return z.preprocess((input) => input ?? {}, mapping)
+}
+
+const host = z.string().min(1)
+
+/** 0 takes any free port. */
+export const portSchema = z.int().min(0).max(65_535)
+
+/** Servers of one cluster. The value is not repeated in messages: it may hold a password. */
+export const natsServersSchema = z
+  .array(z.string({ error: NATS_SERVER_EXPECTED }).regex(NATS_SERVER, { error: NATS_SERVER_EXPECTED }))
+  .min(1)
+
+/** The value is not repeated in messages: it may hold a password. */
+export const databaseUrlSchema = z
+  .string({ error: DATABASE_URL_EXPECTED })
+  .refine(isPostgresUrl, { error: DATABASE_URL_EXPECTED })
+
+export const logLevelSchema = z.enum(LOG_LEVELS)
+
+const tcpListenerSchema = z
+  .strictObject({
+    host: host.default('0.0.0.0'),
+    port: portSchema,
+    protocol: z.enum(['mux', 'raw']),
+    route: z.string().min(1).optional(),
+    framing: z.enum(['none', 'line', 'u32']).default('none'),
+  })
+  .superRefine(({ protocol, route }, context) => {
+    if (protocol === 'raw' && route === undefined) {
+      context.addIssue({ code: 'custom', path: ['route'], message: 'is missing; a raw listener needs a route by name' })
+    }
+    if (protocol === 'mux' && route !== undefined) {
+      context.addIssue({ code: 'custom', path: ['route'], message: 'a mux listener takes none: clients name a path' })
+    }
+  })
+
+export const routerConfigSchema = section({
+  listen: section({
+    http: section({
+      host: host.default('0.0.0.0'),
+      port: portSchema.default(8080),
+      origins: z.array(z.string().min(1)).optional(),
+    }),
+    admin: section({ host: host.default('127.0.0.1'), port: portSchema.default(9090) }),
+    tcp: z.array(tcpListenerSchema).default([]),
+  }),
+  nats: section({
+    servers: natsServersSchema.default(['nats://127.0.0.1:4222']),
+    inboxPrefix: z
+      .string()
+      .regex(/^[\w-]+(\.[\w-]+)*$/)
+      .default('_INBOX'),
+    creds: z.string().min(1).optional(),
+  }),
+  database: section({ url: databaseUrlSchema.default('postgres://engine_router@127.0.0.1:5432/engine_router') }),
+  routes: section({
+    file: z.string().min(1).optional(),
+    watch: z.boolean().default(true),
+    cache: z.string().min(1).default('.data/routes-cache.json'),
+  }),
+  limits: section({
+    bodyBytes: size(1, Number.MAX_SAFE_INTEGER, 'a size such as 10MiB').default(10 * 1024 ** 2),
+    headerBytes: size(1024, 1024 ** 2, 'a size from 1KiB to 1MiB').default(16 * 1024),
+    uriBytes: size(256, 64 * 1024, 'a size from 256B to 64KiB').default(8 * 1024),
+    connections: z.int().min(1).max(10_000_000).default(100_000),
+    connectionsPerIp: z.int().min(1).max(10_000_000).default(1000),
+  }),
+  drain: section({ timeout: duration(3_600_000, 'a duration from 0s to 1h, such as 30s').default(30_000) }),
+  log: section({ level: logLevelSchema.default('info') }),
+})
+
+/** The file as it stands once it is checked: every default filled in, units parsed. */
+export type RouterDocument = z.output<typeof routerConfigSchema>
