@@ -52,6 +52,8 @@ export interface ExchangeErrorOptions {
   readonly retryAfterS?: number
   /** `Allow`, for `method_not_allowed`. */
   readonly allow?: readonly string[]
+  /** HTTP status, where the backend chose another than the table's. */
+  readonly status?: number
 }
 
 /** How an exchange fails. `message` is for the log and may name subjects; only `detail` reaches the client. */
@@ -60,6 +62,7 @@ export class ExchangeError extends Error {
   readonly detail: string | undefined
   readonly retryAfterS: number | undefined
   readonly allow: readonly string[] | undefined
+  readonly status: number
 
   constructor(code: ErrorCode, message: string, options: ExchangeErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
@@ -68,5 +71,6 @@ export class ExchangeError extends Error {
     this.detail = options.detail
     this.retryAfterS = options.retryAfterS
     this.allow = options.allow
+    this.status = options.status ?? ERRORS[code].status
   }
 }

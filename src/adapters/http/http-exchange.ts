@@ -1,0 +1,256 @@
+import type { HttpResponse } from 'uWebSockets.js'
+import { CLOSED_SIDE } from '../../exchange/closed-side.ts'
+import type { WheelEntry } from '../../exchange/deadline-wheel.ts'
+import { ExchangeError } from '../../exchange/errors.ts'
+import type { BackendSide, ClientSide, HeaderList, MessageMeta, ResponseHead } from '../../exchange/exchange.ts'
+import type { HttpAdapterParts } from './parts.ts'
+import { encodeProblem, retryAfterSeconds } from './problem.ts'
+import type { HttpRequestHead } from './request-head.ts'
+import { encodeEvent, encodeRetry, SSE_COMMENT } from './server-sent-events.ts'
+import { statusLine } from './status-line.ts'
+
+/** Proxies close a stream that is quiet for longer, commonly after a minute. */
+const SSE_COMMENT_EVERY_MS = 15_000
+
+type State = 'waiting' | 'headed' | 'streaming' | 'closed'
+
+/** A response without content, whatever its headers say (RFC 9110 section 6.4.1). */
+function hasNoContent(status: number): boolean {
+  return status === 204 || status === 304
+}
+
+/**
+ * The client of one HTTP request.
+ *
+ * States: `waiting` for the response head -> `headed` the head is known, nothing written yet, as a response in one
+ * piece goes out in one write -> `streaming` written in chunks -> `closed`. The client's departure, a reset and the
+ * end lead to `closed`; after that the response object of uWebSockets is gone and is not touched.
+ */
+export class HttpExchange implements ClientSide, WheelEntry {
+  wheelNext: WheelEntry | undefined = undefined
+  wheelPrev: WheelEntry | undefined = undefined
+  wheelDue = 0
+  wheelSlot = -1
+
+  readonly #parts: HttpAdapterParts
+  readonly #res: HttpResponse
+  readonly #request: HttpRequestHead
+  readonly #startedMs: number
+  #backend: BackendSide = CLOSED_SIDE
+  #state: State = 'waiting'
+  #head: ResponseHead | undefined
+  #isEventStream = false
+  #bytesIn = 0
+  #bytesOut = 0
+  #status = 0
+
+  constructor(parts: HttpAdapterParts, res: HttpResponse, request: HttpRequestHead) {
+    this.#parts = parts
+    this.#res = res
+    this.#request = request
+    this.#startedMs = parts.wheel.now()
+    parts.open.add(this)
+    parts.observer.begun()
+  }
+
+  get closed(): boolean {
+    return this.#state === 'closed'
+  }
+
+  // The connection speaks.
+
+  /** The exchange has begun; it may be over already. */
+  onBegun(backend: BackendSide): void {
+    if (this.#state !== 'closed') this.#backend = backend
+  }
+
+  onBody(chunk: ArrayBuffer, isLast: boolean): void {
+    if (this.#state === 'closed') return
+    this.#bytesIn += chunk.byteLength
+    if (chunk.byteLength > 0) this.#backend.data(new Uint8Array(chunk))
+    if (isLast) this.#backend.end()
+  }
+
+  onNoBody(): void {
+    this.#backend.end()
+  }
+
+  onAborted(): void {
+    if (this.#state === 'closed') return
+    const error = new ExchangeError('client_gone', 'the client closed the connection')
+    this.#backend.reset(error)
+    this.#close(error)
+  }
+
+  onWritable(): boolean {
+    if (this.#state !== 'closed') this.#backend.drained()
+    return true
+  }
+
+  /** The router is about to stop: tells a client of server-sent events when to come back. */
+  onDrain(retryMs: number): void {
+    if (this.#state === 'streaming' && this.#isEventStream) this.#write(encodeRetry(retryMs))
+  }
+
+  /** The router stops: what is under way ends here. */
+  stop(error: ExchangeError): void {
+    const backend = this.#backend
+    this.reset(error)
+    backend.reset(error)
+  }
+
+  onDeadline(): void {
+    if (this.#state !== 'streaming') return
+    this.#write(SSE_COMMENT)
+    this.#parts.wheel.schedule(this, SSE_COMMENT_EVERY_MS)
+  }
+
+  // The backend speaks.
+
+  head(head: ResponseHead): void {
+    if (this.#state !== 'waiting') return
+    this.#head = head
+    this.#status = head.status
+    this.#state = 'headed'
+    // Messages come when they come: the client should know at once that they will.
+    if (head.messages) this.#startStream()
+  }
+
+  data(chunk: Uint8Array, meta?: MessageMeta): boolean {
+    if (this.#state === 'headed') {
+      if (this.#head!.length === chunk.length) {
+        corked = this
+        corkedBody = chunk
+        this.#res.cork(writeWhole)
+        this.#bytesOut += chunk.length
+        this.#close(undefined)
+        return true
+      }
+      this.#startStream()
+    }
+    if (this.#state !== 'streaming') return true
+    this.#bytesOut += chunk.length
+    if (this.#request.method === 'HEAD' || hasNoContent(this.#status)) return true
+    return this.#write(this.#isEventStream ? encodeEvent(chunk, meta) : chunk)
+  }
+
+  end(_trailers?: HeaderList): void {
+    if (this.#state === 'headed') {
+      corked = this
+      corkedBody = undefined
+      this.#res.cork(writeWhole)
+    } else if (this.#state === 'streaming') {
+      corked = this
+      this.#res.cork(writeEnd)
+    } else {
+      return
+    }
+    this.#close(undefined)
+  }
+
+  reset(error: ExchangeError): void {
+    if (this.#state === 'closed') return
+    if (this.#state === 'streaming') {
+      // Cut: a client must never take a truncated response for a whole one.
+      this.#close(error)
+      this.#res.close()
+      return
+    }
+    this.#status = error.status
+    corked = this
+    corkedError = error
+    this.#res.cork(writeProblem)
+    this.#close(error)
+  }
+
+  drained(): void {
+    // The transport takes whole bodies and never asks to wait.
+  }
+
+  #startStream(): void {
+    this.#state = 'streaming'
+    this.#isEventStream = this.#head!.messages && this.#request.acceptsEventStream
+    corked = this
+    this.#res.cork(writeStreamHead)
+    if (this.#isEventStream) this.#parts.wheel.schedule(this, SSE_COMMENT_EVERY_MS)
+  }
+
+  #write(chunk: string | Uint8Array): boolean {
+    return this.#res.write(chunk)
+  }
+
+  #close(error: ExchangeError | undefined): void {
+    this.#state = 'closed'
+    this.#backend = CLOSED_SIDE
+    const { wheel, open, observer } = this.#parts
+    open.delete(this)
+    if (open.size === 0) this.#parts.onIdle?.()
+    wheel.cancel(this)
+    const durationMs = wheel.now() - this.#startedMs
+    observer.ended(this.#request, this.#status, error, durationMs, this.#bytesIn, this.#bytesOut)
+  }
+
+  // Inside a cork, where writes are collected into one.
+
+  writeWhole(body: Uint8Array | undefined): void {
+    const res = this.#res
+    const length = body?.length ?? 0
+    this.#writeHead(true)
+    const close = this.#parts.draining
+    if (hasNoContent(this.#status)) res.endWithoutBody(undefined, close)
+    else if (this.#request.method === 'HEAD') res.endWithoutBody(length, close)
+    else if (body === undefined) res.end('', close)
+    else res.end(body, close)
+  }
+
+  writeStreamHead(): void {
+    this.#res.onWritable(() => this.onWritable())
+    this.#writeHead(!this.#isEventStream)
+    if (this.#isEventStream) {
+      this.#res.writeHeader('content-type', 'text/event-stream').writeHeader('cache-control', 'no-cache')
+      // Tells nginx and its kin not to collect the stream.
+      this.#res.writeHeader('x-accel-buffering', 'no')
+    }
+    if (this.#parts.draining) this.#res.writeHeader('connection', 'close')
+  }
+
+  writeEnd(): void {
+    const close = this.#parts.draining
+    if (this.#request.method === 'HEAD' || hasNoContent(this.#status)) this.#res.endWithoutBody(undefined, close)
+    else this.#res.end(undefined, close)
+  }
+
+  writeProblem(error: ExchangeError): void {
+    const res = this.#res
+    const body = encodeProblem(error, this.#request.route?.name, this.#request.requestId)
+    res.writeStatus(statusLine(error.status)).writeHeader('content-type', 'application/problem+json')
+    res.writeHeader('x-request-id', this.#request.requestId)
+    const retryAfterS = retryAfterSeconds(error)
+    if (retryAfterS !== undefined) res.writeHeader('retry-after', String(retryAfterS))
+    if (error.allow !== undefined) res.writeHeader('allow', error.allow.join(', '))
+    // After a refusal the rest of the body is of no use: closing saves both sides from moving it.
+    const close = this.#parts.draining || error.code === 'too_large'
+    if (this.#request.method === 'HEAD') res.endWithoutBody(Buffer.byteLength(body), close)
+    else res.end(body, close)
+  }
+
+  #writeHead(withOwnType: boolean): void {
+    const { status, headers } = this.#head!
+    const res = this.#res
+    res.writeStatus(statusLine(status)).writeHeader('x-request-id', this.#request.requestId)
+    for (let i = 0; i < headers.length; i += 2) {
+      const name = headers[i]!
+      if (name === 'x-request-id' || (!withOwnType && name === 'content-type')) continue
+      res.writeHeader(name, headers[i + 1]!)
+    }
+  }
+}
+
+// A cork runs its callback before it returns: what it works on is handed over here, not in a closure for each request.
+let corked: HttpExchange
+let corkedBody: Uint8Array | undefined
+let corkedError: ExchangeError
+const writeWhole = () => corked.writeWhole(corkedBody)
+const writeStreamHead = () => corked.writeStreamHead()
+const writeEnd = () => corked.writeEnd()
+const writeProblem = () => corked.writeProblem(corkedError)

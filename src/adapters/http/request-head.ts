@@ -1,0 +1,85 @@
+import type { HttpRequest, HttpResponse } from 'uWebSockets.js'
+import type { RequestHead } from '../../exchange/exchange.ts'
+
+/** A client's own request id is taken if it cannot do harm in a log or a header. */
+const SANE_REQUEST_ID = /^[A-Za-z0-9._~:+/=@-]{1,128}$/
+
+let headers: string[] = []
+let headerBytes = 0
+function collect(name: string, value: string): void {
+  headers.push(name, value)
+  headerBytes += name.length + value.length
+}
+
+/** A request head with what HTTP alone needs of it. */
+export interface HttpRequestHead extends RequestHead {
+  /** Names and values of all header fields, in characters. */
+  readonly headerBytes: number
+  readonly acceptsEventStream: boolean
+}
+
+/** Copies everything out of uWebSockets' request, which is gone when the handler returns. */
+export function readRequestHead(req: HttpRequest, res: HttpResponse, makeRequestId: () => string): HttpRequestHead {
+  headers = []
+  headerBytes = 0
+  req.forEach(collect)
+  let host = ''
+  let requestId = ''
+  let length = 0
+  let acceptsEventStream = false
+  for (let i = 0; i < headers.length; i += 2) {
+    const value = headers[i + 1]!
+    switch (headers[i]) {
+      case 'host':
+        host = withoutPort(value)
+        break
+      case 'content-length':
+        length = Number(value)
+        break
+      case 'transfer-encoding':
+        length = -1
+        break
+      case 'accept':
+        acceptsEventStream = value.toLowerCase().includes('text/event-stream')
+        break
+      case 'x-request-id':
+        if (SANE_REQUEST_ID.test(value)) requestId = value
+        else {
+          headers.splice(i, 2)
+          i -= 2
+        }
+        break
+    }
+  }
+  return {
+    kind: 'http',
+    // Before getMethod, which turns the method into lower case in place.
+    method: req.getCaseSensitiveMethod(),
+    host,
+    path: req.getUrl(),
+    query: req.getQuery() ?? '',
+    remote: addressText(res.getRemoteAddress()),
+    requestId: requestId === '' ? makeRequestId() : requestId,
+    headers,
+    length,
+    route: undefined,
+    subject: '',
+    headerBytes,
+    acceptsEventStream,
+  }
+}
+
+function withoutPort(host: string): string {
+  // A colon inside brackets belongs to an IPv6 address.
+  const colon = host.indexOf(':', host.lastIndexOf(']') + 1)
+  return (colon < 0 ? host : host.slice(0, colon)).toLowerCase()
+}
+
+/** Four bytes of IPv4 or sixteen of IPv6 as text. */
+export function addressText(address: ArrayBuffer): string {
+  const bytes = new Uint8Array(address)
+  if (bytes.length === 4) return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}`
+  const groups: string[] = []
+  for (let i = 0; i + 1 < bytes.length; i += 2) groups.push(((bytes[i]! << 8) | bytes[i + 1]!).toString(16))
+  return groups.join(':')
+}

@@ -1,0 +1,170 @@
+import { readFile } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
+import { type ConnectionOptions, connect, credsAuthenticator, Events, type NatsConnection } from 'nats'
+import type { Logger } from '../exchange/logger.ts'
+
+export interface NatsLinkOptions {
+  readonly servers: readonly string[]
+  /** Path of a credentials file. */
+  readonly creds?: string | undefined
+  /** Shows in the server's connection list. */
+  readonly name: string
+  readonly inboxPrefix?: string
+  readonly logger: Logger
+}
+
+/** Hears when the link goes up and down, each once. */
+export interface NatsLinkListener {
+  onConnected(client: NatsConnection): void
+  onDisconnected(): void
+}
+
+const CONNECT_TIMEOUT_MS = 5000
+const MAX_BACKOFF_MS = 2000
+const PING_INTERVAL_MS = 5000
+
+/**
+ * One NATS connection for the life of the process. States: connecting -> connected <-> disconnected, and from anywhere
+ * -> closed. It never gives up: an unreachable server is logged once and tried again with backoff.
+ */
+export class NatsLink {
+  readonly #options: NatsLinkOptions
+  readonly #listeners: NatsLinkListener[] = []
+  readonly #stop = new AbortController()
+  #client: NatsConnection | undefined
+  #connected = false
+  #reconnects = 0
+  #running: Promise<void> | undefined
+
+  constructor(options: NatsLinkOptions) {
+    this.#options = options
+  }
+
+  /** Whether a message published now has a server to go to. */
+  get connected(): boolean {
+    return this.#connected
+  }
+
+  get reconnects(): number {
+    return this.#reconnects
+  }
+
+  /** The client library's connection, once there is one; it outlives reconnects. */
+  get client(): NatsConnection | undefined {
+    return this.#client
+  }
+
+  /** Largest message that the server takes, headers included; 1 MiB until it has said so. */
+  get maxPayload(): number {
+    return this.#client?.info?.max_payload ?? 1024 * 1024
+  }
+
+  /** Whether the server has peers: then a 503 may be false for a moment after a subscription elsewhere. */
+  get clustered(): boolean {
+    return (this.#client?.info as { cluster?: string } | undefined)?.cluster !== undefined
+  }
+
+  listen(listener: NatsLinkListener): void {
+    this.#listeners.push(listener)
+  }
+
+  /** Begins to connect, in the background. */
+  start(): void {
+    this.#running ??= this.#run()
+  }
+
+  /** Flushes what was published and closes. Resolves when nothing of the link is left. */
+  async close(): Promise<void> {
+    this.#stop.abort()
+    const client = this.#client
+    if (client !== undefined && !client.isClosed()) {
+      // A flush waits for the server's pong, which a dead server never sends.
+      await Promise.race([client.flush().catch(() => {}), delay(1000, undefined, { ref: false })])
+      await client.close()
+    }
+    await this.#running
+    this.#down()
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stop
+    while (!signal.aborted) {
+      const client = await this.#connect(signal)
+      if (client === undefined) return
+      this.#client = client
+      const watching = this.#watch(client)
+      this.#up(client)
+      const failure = await client.closed()
+      this.#down()
+      await watching
+      if (!signal.aborted) this.#options.logger.error({ err: failure }, 'the NATS connection was closed; connecting again')
+    }
+  }
+
+  async #connect(signal: AbortSignal): Promise<NatsConnection | undefined> {
+    const { logger, servers } = this.#options
+    for (let attempt = 0; !signal.aborted; attempt++) {
+      try {
+        const client = await connect(await this.#connectOptions())
+        if (attempt > 0) logger.info({ server: client.getServer() }, 'NATS is reachable')
+        return client
+      } catch (error) {
+        const fields = { servers: servers.map(withoutUserInfo), err: error }
+        if (attempt === 0) logger.error(fields, 'NATS is not reachable; trying until it is')
+        else logger.debug(fields, 'NATS is still not reachable')
+        const backoffMs = Math.min(100 * 2 ** attempt, MAX_BACKOFF_MS)
+        await delay(backoffMs * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => {})
+      }
+    }
+    return undefined
+  }
+
+  async #connectOptions(): Promise<ConnectionOptions> {
+    const { servers, creds, name, inboxPrefix } = this.#options
+    return {
+      servers: [...servers],
+      name,
+      timeout: CONNECT_TIMEOUT_MS,
+      maxReconnectAttempts: -1,
+      ignoreAuthErrorAbort: true,
+      reconnectDelayHandler: () => 50 + Math.random() * 200,
+      pingInterval: PING_INTERVAL_MS,
+      maxPingOut: 2,
+      ...(inboxPrefix === undefined ? {} : { inboxPrefix }),
+      ...(creds === undefined ? {} : { authenticator: credsAuthenticator(await readFile(creds)) }),
+    }
+  }
+
+  async #watch(client: NatsConnection): Promise<void> {
+    const { logger } = this.#options
+    for await (const status of client.status()) {
+      if (status.type === Events.Disconnect) {
+        logger.error({ server: client.getServer() }, 'NATS is gone; reconnecting')
+        this.#down()
+      } else if (status.type === Events.Reconnect) {
+        this.#reconnects++
+        logger.info({ server: client.getServer() }, 'NATS is back')
+        this.#up(client)
+      } else if (status.type === Events.Error) {
+        logger.error({ error: status.data }, 'the NATS server reports an error')
+      } else if (status.type === Events.LDM) {
+        logger.warn({ server: client.getServer() }, 'the NATS server is about to shut down')
+      }
+    }
+  }
+
+  #up(client: NatsConnection): void {
+    this.#connected = true
+    for (const listener of this.#listeners) listener.onConnected(client)
+  }
+
+  #down(): void {
+    if (!this.#connected) return
+    this.#connected = false
+    for (const listener of this.#listeners) listener.onDisconnected()
+  }
+}
+
+function withoutUserInfo(server: string): string {
+  return server.replace(/^([a-z]+:\/\/)?[^@/]*@/, '$1')
+}

@@ -1,0 +1,68 @@
+import type { Msg, NatsConnection, Subscription } from 'nats'
+
+/** Gets the messages that are sent to its token. */
+export interface InboxEntry {
+  onMessage(message: Msg): void
+}
+
+/**
+ * Every reply to this connection: one plain subscription and a map from token to its owner. A publish that names one
+ * of its subjects as the reply also gets the server's 503 here when nobody listens.
+ */
+export class Inbox {
+  readonly #prefix: string
+  readonly #nextToken: () => string
+  readonly #entries = new Map<string, InboxEntry>()
+  #subscription: Subscription | undefined
+  #late = 0
+
+  /** @param nextToken gives unguessable NATS tokens; the first one names this inbox */
+  constructor(prefix: string, nextToken: () => string) {
+    this.#prefix = `${prefix}.${nextToken()}.`
+    this.#nextToken = nextToken
+  }
+
+  /** Open entries. */
+  get size(): number {
+    return this.#entries.size
+  }
+
+  /** Messages for a token that was no longer, or never, there. */
+  get late(): number {
+    return this.#late
+  }
+
+  /** Subscribes on a new connection; the client library renews the subscription when that one reconnects. */
+  attach(client: NatsConnection): void {
+    this.#subscription?.unsubscribe()
+    const start = this.#prefix.length
+    this.#subscription = client.subscribe(`${this.#prefix}>`, {
+      // An error here is about the subscription (permissions) and also comes as the connection's status.
+      callback: (error, message) => {
+        if (error !== null) return
+        const entry = this.#entries.get(message.subject.substring(start))
+        if (entry === undefined) this.#late++
+        else entry.onMessage(message)
+      },
+    })
+  }
+
+  /** Gives the entry a token; the caller closes it with `remove`. */
+  add(entry: InboxEntry): string {
+    const token = this.#nextToken()
+    this.#entries.set(token, entry)
+    return token
+  }
+
+  remove(token: string): void {
+    this.#entries.delete(token)
+  }
+
+  replySubject(token: string): string {
+    return this.#prefix + token
+  }
+
+  entries(): Iterable<InboxEntry> {
+    return this.#entries.values()
+  }
+}

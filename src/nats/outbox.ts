@@ -1,0 +1,66 @@
+import type { MsgHdrs, NatsConnection } from 'nats'
+
+/** A message with a reply subject, published as it is when its turn comes. */
+export interface Outgoing {
+  readonly subject: string
+  readonly reply: string
+  /** An encoded header block, `NATS/1.0` and all. */
+  readonly headerBlock: Uint8Array
+  readonly payload: Uint8Array
+  /** Asked when its turn has come: false if it is not wanted any more. */
+  wantsPublish(): boolean
+  /** Called instead of a publish that failed. */
+  onPublishFailed(cause: unknown): void
+}
+
+/**
+ * Publishes once a turn of the event loop: the client library writes to its socket after each callback of a client
+ * connection, and that system call costs more than all else on the way; so requests that came in together leave
+ * together. Order is kept.
+ */
+export class Outbox {
+  readonly #client: () => NatsConnection | undefined
+  #queue: Outgoing[] = []
+  #spare: Outgoing[] = []
+  readonly #onImmediate = () => this.#flush()
+
+  constructor(client: () => NatsConnection | undefined) {
+    this.#client = client
+  }
+
+  push(message: Outgoing): void {
+    if (this.#queue.push(message) === 1) setImmediate(this.#onImmediate)
+  }
+
+  #flush(): void {
+    const queue = this.#queue
+    this.#queue = this.#spare
+    const client = this.#client()
+    for (let i = 0; i < queue.length; i++) {
+      const message = queue[i]!
+      if (!message.wantsPublish()) continue
+      try {
+        if (client === undefined) throw new Error('there is no connection')
+        client.publish(message.subject, message.payload, {
+          reply: message.reply,
+          headers: new EncodedHeaders(message.headerBlock) as unknown as MsgHdrs,
+        })
+      } catch (error) {
+        message.onPublishFailed(error)
+      }
+    }
+    queue.length = 0
+    this.#spare = queue
+  }
+}
+
+/** All that the client library asks of headers when it publishes, without building a map to take it apart again. */
+class EncodedHeaders {
+  readonly #block: Uint8Array
+  constructor(block: Uint8Array) {
+    this.#block = block
+  }
+  encode(): Uint8Array {
+    return this.#block
+  }
+}
