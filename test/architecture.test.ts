@@ -31,7 +31,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   pino: ['telemetry'],
   '@opentelemetry/api': ['telemetry'],
   zod: ['routing', 'config', 'policies'],
-  yaml: ['config'],
+  yaml: ['config', 'dev'],
   fastify: ['bench'],
 }
 

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Socket } from 'node:net'
 import { createInterface } from 'node:readline'
+import { VerbError } from '../cli/verb.ts'
 
 const TAIL_LINES = 200
 
@@ -85,10 +86,10 @@ export class Child {
         if (match) settle(() => resolve(match))
       }
       const timer = setTimeout(() => {
-        settle(() => reject(new Error(`${this.name} is not ready after ${timeoutMs / 1000} s${this.#quoteTail()}`)))
+        settle(() => reject(new VerbError(`${this.name} is not ready after ${timeoutMs / 1000} s${this.#quoteTail()}`)))
       }, timeoutMs)
       this.#listeners.add(listener)
-      void this.exited.then((exit) => settle(() => reject(new Error(this.describe(exit)))))
+      void this.exited.then((exit) => settle(() => reject(new VerbError(this.describe(exit)))))
     })
   }
 

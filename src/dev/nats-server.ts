@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { constants } from 'node:fs'
 import { access } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
+import { VerbError } from '../cli/verb.ts'
 import type { Child } from './child.ts'
 import type { ChildGuard } from './child-guard.ts'
 
@@ -14,7 +15,7 @@ export async function findNatsServer(env: NodeJS.ProcessEnv): Promise<string | u
   const named = env.NATS_SERVER_BIN
   if (named) {
     if (await isExecutable(named)) return named
-    throw new Error(`NATS_SERVER_BIN is ${named}, which is not an executable file; correct or unset it`)
+    throw new VerbError(`NATS_SERVER_BIN is ${named}, which is not an executable file; correct or unset it`)
   }
   const directories = [...(env.PATH ?? '').split(delimiter).filter(Boolean), ...USUAL_DIRECTORIES]
   for (const directory of directories) {
@@ -38,7 +39,7 @@ export async function ensureNatsServer(env: NodeJS.ProcessEnv, say: (line: strin
   }
   const installed = await findNatsServer(env)
   if (installed) return installed
-  throw new Error(
+  throw new VerbError(
     'nats-server is not here and cannot be installed from here. Do one of these and try again:\n' +
       '  sudo apt-get install nats-server        (Debian, Ubuntu)\n' +
       '  brew install nats-server                (macOS)\n' +
@@ -91,5 +92,5 @@ function install(command: string, args: readonly string[]): void {
     env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
   })
   if (status !== 0)
-    throw new Error(`\`${command} ${args.join(' ')}\` failed; install nats-server by hand and try again`)
+    throw new VerbError(`\`${command} ${args.join(' ')}\` failed; install nats-server by hand and try again`)
 }

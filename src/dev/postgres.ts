@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { chown, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { VerbError } from '../cli/verb.ts'
 import type { ChildGuard } from './child-guard.ts'
 import { findPostgresBinaries, STAGING_DIRECTORY } from './postgres-binaries.ts'
 import {
@@ -36,7 +37,7 @@ export async function startDevPostgres(guard: ChildGuard, dataDirectory: string)
   }
   const cluster = { binaries, user, directory: settings.directory, password: settings.password }
   if (known && isRunning(known.ownerPid) && (await isPostmasterOf(settings.directory))) {
-    throw new Error(
+    throw new VerbError(
       `process ${known.ownerPid} uses ${dataDirectory} already: end the other \`npm run dev\` of this checkout first`,
     )
   }
@@ -67,7 +68,7 @@ async function readSettings(file: string): Promise<Settings | undefined> {
   }
   const value = JSON.parse(text) as Partial<Settings>
   if (!value.directory || !value.password || !value.ownerPid)
-    throw new Error(`${file} is damaged; delete it and try again`)
+    throw new VerbError(`${file} is damaged; delete it and try again`)
   return { directory: value.directory, password: value.password, ownerPid: value.ownerPid }
 }
 

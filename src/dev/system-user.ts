@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { VerbError } from '../cli/verb.ts'
 
 /** Another user of this machine, to run a process as. */
 export interface SystemUser {
@@ -17,7 +18,7 @@ export function ensurePostgresUser(): SystemUser | undefined {
   spawnSync('useradd', ['--system', '--user-group', '--no-create-home', '--shell', '/usr/sbin/nologin', 'postgres'])
   const made = findUser('postgres')
   if (made) return made
-  throw new Error(
+  throw new VerbError(
     'Postgres refuses to run as root, and a user `postgres` cannot be made here: run this as an ordinary user, ' +
       'or set DATABASE_URL to a Postgres of yours',
   )

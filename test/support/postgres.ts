@@ -7,6 +7,9 @@ import { ChildGuard } from '../../src/dev/child-guard.ts'
 import { findPostgresBinaries } from '../../src/dev/postgres-binaries.ts'
 import { type Cluster, createCluster, type PostgresServer, startPostgresServer } from '../../src/dev/postgres-server.ts'
 import { ensurePostgresUser } from '../../src/dev/system-user.ts'
+import { openDatabase } from '../../src/store/database.ts'
+import { migrateUp } from '../../src/store/migrations.ts'
+import { silentLogger } from './silent-logger.ts'
 
 /** What a machine's crash would lose does not matter here; a commit must survive the server's own. */
 const SETTINGS = ['fsync=off', 'full_page_writes=off', 'max_connections=200', 'shared_buffers=32MB']
@@ -34,13 +37,14 @@ export interface TestDatabase {
   drop(): Promise<void>
 }
 
-/** An empty database of its own on the shared server. */
-export async function createTestDatabase(): Promise<TestDatabase> {
+/** A database of its own on the shared server: empty, or with our tables. */
+export async function createTestDatabase(options: { readonly migrated?: boolean } = {}): Promise<TestDatabase> {
   const server = await sharedUrl()
   const name = `test_${randomBytes(6).toString('hex')}`
   await execute(server, `create database ${name}`)
   const url = new URL(server)
   url.pathname = `/${name}`
+  if (options.migrated) await migrate(url.href)
   return { url: url.href, drop: () => execute(server, `drop database if exists ${name} with (force)`) }
 }
 
@@ -89,6 +93,15 @@ async function launch(guard: ChildGuard): Promise<TestPostgres> {
       await running.child.exited
     },
     close: () => guard.close(),
+  }
+}
+
+async function migrate(url: string): Promise<void> {
+  const database = openDatabase(url, { logger: silentLogger, maxConnections: 1 })
+  try {
+    await migrateUp(database.db)
+  } finally {
+    await database.close()
   }
 }
 

@@ -1,0 +1,96 @@
+import { ChildGuard } from '../dev/child-guard.ts'
+import { createProgress } from '../dev/progress.ts'
+import { type Session, startSession } from '../dev/session.ts'
+import { createPaint } from './print.ts'
+import { type Io, UsageError, type Verb, VerbError } from './verb.ts'
+
+/** Runs all of it on this machine: NATS, Postgres, the router and a demo backend. */
+export const verb: Verb = {
+  options: {
+    port: { type: 'string', value: 'PORT', description: 'listen for clients there (default: as configured, or 8080)' },
+    'admin-port': { type: 'string', value: 'PORT', description: 'listen for operators there (default: 9090)' },
+    'log-level': { type: 'string', value: 'LEVEL', description: 'log level of the router (default: info)' },
+    'no-backend': { type: 'boolean', description: 'start no demo backend' },
+  },
+  examples: ['dev', 'dev --port 8081 --admin-port 9091', 'dev --no-backend'],
+  async run({ options }, io) {
+    const guard = new ChildGuard()
+    // main.ts ends the process at the second Ctrl-C; what still runs then is killed.
+    const killAll = () => guard.killAll()
+    process.once('exit', killAll)
+    try {
+      const session = await startSession(
+        {
+          port: parsePort('--port', text(options.port)),
+          adminPort: parsePort('--admin-port', text(options['admin-port'])),
+          logLevel: text(options['log-level']),
+          backend: options['no-backend'] !== true,
+        },
+        io,
+        guard,
+        createProgress(io),
+      )
+      io.stdout.write(welcome(session, io))
+      reportBackendsEnd(session, io)
+      await untilEnd(session, io.signal)
+    } catch (error) {
+      if (!io.signal.aborted) throw error
+    } finally {
+      if (io.signal.aborted) io.stdout.write('\nStopping all of it; Ctrl-C again kills it at once.\n')
+      await guard.close()
+      process.off('exit', killAll)
+    }
+    io.stdout.write('Stopped.\n')
+    return 0
+  },
+}
+
+/** Resolves at Ctrl-C; rejects when something ends by itself without which nothing works. */
+async function untilEnd(session: Session, signal: AbortSignal): Promise<void> {
+  const { promise: aborted, resolve: onAbort } = Promise.withResolvers<void>()
+  signal.addEventListener('abort', () => onAbort(), { once: true })
+  if (signal.aborted) return
+  const deaths = session.vital.map(async (child) => {
+    const exit = await child.exited
+    throw new VerbError(child.describe(exit))
+  })
+  await Promise.race([aborted, ...deaths])
+}
+
+/** The backend may be killed, that is what it is for; all else goes on. */
+function reportBackendsEnd({ backend, natsUrl }: Session, io: Io): void {
+  void backend?.exited.then((exit) => {
+    if (io.signal.aborted) return
+    io.stdout.write(`\n${backend.describe(exit)}\nRequests get 503 now. Start another with:\n`)
+    io.stdout.write(`  NATS_URL=${natsUrl} npm run demo-backend\n\n`)
+  })
+}
+
+function welcome({ url, adminUrl, routesFile, backend }: Session, io: Io): string {
+  const paint = createPaint(io.stdout, io.env)
+  const kill = backend
+    ? `\n  kill ${backend.pid}`.padEnd(44) + paint('dim', '# no backend: the next request gets 503')
+    : ''
+  return `
+${paint('bold', 'engine-router is ready')}: ${url} for clients, ${adminUrl} for operators
+
+  curl ${url}/hello/world
+  curl ${url}/echo -H 'content-type: text/plain' -d 'hello'
+  curl -N ${url}/ticks -H 'accept: text/event-stream'
+  curl ${adminUrl}/metrics${kill}
+
+Edit ${routesFile} and save: the router follows. Ctrl-C ends all of it.
+
+`
+}
+
+function text(value: string | boolean | readonly string[] | undefined): string | undefined {
+  return typeof value === 'string' ? value : undefined
+}
+
+function parsePort(flag: string, value: string | undefined): number | undefined {
+  if (value === undefined) return undefined
+  const port = /^\d{1,5}$/.test(value) ? Number(value) : 0
+  if (port < 1 || port > 65_535) throw new UsageError(`${flag} must be a port from 1 to 65535, not "${value}"`)
+  return port
+}

@@ -1,0 +1,43 @@
+import { readFile } from 'node:fs/promises'
+import { parse } from 'yaml'
+
+/** What `dev` lays over the user's settings. */
+export interface DevSettings {
+  readonly port: number
+  readonly adminPort: number
+}
+
+type Section = Readonly<Record<string, unknown>>
+type RouterDocument = Readonly<Record<string, Section | undefined>> & {
+  readonly listen?: Readonly<Record<string, Section | undefined>>
+}
+
+/**
+ * The settings file of the router that `dev` runs, as text: the user's file, if there is one and it has been checked,
+ * with dev's ports, a short drain, and the sample routes if the user names none.
+ */
+export async function createRouterDocument(userFile: string, settings: DevSettings): Promise<string> {
+  const user = await readDocument(userFile)
+  const document = {
+    ...user,
+    listen: {
+      ...user.listen,
+      http: { ...user.listen?.http, port: settings.port },
+      admin: { ...user.listen?.admin, port: settings.adminPort },
+    },
+    routes: { file: 'config/routes.yaml', watch: true, ...user.routes },
+    // An open stream should not hold up Ctrl-C for long.
+    drain: { ...user.drain, timeout: '3s' },
+  }
+  // JSON is YAML.
+  return `${JSON.stringify(document, null, 2)}\n`
+}
+
+async function readDocument(file: string): Promise<RouterDocument> {
+  try {
+    return (parse(await readFile(file, 'utf8')) as RouterDocument | null) ?? {}
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {}
+    throw error
+  }
+}
