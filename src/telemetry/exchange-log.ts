@@ -1,6 +1,5 @@
 import type { Logger as PinoLogger } from 'pino'
 import type { ExchangeError } from '../exchange/errors.ts'
-import type { RequestHead } from '../exchange/exchange.ts'
 import type { ExchangeObserver } from '../exchange/observer.ts'
 
 /**
@@ -34,19 +33,4 @@ function causeOf(error: ExchangeError | undefined): { err?: unknown } {
 
 function round(ms: number): number {
   return Math.round(ms * 100) / 100
-}
-
-/** Tells several observers. */
-export function observeAll(observers: readonly [ExchangeObserver, ExchangeObserver]): ExchangeObserver {
-  const [first, second] = observers
-  return {
-    begun() {
-      first.begun()
-      second.begun()
-    },
-    ended(request: RequestHead, status, error, durationMs, bytesIn, bytesOut) {
-      first.ended(request, status, error, durationMs, bytesIn, bytesOut)
-      second.ended(request, status, error, durationMs, bytesIn, bytesOut)
-    },
-  }
 }

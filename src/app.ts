@@ -1,0 +1,116 @@
+import { randomBytes, randomFillSync } from 'node:crypto'
+import type { Logger } from 'pino'
+import { startHttpAdapter } from './adapters/http/adapter.ts'
+import { startAdminServer } from './admin/server.ts'
+import { describeConfig, type RouterConfig } from './config/router-config.ts'
+import { DeadlineWheel } from './exchange/deadline-wheel.ts'
+import { NatsLink } from './nats/connection.ts'
+import { createTransport } from './nats/transport.ts'
+import { createRouting } from './routing/dispatch.ts'
+import { createExchangeLog } from './telemetry/exchange-log.ts'
+import { ExchangeMetrics } from './telemetry/exchange-metrics.ts'
+import { MetricsWriter } from './telemetry/metrics-writer.ts'
+import { observeAll } from './telemetry/observe-all.ts'
+import { type RouterGauges, writeRouterGauges } from './telemetry/router-gauges.ts'
+import { createRouteTables } from './route-tables.ts'
+
+/** A running router. */
+export interface App {
+  /** Where it listens; chosen by the system where the configuration says 0. */
+  readonly httpPort: number
+  readonly adminPort: number
+  /** What it counts of itself right now. */
+  gauges(): RouterGauges
+  /** Not ready, no new connections; finishes what is under way within `drain.timeout`; releases everything. */
+  stop(): Promise<void>
+}
+
+/**
+ * The composition root: builds the parts in order, and `stop` ends them in reverse. Resolves once it listens; NATS and
+ * Postgres may come later, `/readyz` says when. Rejects if a port is taken, with nothing left behind.
+ */
+export async function startApp(config: RouterConfig, logger: Logger): Promise<App> {
+  const { limits } = config
+  const wheel = new DeadlineWheel()
+  const link = new NatsLink({ ...config.nats, name: 'engine-router', logger })
+  const transport = createTransport({
+    link,
+    wheel,
+    inboxPrefix: config.nats.inboxPrefix,
+    randomFill: randomFillSync,
+    random: Math.random,
+  })
+  const tables = createRouteTables(config, logger, transport.dispatchFor)
+  const metrics = new ExchangeMetrics()
+  let draining = false
+
+  const http = await startHttpAdapter({
+    ...config.listen.http,
+    maxHeaderBytes: limits.headerBytes,
+    maxUriBytes: limits.uriBytes,
+    dispatch: createRouting(tables.current),
+    wheel,
+    observer: observeAll(metrics, createExchangeLog(logger)),
+    makeRequestId: createRequestIds(),
+  })
+
+  const gauges = (): RouterGauges => ({
+    connections: http.connections,
+    httpExchanges: http.exchanges,
+    natsExchanges: transport.size,
+    deadlines: wheel.size,
+    lateMessages: transport.lateMessages,
+    natsConnected: link.connected,
+    natsReconnects: link.reconnects,
+    routes: tables.current().size,
+    tableRevision: tables.current().revision,
+    tableLoadedAtMs: tables.loadedAtMs,
+    quarantinedRoutes: tables.quarantined,
+    draining,
+  })
+  const readiness = () => {
+    const reasons: string[] = []
+    if (draining) reasons.push('draining')
+    if (!link.connected) reasons.push('NATS is not connected')
+    if (tables.loadedAtMs === undefined) reasons.push('no routing table is loaded')
+    return reasons
+  }
+  const renderMetrics = () => {
+    const out = new MetricsWriter()
+    metrics.write(out)
+    writeRouterGauges(out, gauges(), Date.now())
+    return { contentType: MetricsWriter.contentType, text: out.toString() }
+  }
+
+  const admin = await startAdminServer({ ...config.listen.admin, readiness, metrics: renderMetrics }).catch((error) => {
+    http.close()
+    throw error
+  })
+  link.start()
+  tables.start()
+  logger.info({ config: describeConfig(config) }, 'configuration')
+  logger.info({ http: http.port, admin: admin.port }, `listening on http://${config.listen.http.host}:${http.port}`)
+
+  return {
+    httpPort: http.port,
+    adminPort: admin.port,
+    gauges,
+    async stop() {
+      draining = true
+      logger.info({ exchanges: http.exchanges, timeoutMs: config.drain.timeoutMs }, 'draining')
+      await http.drain(config.drain.timeoutMs)
+      await tables.stop()
+      await link.close()
+      wheel.stop()
+      await admin.close()
+      logger.info({}, 'stopped')
+    },
+  }
+}
+
+/** Unique, not secret: a prefix for this process and a counter. */
+function createRequestIds(): () => string {
+  const prefix = `${randomBytes(6).toString('hex')}-`
+  let next = 0
+  return () => prefix + (next++).toString(36)
+}

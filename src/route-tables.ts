@@ -1,0 +1,51 @@
+import type { Logger } from 'pino'
+import type { RouterConfig } from './config/router-config.ts'
+import { compileTable, type RouteTable, type TableOptions } from './routing/table.ts'
+import { RouteWatch } from './store/watch.ts'
+
+/** The table that a router serves from, replaced as a whole when the database has a newer one. */
+export interface RouteTables {
+  /** Requests under way keep the route that they began with; this is for the next one. */
+  readonly current: () => RouteTable
+  /** Since the epoch; undefined: none is loaded yet. */
+  readonly loadedAtMs: number | undefined
+  /** Rows that the table does without. */
+  readonly quarantined: number
+  start(): void
+  stop(): Promise<void>
+}
+
+/** @param dispatch composes what serves a route, as in `TableOptions` */
+export function createRouteTables(
+  config: RouterConfig,
+  logger: Logger,
+  dispatch: TableOptions['dispatch'],
+): RouteTables {
+  const defaultMaxBodyBytes = config.limits.bodyBytes
+  let table = compileTable([], { revision: 0, dispatch, defaultMaxBodyBytes })
+  let loadedAtMs: number | undefined
+  let quarantinedRoutes = 0
+  const watch = new RouteWatch({
+    url: config.database.url,
+    cacheFile: config.routes.cacheFile,
+    logger,
+    onSnapshot(specs, revision, quarantined) {
+      table = compileTable(specs, { revision, dispatch, defaultMaxBodyBytes })
+      loadedAtMs = Date.now()
+      quarantinedRoutes = quarantined.length
+    },
+  })
+  return {
+    current: () => table,
+    get loadedAtMs() {
+      return loadedAtMs
+    },
+    get quarantined() {
+      return quarantinedRoutes
+    },
+    start() {
+      void watch.start()
+    },
+    stop: () => watch.stop(),
+  }
+}

@@ -1,0 +1,37 @@
+import type { MetricsWriter } from './metrics-writer.ts'
+
+/** What a router counts of itself at one moment. */
+export interface RouterGauges {
+  readonly connections: number
+  readonly httpExchanges: number
+  /** Tokens in the inbox: each is an exchange that waits for NATS. */
+  readonly natsExchanges: number
+  readonly deadlines: number
+  readonly lateMessages: number
+  readonly natsConnected: boolean
+  readonly natsReconnects: number
+  readonly routes: number
+  readonly tableRevision: number
+  /** Since the epoch; undefined: none is loaded yet. */
+  readonly tableLoadedAtMs: number | undefined
+  readonly quarantinedRoutes: number
+  readonly draining: boolean
+}
+
+export function writeRouterGauges(out: MetricsWriter, gauges: RouterGauges, nowMs: number): void {
+  const { tableLoadedAtMs } = gauges
+  out.single('engine_router_connections', 'gauge', 'Client connections open.', gauges.connections)
+  out.single('engine_router_inbox_tokens', 'gauge', 'Exchanges that wait for NATS.', gauges.natsExchanges)
+  out.single('engine_router_late_messages_total', 'counter', 'Replies after the end.', gauges.lateMessages)
+  out.single('engine_router_nats_connected', 'gauge', '1 if NATS is connected.', Number(gauges.natsConnected))
+  out.single('engine_router_nats_reconnects_total', 'counter', 'Times that NATS came back.', gauges.natsReconnects)
+  out.single('engine_router_routes', 'gauge', 'Routes in the table.', gauges.routes)
+  out.single('engine_router_table_revision', 'gauge', 'Revision of the table.', gauges.tableRevision)
+  if (tableLoadedAtMs !== undefined) {
+    const ageSeconds = (nowMs - tableLoadedAtMs) / 1000
+    out.single('engine_router_table_age_seconds', 'gauge', 'Since the table was loaded.', ageSeconds)
+  }
+  out.single('engine_router_quarantined_routes', 'gauge', 'Rows that do not parse.', gauges.quarantinedRoutes)
+  out.single('engine_router_draining', 'gauge', '1 if the router is about to stop.', Number(gauges.draining))
+  out.single('engine_router_resident_memory_bytes', 'gauge', 'Memory of the process.', process.memoryUsage.rss())
+}
