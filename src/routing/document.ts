@@ -1,0 +1,125 @@
+import { z } from 'zod'
+import { parseBytes, parseDurationMs } from '../exchange/units.ts'
+import { parseHost } from './host.ts'
+import { parsePath } from './path-pattern.ts'
+import { PatternError } from './pattern-error.ts'
+import { assertNamesExist, parseTemplate } from './subject-template.ts'
+
+type Refinement = { addIssue(issue: { code: 'custom'; message: string; path?: (string | number)[] }): void }
+
+/** Runs a parser for its complaint; undefined if there was one. */
+function checkPattern<T>(parse: () => T, context: Refinement, path: string[] = []): T | undefined {
+  try {
+    return parse()
+  } catch (error) {
+    if (!(error instanceof PatternError)) throw error
+    context.addIssue({ code: 'custom', message: error.message, path })
+    return undefined
+  }
+}
+
+const HTTP_TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
+const DAY_MS = 86_400_000
+
+const headerName = z.string().max(128).regex(HTTP_TOKEN, 'expected a header name')
+
+function duration(minMs: number, maxMs: number, range: string) {
+  return z.string().refine((text) => {
+    const ms = parseDurationMs(text)
+    return ms !== undefined && ms >= minMs && ms <= maxMs
+  }, `expected a duration such as \`250ms\` or \`5s\`, ${range}`)
+}
+
+const size = z.union([z.string(), z.number()]).refine((value) => {
+  const bytes = parseBytes(String(value))
+  return bytes !== undefined && bytes <= 1024 ** 4
+}, 'expected a size such as `512KiB` or `10MiB`, at most 1024GiB')
+
+// Not z.record, which silently drops a key named `__proto__`: a condition would be lost.
+const headerConditions = z
+  .custom<Record<string, string>>(
+    (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+    'expected a mapping of header names to values',
+  )
+  .superRefine((conditions, context) => {
+    const seen = new Set<string>()
+    for (const [name, value] of Object.entries<unknown>(conditions)) {
+      const complain = (message: string) => context.addIssue({ code: 'custom', message, path: [name] })
+      if (name.length > 128 || !HTTP_TOKEN.test(name)) complain('expected a header name')
+      if (seen.has(name.toLowerCase())) complain('the same header is named twice')
+      seen.add(name.toLowerCase())
+      if (typeof value !== 'string') complain('expected text: put the value in quotes')
+      else if (value.trim() !== value || value === '' || value.length > 1024 || /\p{Cc}/u.test(value)) {
+        complain('expected a header value, or `*` for any; without white space around it')
+      }
+    }
+    if (seen.size > 16) context.addIssue({ code: 'custom', message: 'a route has at most 16 header conditions' })
+  })
+
+/** One route as in YAML, strict. It checks and does not transform: what comes out is what went in. */
+export const routeDocumentSchema = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(
+        /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,127}$/,
+        'expected up to 128 letters, digits, `.`, `_` and `-`, with a letter or digit first',
+      ),
+    match: z.strictObject({
+      kind: z.enum(['http', 'ws', 'tcp']).optional(),
+      host: z
+        .string()
+        .superRefine((host, context) => void checkPattern(() => parseHost(host), context))
+        .optional(),
+      methods: z
+        .array(z.string().max(32).regex(HTTP_TOKEN, 'expected an HTTP method'))
+        .min(1, 'name a method, or leave `methods` out to take all')
+        .max(32)
+        .optional(),
+      path: z
+        .string()
+        .max(1024)
+        .superRefine((path, context) => void checkPattern(() => parsePath(path), context))
+        .optional(),
+      headers: headerConditions.optional(),
+    }),
+    subject: z.string().superRefine((subject, context) => void checkPattern(() => parseTemplate(subject), context)),
+    reply: z.enum(['single', 'many']).optional(),
+    body: z.enum(['whole', 'stream']).optional(),
+    websocket: z.enum(['stream', 'rpc']).optional(),
+    timeout: duration(1, DAY_MS, '1ms to 24h').optional(),
+    idleTimeout: duration(1, DAY_MS, '1ms to 24h').optional(),
+    maxDuration: duration(0, 30 * DAY_MS, 'up to 30d, `0s` for no limit').optional(),
+    limits: z.strictObject({ bodyBytes: size.optional() }).optional(),
+    noResponders: z
+      .strictObject({ retries: z.int().min(0).max(10).optional(), hold: duration(0, 60_000, 'up to 60s').optional() })
+      .optional(),
+    forwardHeaders: z.union([z.enum(['all', 'none']), z.array(headerName).max(128)]).optional(),
+    priority: z.int().min(-1_000_000).max(1_000_000).optional(),
+  })
+  .superRefine(checkAcrossKeys)
+
+/** One route as in YAML: the names and units of docs/routes.md, nothing filled in. */
+export type RouteDocument = z.input<typeof routeDocumentSchema>
+
+function checkAcrossKeys(route: { match: RouteDocument['match']; subject: string }, context: Refinement): void {
+  const { match, subject } = route
+  const complain = (path: string[], message: string) => context.addIssue({ code: 'custom', message, path })
+  if (match.kind === 'tcp') {
+    for (const key of ['host', 'methods', 'path', 'headers'] as const) {
+      if (match[key] !== undefined) complain(['match', key], 'a tcp route is reached by its name: remove this key')
+    }
+  } else if (match.path === undefined) {
+    complain(['match', 'path'], `a route of kind ${match.kind ?? 'http'} needs a path, such as \`/orders/{id}\``)
+    return
+  }
+  const path = parsedOrUndefined(() => (match.path === undefined ? [] : parsePath(match.path)))
+  const template = parsedOrUndefined(() => parseTemplate(subject))
+  if (path === undefined || template === undefined) return
+  checkPattern(() => assertNamesExist(template, path), context, ['subject'])
+}
+
+/** For what has been complained of already. */
+function parsedOrUndefined<T>(parse: () => T): T | undefined {
+  return checkPattern(parse, { addIssue: () => {} })
+}

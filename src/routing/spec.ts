@@ -1,0 +1,132 @@
+import type { z } from 'zod'
+import { formatBytes, formatDuration, parseBytes, parseDurationMs } from '../exchange/units.ts'
+import { type RouteDocument, routeDocumentSchema } from './document.ts'
+
+export { checkRoutes } from './ambiguity.ts'
+export { type RouteDocument, routeDocumentSchema } from './document.ts'
+
+const DEFAULT_TIMEOUT_MS = 10_000
+const DEFAULT_IDLE_TIMEOUT_MS = 30_000
+
+/** One route, normalised: defaults filled in, units parsed. Plain data. */
+export interface RouteSpec {
+  readonly name: string
+  readonly match: {
+    readonly kind: 'http' | 'ws' | 'tcp'
+    /** Lower case. */
+    readonly host: string | undefined
+    /** Upper case, distinct. */
+    readonly methods: readonly string[] | undefined
+    /** Undefined for `tcp` only. */
+    readonly path: string | undefined
+    /** Names in lower case; `*` as the value: present. */
+    readonly headers: Readonly<Record<string, string>>
+  }
+  readonly subject: string
+  readonly reply: 'single' | 'many'
+  readonly body: 'whole' | 'stream'
+  readonly websocket: 'stream' | 'rpc'
+  readonly timeoutMs: number
+  readonly idleTimeoutMs: number
+  /** 0: no limit. */
+  readonly maxDurationMs: number
+  /** Undefined: the router's `limits.bodyBytes`. */
+  readonly maxBodyBytes: number | undefined
+  readonly noResponders: { readonly retries: number | undefined; readonly holdMs: number }
+  /** Names in lower case, distinct. */
+  readonly forwardHeaders: 'all' | 'none' | readonly string[]
+  readonly priority: number
+}
+
+/** What is wrong with a route; `path` leads to the key at fault, which may be one that is missing. */
+export interface RouteIssue {
+  readonly path: readonly (string | number)[]
+  readonly message: string
+}
+
+export type ParsedRoute =
+  | { readonly ok: true; readonly spec: RouteSpec }
+  | { readonly ok: false; readonly issues: RouteIssue[] }
+
+/** Parses one route as in YAML: schema, patterns, and whether its keys go together. Everything wrong at once. */
+export function parseRoute(input: unknown): ParsedRoute {
+  const result = routeDocumentSchema.safeParse(input)
+  if (result.success) return { ok: true, spec: normalise(result.data) }
+  return { ok: false, issues: result.error.issues.flatMap(toRouteIssues) }
+}
+
+function toRouteIssues(issue: z.core.$ZodIssue): RouteIssue[] {
+  const path = issue.path.map((key) => (typeof key === 'number' ? key : String(key)))
+  if (issue.code !== 'unrecognized_keys') return [{ path, message: issue.message }]
+  return issue.keys.map((key) => ({ path: [...path, key], message: 'unknown key' }))
+}
+
+function normalise(route: RouteDocument): RouteSpec {
+  const { match, limits, noResponders, forwardHeaders = 'all' } = route
+  const conditions = Object.entries(match.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value] as const)
+  return {
+    name: route.name,
+    match: {
+      kind: match.kind ?? 'http',
+      host: match.host?.toLowerCase(),
+      methods: match.methods && distinct(match.methods.map((method) => method.toUpperCase())),
+      path: match.path,
+      headers: Object.fromEntries(conditions),
+    },
+    subject: route.subject,
+    reply: route.reply ?? 'single',
+    body: route.body ?? 'whole',
+    websocket: route.websocket ?? 'stream',
+    timeoutMs: durationMs(route.timeout, DEFAULT_TIMEOUT_MS),
+    idleTimeoutMs: durationMs(route.idleTimeout, DEFAULT_IDLE_TIMEOUT_MS),
+    maxDurationMs: durationMs(route.maxDuration, 0),
+    maxBodyBytes: limits?.bodyBytes === undefined ? undefined : parseBytes(String(limits.bodyBytes)),
+    noResponders: { retries: noResponders?.retries, holdMs: durationMs(noResponders?.hold, 0) },
+    forwardHeaders:
+      typeof forwardHeaders === 'string' ? forwardHeaders : distinct(forwardHeaders.map((name) => name.toLowerCase())),
+    priority: route.priority ?? 0,
+  }
+}
+
+function durationMs(text: string | undefined, defaultMs: number): number {
+  return (text === undefined ? undefined : parseDurationMs(text)) ?? defaultMs
+}
+
+function distinct(values: readonly string[]): string[] {
+  return [...new Set(values)]
+}
+
+/** The way back: a document that parses to the same spec, without what is a default. */
+export function specToDocument(spec: RouteSpec): RouteDocument {
+  const { match, noResponders } = spec
+  const hasHeaders = Object.keys(match.headers).length > 0
+  const holds = noResponders.holdMs > 0
+  return {
+    name: spec.name,
+    match: {
+      ...(match.kind !== 'http' && { kind: match.kind }),
+      ...(match.host !== undefined && { host: match.host }),
+      ...(match.methods !== undefined && { methods: [...match.methods] }),
+      ...(match.path !== undefined && { path: match.path }),
+      ...(hasHeaders && { headers: { ...match.headers } }),
+    },
+    subject: spec.subject,
+    ...(spec.reply !== 'single' && { reply: spec.reply }),
+    ...(spec.body !== 'whole' && { body: spec.body }),
+    ...(spec.websocket !== 'stream' && { websocket: spec.websocket }),
+    ...(spec.timeoutMs !== DEFAULT_TIMEOUT_MS && { timeout: formatDuration(spec.timeoutMs) }),
+    ...(spec.idleTimeoutMs !== DEFAULT_IDLE_TIMEOUT_MS && { idleTimeout: formatDuration(spec.idleTimeoutMs) }),
+    ...(spec.maxDurationMs !== 0 && { maxDuration: formatDuration(spec.maxDurationMs) }),
+    ...(spec.maxBodyBytes !== undefined && { limits: { bodyBytes: formatBytes(spec.maxBodyBytes) } }),
+    ...((noResponders.retries !== undefined || holds) && {
+      noResponders: {
+        ...(noResponders.retries !== undefined && { retries: noResponders.retries }),
+        ...(holds && { hold: formatDuration(noResponders.holdMs) }),
+      },
+    }),
+    ...(spec.forwardHeaders !== 'all' && {
+      forwardHeaders: spec.forwardHeaders === 'none' ? 'none' : [...spec.forwardHeaders],
+    }),
+    ...(spec.priority !== 0 && { priority: spec.priority }),
+  }
+}
