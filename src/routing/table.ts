@@ -1,0 +1,154 @@
+import type { Dispatch, RequestHead } from '../exchange/exchange.ts'
+import type { Route } from '../exchange/route.ts'
+import { type CompiledRoute, compileRoute } from './compiled-route.ts'
+import { HostIndex } from './host-index.ts'
+import { PATH_FAULT, PathScan } from './path-scan.ts'
+import { comparePrecedence } from './precedence.ts'
+import type { RouteSpec } from './spec.ts'
+import { renderSubject, subjectFault } from './subject-plan.ts'
+
+/** What `match` fills in; one object serves its caller for all requests. */
+export interface Match {
+  /** Set with `subject_invalid` too: the request has a route, though no subject. */
+  route: Route | undefined
+  /** Empty on error. */
+  subject: string
+  error: 'no_route' | 'method_not_allowed' | 'subject_invalid' | 'bad_request' | undefined
+  /** Of `method_not_allowed`: sorted and distinct. */
+  allow: readonly string[]
+  /** Client-safe; empty if there is nothing to add to the error's title. */
+  detail: string
+}
+
+/** A match with nothing in it yet. */
+export function createMatch(): Match {
+  return { route: undefined, subject: '', error: undefined, allow: NO_METHODS, detail: '' }
+}
+
+export interface TableOptions {
+  readonly revision: number
+  /** Composes policies and transport for a route; called once for each. */
+  readonly dispatch: (route: Omit<Route, 'dispatch'>, spec: RouteSpec) => Dispatch
+  /** For routes without a limit of their own. */
+  readonly defaultMaxBodyBytes: number
+}
+
+interface TableEntry extends CompiledRoute {
+  readonly route: Route
+}
+
+const NO_METHODS: readonly string[] = []
+
+/**
+ * Compiles specs that came from `parseRoute`. Routes that `checkRoutes` would refuse are taken, and decided by name;
+ * of two with one name, `byName` gives the first in the order of precedence.
+ */
+export function compileTable(specs: readonly RouteSpec[], options: TableOptions): RouteTable {
+  const entries = specs.map((spec) => ({ ...compileRoute(spec), route: createRoute(spec, options) }))
+  return new RouteTable(options.revision, entries.sort(comparePrecedence))
+}
+
+/** An immutable snapshot of all routes. Looks up one request at a time, with scratch space of its own. */
+export class RouteTable {
+  readonly revision: number
+  /** In the order of precedence. */
+  readonly routes: readonly Route[]
+  readonly #hosts: Readonly<Record<'http' | 'ws', HostIndex<TableEntry>>>
+  readonly #names = new Map<string, TableEntry>()
+  readonly #scan = new PathScan()
+
+  /** @param entries in the order of precedence */
+  constructor(revision: number, entries: readonly TableEntry[]) {
+    this.revision = revision
+    this.routes = entries.map(({ route }) => route)
+    this.#hosts = { http: createIndex(entries, 'http'), ws: createIndex(entries, 'ws') }
+    for (const entry of entries) {
+      if (!this.#names.has(entry.spec.name)) this.#names.set(entry.spec.name, entry)
+    }
+  }
+
+  get size(): number {
+    return this.routes.length
+  }
+
+  byName(name: string): Route | undefined {
+    return this.#names.get(name)?.route
+  }
+
+  /** Finds the route and renders the subject. A tcp request has no route here: see `matchName`. */
+  match(request: RequestHead, out: Match): void {
+    out.route = undefined
+    out.subject = ''
+    out.error = undefined
+    out.allow = NO_METHODS
+    out.detail = ''
+    if (request.kind === 'tcp') {
+      out.error = 'no_route'
+      return
+    }
+    const index = this.#hosts[request.kind]
+    if (!this.#scan.read(request.path, index.maxSegments)) {
+      out.error = 'bad_request'
+      out.detail = PATH_FAULT
+      return
+    }
+    const entry = index.find(request, this.#scan)
+    if (entry === undefined) this.#explainNoMatch(index, request, out)
+    else this.#render(entry, out)
+  }
+
+  /** For a tcp listener, which has a route's name in place of a path. */
+  matchName(name: string, out: Match): void {
+    const entry = this.#names.get(name)
+    out.allow = NO_METHODS
+    out.detail = ''
+    if (entry?.spec.match.kind !== 'tcp') {
+      out.route = undefined
+      out.subject = ''
+      out.error = 'no_route'
+      return
+    }
+    out.route = entry.route
+    out.subject = entry.subject.before
+    out.error = undefined
+  }
+
+  #render(entry: TableEntry, out: Match): void {
+    out.route = entry.route
+    const subject = renderSubject(entry.subject, this.#scan)
+    if (subject !== undefined) {
+      out.subject = subject
+      return
+    }
+    out.error = 'subject_invalid'
+    out.detail = subjectFault(entry.subject, this.#scan)
+  }
+
+  #explainNoMatch(index: HostIndex<TableEntry>, request: RequestHead, out: Match): void {
+    const allow = index.allowedMethods(request, this.#scan)
+    out.error = allow.length > 0 ? 'method_not_allowed' : 'no_route'
+    out.allow = allow
+  }
+}
+
+function createIndex(entries: readonly TableEntry[], kind: 'http' | 'ws'): HostIndex<TableEntry> {
+  return new HostIndex(entries.filter(({ spec }) => spec.match.kind === kind))
+}
+
+function createRoute(spec: RouteSpec, options: TableOptions): Route {
+  const route: Omit<Route, 'dispatch'> = {
+    name: spec.name,
+    kind: spec.match.kind,
+    reply: spec.reply,
+    body: spec.body,
+    websocket: spec.websocket,
+    timeoutMs: spec.timeoutMs,
+    idleTimeoutMs: spec.idleTimeoutMs,
+    maxDurationMs: spec.maxDurationMs,
+    maxBodyBytes: spec.maxBodyBytes ?? options.defaultMaxBodyBytes,
+    noResponderRetries: spec.noResponders.retries,
+    holdMs: spec.noResponders.holdMs,
+    forwardHeaders: typeof spec.forwardHeaders === 'string' ? spec.forwardHeaders : new Set(spec.forwardHeaders),
+  }
+  return { ...route, dispatch: options.dispatch(route, spec) }
+}
