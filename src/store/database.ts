@@ -1,0 +1,58 @@
+import { Kysely, PostgresDialect } from 'kysely'
+import { Pool } from 'pg'
+import type { Logger } from '../exchange/logger.ts'
+import type { Schema } from './schema.ts'
+
+export interface ConnectionOptions {
+  /** Shows in pg_stat_activity. */
+  readonly name?: string
+  readonly connectTimeoutMs?: number
+  /** Of one statement. The server is told, and the client waits a second longer for it. */
+  readonly statementTimeoutMs?: number
+}
+
+export interface DatabaseOptions extends ConnectionOptions {
+  readonly logger: Logger
+  readonly maxConnections?: number
+}
+
+/** What to hand to the functions of this folder, and to close. */
+export interface Database {
+  readonly db: Kysely<Schema>
+  /** Waits for queries under way. */
+  close(): Promise<void>
+}
+
+/** How long the client goes on waiting for a statement that the server should have ended: then the network is gone. */
+const CLIENT_GRACE_MS = 1000
+
+/** The settings that every connection of ours has. */
+export function connectionSettings(url: string, options: ConnectionOptions) {
+  const { name = 'engine-router', connectTimeoutMs = 5000, statementTimeoutMs = 10_000 } = options
+  return {
+    connectionString: url,
+    application_name: name,
+    connectionTimeoutMillis: connectTimeoutMs,
+    statement_timeout: statementTimeoutMs,
+    query_timeout: statementTimeoutMs + CLIENT_GRACE_MS,
+    idle_in_transaction_session_timeout: statementTimeoutMs,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+  }
+}
+
+/** Opens a pool; it connects when it is first used, so this does not fail when the server is away. */
+export function openDatabase(url: string, options: DatabaseOptions): Database {
+  const pool = new Pool({ ...connectionSettings(url, options), max: options.maxConnections ?? 4 })
+  // An idle connection that breaks says so here; the pool has dropped it and the next query opens another.
+  pool.on('error', (error) => options.logger.debug({ err: error }, 'an idle database connection broke'))
+  const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) })
+  return {
+    db,
+    async close() {
+      await db.destroy()
+      // The driver that has run no query does not know its pool.
+      if (!pool.ended) await pool.end()
+    },
+  }
+}
