@@ -1,0 +1,151 @@
+import { type FSWatcher, watch } from 'node:fs'
+import { readFile, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import type { Kysely } from 'kysely'
+import type { Logger } from '../exchange/logger.ts'
+import type { RouteDocument } from '../routing/spec.ts'
+import { applyRoutes } from './apply-routes.ts'
+import { explainDatabaseError } from './database-error.ts'
+import type { Schema } from './schema.ts'
+import { WakeableSleep } from './wakeable-sleep.ts'
+
+export interface RoutesFileWatchOptions {
+  readonly file: string
+  /** Whether changes are applied too, and not only what is there at the start. */
+  readonly watch: boolean
+  /** Reads the file's text. Throws an error whose message lists all that is wrong with it. */
+  readonly parse: (text: string, file: string) => readonly RouteDocument[]
+  readonly db: Kysely<Schema>
+  /** That of `db`, for messages. */
+  readonly url: string
+  /** Who to name in the history. */
+  readonly author: string
+  readonly logger: Logger
+  /** How often the file is looked at, where the system's notifications do not come. */
+  readonly pollIntervalMs?: number
+}
+
+/** Editors save in several steps. */
+const SETTLE_MS = 100
+const MIN_BACKOFF_MS = 200
+const MAX_BACKOFF_MS = 5000
+
+/**
+ * Applies a routes file at the start and after each save, as the whole table. A file that cannot be used is logged with
+ * all its problems and leaves the table as it is until it is saved again; a database that is away is tried again.
+ */
+export class RoutesFileWatch {
+  readonly #options: RoutesFileWatchOptions
+  readonly #stop = new AbortController()
+  #running: Promise<void> | undefined
+  #watcher: FSWatcher | undefined
+  /** The state of the file that needs no more work: applied, or found to be bad. */
+  #settled: string | undefined
+  #failures = 0
+  #complaint: string | undefined
+  #settleTimer: NodeJS.Timeout | undefined
+  readonly #sleep = new WakeableSleep()
+
+  constructor(options: RoutesFileWatchOptions) {
+    this.#options = options
+  }
+
+  /** Resolves when the first attempt to apply the file is over, however it went. Never rejects. */
+  start(): Promise<void> {
+    if (this.#options.watch) this.#watchDirectory()
+    return new Promise((resolve) => {
+      this.#running = this.#run(resolve)
+    })
+  }
+
+  /** Resolves when nothing of it is left. */
+  async stop(): Promise<void> {
+    this.#stop.abort()
+    this.#watcher?.close()
+    clearTimeout(this.#settleTimer)
+    this.#sleep.wake()
+    await this.#running
+  }
+
+  async #run(onFirstAttempt: () => void): Promise<void> {
+    const { watch, pollIntervalMs = 2000 } = this.#options
+    while (!this.#stop.signal.aborted) {
+      const retryMs = await this.#attempt()
+      onFirstAttempt()
+      if (!watch && retryMs === undefined) break
+      await this.#sleep.sleep(retryMs ?? pollIntervalMs)
+    }
+  }
+
+  /** Applies the file unless it is the one that was dealt with; how long to wait for another try, if one is due. */
+  async #attempt(): Promise<number | undefined> {
+    const { file, parse } = this.#options
+    let state: string | undefined
+    let routes: readonly RouteDocument[]
+    try {
+      // Before the read: a save in between shows as another state the next time.
+      state = await stateOf(file)
+      if (state === this.#settled) return undefined
+      routes = parse(await readFile(file, 'utf8'), file)
+      this.#settled = state
+    } catch (error) {
+      const complaint = error instanceof Error ? error.message : String(error)
+      this.#settled = state
+      this.#complain(complaint, `the routes file is not applied, the table stays as it is:\n${complaint}`, error)
+      return undefined
+    }
+    return this.#apply(routes)
+  }
+
+  async #apply(routes: readonly RouteDocument[]): Promise<number | undefined> {
+    const { db, url, file, author, logger } = this.#options
+    try {
+      const { revision, plan } = await applyRoutes(db, routes, { author, comment: `saved ${file}` })
+      this.#complaint = undefined
+      this.#failures = 0
+      if (revision === undefined) logger.debug({ file }, 'the routes file changes nothing')
+      else {
+        const { added, changed, removed } = plan
+        logger.info({ file, revision, added, changed: changed.map(({ name }) => name), removed }, 'routes file applied')
+      }
+      return undefined
+    } catch (error) {
+      this.#settled = undefined
+      const complaint = explainDatabaseError(error, url)
+      this.#complain(complaint, `the routes file is not applied yet, trying until it is: ${complaint}`, error)
+      return Math.min(MIN_BACKOFF_MS * 2 ** this.#failures++, MAX_BACKOFF_MS) * (0.5 + Math.random() / 2)
+    }
+  }
+
+  /** Says a thing once, until another is said or all is well. */
+  #complain(complaint: string, message: string, error: unknown): void {
+    const { file, logger } = this.#options
+    if (complaint === this.#complaint) logger.debug({ file, err: error }, 'the routes file is still not applied')
+    else logger.error({ file }, message)
+    this.#complaint = complaint
+  }
+
+  /** The directory, as many editors save by putting another file in the old one's place. */
+  #watchDirectory(): void {
+    const { file, logger } = this.#options
+    const onError = (error: unknown) => {
+      this.#watcher?.close()
+      logger.warn({ file, err: error }, 'no notifications of the routes file; it is looked at now and then instead')
+    }
+    try {
+      this.#watcher = watch(dirname(file), () => {
+        clearTimeout(this.#settleTimer)
+        this.#settleTimer = setTimeout(() => this.#sleep.wake(), SETTLE_MS)
+      })
+      this.#watcher.on('error', onError)
+    } catch (error) {
+      onError(error)
+    }
+  }
+}
+
+/** Differs after every save. */
+async function stateOf(file: string): Promise<string> {
+  const { mtimeMs, size, ino } = await stat(file)
+  return `${mtimeMs} ${size} ${ino}`
+}

@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict'
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
+import type { RouteDocument } from '../../src/routing/spec.ts'
+import { openDatabase } from '../../src/store/database.ts'
+import { migrateUp } from '../../src/store/migrations.ts'
+import { readHistory } from '../../src/store/route-history.ts'
+import { RoutesFileWatch, type RoutesFileWatchOptions } from '../../src/store/routes-file-watch.ts'
+import { readRoutes } from '../../src/store/routes-table.ts'
+import { eventually } from '../support/eventually.ts'
+import { startPostgres } from '../support/postgres.ts'
+import { createTestLogger, createTestStore, route, type TestStore } from './migrated-database.ts'
+
+/** Longer than any test: what is seen is then not seen by a poll. */
+const NEVER_MS = 60_000
+
+describe('a routes file watch', () => {
+  let store: TestStore
+  let directory: string
+  let file: string
+  let watch: RoutesFileWatch | undefined
+
+  before(async () => {
+    store = await createTestStore()
+  })
+
+  after(() => store.drop())
+
+  beforeEach(async () => {
+    await store.psql('truncate routes, route_revisions')
+    directory = await mkdtemp(join(tmpdir(), 'engine-router-file-'))
+    file = join(directory, 'routes.json')
+  })
+
+  afterEach(async () => {
+    await watch?.stop()
+    watch = undefined
+    await rm(directory, { recursive: true })
+  })
+
+  function create(options: Partial<RoutesFileWatchOptions> = {}) {
+    const { logger, lines } = createTestLogger()
+    watch = new RoutesFileWatch({
+      file,
+      watch: true,
+      // The reader of YAML is another part's; what matters here is that it may throw.
+      parse: (text) => JSON.parse(text),
+      db: store.db,
+      url: store.url,
+      author: 'ann',
+      logger,
+      pollIntervalMs: NEVER_MS,
+      ...options,
+    })
+    const errors = () => lines.filter(({ level }) => level === 'error').map(({ message }) => message)
+    return { watch, errors, lines }
+  }
+
+  const save = (...routes: RouteDocument[]) => writeFile(file, JSON.stringify(routes))
+  /** In one step: a poll between two would see half a file. */
+  const replace = async (text: string) => {
+    await writeFile(join(directory, 'new'), text)
+    await rename(join(directory, 'new'), file)
+  }
+  const names = async () => (await readRoutes(store.db)).specs.map(({ name }) => name).join()
+  const within = { timeoutMs: 1000 }
+
+  test('applies the file at the start', async () => {
+    await save(route('a'))
+    const { watch } = create()
+    await watch.start()
+    assert.equal(await names(), 'a')
+    const [entry] = await readHistory(store.db, 1)
+    assert.deepEqual([entry?.author, entry?.comment], ['ann', `saved ${file}`])
+  })
+
+  test('applies each save within a second', async () => {
+    await save(route('a'))
+    const { watch } = create()
+    await watch.start()
+    await save(route('b'))
+    await eventually('the first save', async () => (await names()) === 'b', within)
+    await save(route('c'))
+    await eventually('the second save', async () => (await names()) === 'c', within)
+  })
+
+  test('applies a save that puts another file in place of the old one', async () => {
+    await save(route('a'))
+    const { watch } = create()
+    await watch.start()
+    for (const name of ['b', 'c']) {
+      await replace(JSON.stringify([route(name)]))
+      await eventually('the save', async () => (await names()) === name, within)
+    }
+  })
+
+  test('logs what is wrong with a bad file once, and leaves the table as it is until it is mended', async () => {
+    await save(route('a'))
+    const { watch, errors } = create({ pollIntervalMs: 20 })
+    await watch.start()
+    await replace('[{"name": "b"')
+    await eventually('the error', () => errors().length > 0, within)
+    assert.match(errors()[0]!, /table stays as it is:\n.*JSON/)
+    assert.equal(await names(), 'a')
+    await replace(JSON.stringify([route('c')]))
+    await eventually('the mended file', async () => (await names()) === 'c', within)
+    assert.equal(errors().length, 1)
+  })
+
+  test('starts without the file, and applies it when it appears', async () => {
+    const { watch, errors } = create()
+    await watch.start()
+    assert.match(errors()[0]!, /ENOENT/)
+    await save(route('a'))
+    await eventually('the file', async () => (await names()) === 'a', within)
+  })
+
+  test('sees a save by polling where the directory cannot be watched', async () => {
+    file = join(directory, 'later', 'routes.json')
+    const { watch, lines } = create({ pollIntervalMs: 20 })
+    await watch.start()
+    assert.ok(lines.some(({ level, message }) => level === 'warn' && /no notifications/.test(message)))
+    await mkdir(join(directory, 'later'))
+    await save(route('a'))
+    await eventually('the file', async () => (await names()) === 'a')
+  })
+
+  test('without watch applies the file once', async () => {
+    await save(route('a'))
+    const { watch } = create({ watch: false, pollIntervalMs: 1 })
+    await watch.start()
+    await save(route('b'))
+    await watch.stop()
+    assert.equal(await names(), 'a')
+  })
+
+  test('tries again until the database is there', async () => {
+    const postgres = await startPostgres()
+    const database = openDatabase(postgres.url, { logger: createTestLogger().logger })
+    try {
+      await migrateUp(database.db)
+      await postgres.stop()
+      await save(route('a'))
+      const { watch, errors, lines } = create({ db: database.db, url: postgres.url })
+      await watch.start()
+      assert.match(errors()[0]!, /not reachable|shutting down|terminat/)
+      await eventually('two more tries', () => lines.filter(({ level }) => level === 'debug').length >= 2)
+      await postgres.start()
+      await eventually('the routes', async () => (await readRoutes(database.db)).specs.length === 1, {
+        timeoutMs: 15_000,
+      })
+    } finally {
+      await watch?.stop()
+      await database.close()
+      await postgres.close()
+    }
+  })
+})
