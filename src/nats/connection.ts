@@ -92,11 +92,11 @@ export class NatsLink {
       const client = await this.#connect(signal)
       if (client === undefined) return
       this.#client = client
-      const watching = this.#watch(client)
+      // Not awaited: the client library does not end this iterator with its connection, only drops it.
+      void this.#watch(client)
       this.#up(client)
       const failure = await client.closed()
       this.#down()
-      await watching
       if (!signal.aborted) this.#options.logger.error({ err: failure }, 'the NATS connection was closed; connecting again')
     }
   }
