@@ -30,6 +30,7 @@ process.stdout.on('error', onOutputError)
 process.stderr.on('error', onOutputError)
 
 const code = await run(process.argv.slice(2), VERBS, {
+  stdin: process.stdin,
   stdout: process.stdout,
   stderr: process.stderr,
   env: process.env,

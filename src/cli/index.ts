@@ -12,4 +12,9 @@ export const VERBS: readonly VerbEntry[] = [
     summary: 'Run all of it on this machine: NATS, Postgres, the router, a demo backend',
     load: () => import('./dev.ts'),
   },
+  {
+    name: 'call',
+    summary: 'Send one request through the NATS side, without the HTTP side',
+    load: () => import('./call.ts'),
+  },
 ]

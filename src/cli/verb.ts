@@ -11,6 +11,7 @@ export interface OptionSpec {
 
 /** Where a verb reads and writes; tests hand in their own. */
 export interface Io {
+  readonly stdin: NodeJS.ReadableStream
   readonly stdout: NodeJS.WritableStream & { isTTY?: boolean; columns?: number }
   readonly stderr: NodeJS.WritableStream & { isTTY?: boolean }
   readonly env: NodeJS.ProcessEnv
