@@ -17,4 +17,9 @@ export const VERBS: readonly VerbEntry[] = [
     summary: 'Send one request through the NATS side, without the HTTP side',
     load: () => import('./call.ts'),
   },
+  {
+    name: 'doctor',
+    summary: 'Check settings, NATS, Postgres and this machine, and say what to do',
+    load: () => import('./doctor.ts'),
+  },
 ]
