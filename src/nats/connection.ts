@@ -2,8 +2,10 @@ import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type ConnectionOptions, connect, credsAuthenticator, Events, type NatsConnection } from 'nats'
 import type { Logger } from '../exchange/logger.ts'
+import { userInfoOf, withoutUserInfo } from './user-info.ts'
 
 export interface NatsLinkOptions {
+  /** With or without user info. */
   readonly servers: readonly string[]
   /** Path of a credentials file. */
   readonly creds?: string | undefined
@@ -97,7 +99,8 @@ export class NatsLink {
       this.#up(client)
       const failure = await client.closed()
       this.#down()
-      if (!signal.aborted) this.#options.logger.error({ err: failure }, 'the NATS connection was closed; connecting again')
+      if (!signal.aborted)
+        this.#options.logger.error({ err: failure }, 'the NATS connection was closed; connecting again')
     }
   }
 
@@ -122,7 +125,8 @@ export class NatsLink {
   async #connectOptions(): Promise<ConnectionOptions> {
     const { servers, creds, name, inboxPrefix } = this.#options
     return {
-      servers: [...servers],
+      ...userInfoOf(servers),
+      servers: servers.map(withoutUserInfo),
       name,
       timeout: CONNECT_TIMEOUT_MS,
       maxReconnectAttempts: -1,
@@ -163,8 +167,4 @@ export class NatsLink {
     this.#connected = false
     for (const listener of this.#listeners) listener.onDisconnected()
   }
-}
-
-function withoutUserInfo(server: string): string {
-  return server.replace(/^([a-z]+:\/\/)?[^@/]*@/, '$1')
 }
