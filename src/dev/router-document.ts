@@ -1,6 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { parse } from 'yaml'
 
+/** What dev applies where the user's settings name no file. */
+export const DEFAULT_ROUTES_FILE = 'config/routes.yaml'
+
 /** What `dev` lays over the user's settings. */
 export interface DevSettings {
   readonly port: number
@@ -25,7 +28,7 @@ export async function createRouterDocument(userFile: string, settings: DevSettin
       http: { ...user.listen?.http, port: settings.port },
       admin: { ...user.listen?.admin, port: settings.adminPort },
     },
-    routes: { file: 'config/routes.yaml', watch: true, ...user.routes },
+    routes: { file: DEFAULT_ROUTES_FILE, watch: true, ...user.routes },
     // An open stream should not hold up Ctrl-C for long.
     drain: { ...user.drain, timeout: '3s' },
   }

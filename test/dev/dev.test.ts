@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmod, cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { type AddressInfo, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { eventually } from '../support/eventually.ts'
+import { descendantsOf, running } from '../support/process-tree.ts'
+
+const READY_MS = 60_000
+
+describe('npm run dev', () => {
+  let checkout: string
+  before(async () => {
+    checkout = await copyCheckout()
+  })
+  after(() => rm(checkout, { recursive: true, force: true }))
+
+  test('serves, follows routes.yaml, outlives its backend, and leaves no process behind at Ctrl-C', async (t) => {
+    const dev = await startDev(checkout)
+    t.after(() => dev.killAll())
+
+    const hello = await fetch(`${dev.url}/hello/world`)
+    assert.equal(hello.status, 200)
+    assert.partialDeepStrictEqual(await hello.json(), { hello: 'world' })
+
+    const echo = await fetch(`${dev.url}/echo`, {
+      method: 'POST',
+      body: 'ping',
+      headers: { 'content-type': 'text/plain' },
+    })
+    assert.deepEqual([echo.status, echo.headers.get('content-type'), await echo.text()], [201, 'text/plain', 'ping'])
+
+    const abort = new AbortController()
+    const ticks = await fetch(`${dev.url}/ticks`, { headers: { accept: 'text/event-stream' }, signal: abort.signal })
+    const { value: firstEvent } = await ticks.body!.getReader().read()
+    assert.match(Buffer.from(firstEvent!).toString(), /data: \{"tick":1/)
+    abort.abort()
+
+    const file = join(checkout, 'config/routes.yaml')
+    await writeFile(file, (await readFile(file, 'utf8')).replace('/hello/{name}', '/greet/{name}'))
+    await eventually('the edited route', async () => (await fetch(`${dev.url}/greet/you`)).status === 200)
+    assert.equal((await fetch(`${dev.url}/hello/world`)).status, 404)
+
+    process.kill(Number(dev.find(/demo backend\s+pid (\d+)/)[1]), 'SIGKILL')
+    await eventually('503 without a backend', async () => (await fetch(`${dev.url}/greet/you`)).status === 503)
+    await eventually('the report of its death', () => dev.output().includes('demo backend was killed by SIGKILL'))
+
+    const pids = descendantsOf(dev.pid)
+    assert.ok(pids.length >= 5, `npm, guard, NATS, Postgres and router should run: ${pids}`)
+    dev.interrupt()
+    assert.equal(await dev.exitCode(), 0)
+    await eventually('the end of every process', () => running([dev.pid, ...pids]).length === 0)
+    assert.match(dev.output(), /Stopped\.\s*$/)
+  })
+
+  test('starts again on the same data after kill -9, which leaves no process behind either', async (t) => {
+    const killed = await startDev(checkout)
+    t.after(() => killed.killAll())
+    const pids = descendantsOf(killed.pid)
+    killed.killGroup()
+    const again = await startDev(checkout)
+    t.after(() => again.killAll())
+    await eventually('the end of every process of the killed run', () => running(pids).length === 0, {
+      timeoutMs: 15_000,
+    })
+    assert.equal((await fetch(`${again.url}/greet/again`)).status, 200)
+    again.interrupt()
+    assert.equal(await again.exitCode(), 0)
+  })
+
+  test('ends with an error that shows the log when the router dies', async (t) => {
+    const dev = await startDev(checkout)
+    t.after(() => dev.killAll())
+    const pids = descendantsOf(dev.pid)
+    process.kill(Number(dev.find(/"pid":(\d+),.*"msg":"listening/)[1]), 'SIGKILL')
+    assert.equal(await dev.exitCode(), 1)
+    assert.match(dev.output(), /error: router was killed by SIGKILL; its last lines:/)
+    await eventually('the end of every process', () => running(pids).length === 0)
+  })
+
+  test('says which flag chooses another port when one is taken', async (t) => {
+    const taken = createServer().listen(0)
+    t.after(() => taken.close())
+    await once(taken, 'listening')
+    const { port } = taken.address() as AddressInfo
+    const dev = run(checkout, ['--port', String(port), '--admin-port', String(await freePort())])
+    t.after(() => dev.killAll())
+    assert.equal(await dev.exitCode(), 1)
+    assert.match(dev.output(), new RegExp(`port ${port} is taken.*npm run dev -- --port`))
+  })
+})
+
+/** As a clone with its dependencies installed; other users may read it. */
+async function copyCheckout(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'engine-router-dev-'))
+  await chmod(directory, 0o755)
+  for (const name of ['src', 'config', 'migrations', 'package.json']) {
+    await cp(name, join(directory, name), { recursive: true })
+  }
+  await symlink(resolve('node_modules'), join(directory, 'node_modules'))
+  return directory
+}
+
+async function startDev(checkout: string) {
+  const port = await freePort()
+  const dev = run(checkout, ['--port', String(port), '--admin-port', String(await freePort())])
+  const ended = dev.exitCode().then((code) => assert.fail(`dev ended with ${code}:\n${dev.output()}`))
+  await Promise.race([eventually('ready', () => dev.output().includes('Ctrl-C ends'), { timeoutMs: READY_MS }), ended])
+  ended.catch(() => {})
+  return { ...dev, url: `http://127.0.0.1:${port}` }
+}
+
+function run(checkout: string, args: readonly string[]) {
+  const { NATS_URL: _nats, DATABASE_URL: _database, ...env } = process.env
+  // A group of its own, as a shell gives it: npm, its shell and dev.
+  const child: ChildProcess = spawn('npm', ['run', 'dev', '--', ...args], { cwd: checkout, env, detached: true })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (output += chunk))
+  const closed = once(child, 'close')
+  const pid = child.pid!
+  const killGroup = () => {
+    if (running([pid]).length > 0) process.kill(-pid, 'SIGKILL')
+  }
+  return {
+    pid,
+    output: () => output,
+    find: (pattern: RegExp) => pattern.exec(output) ?? assert.fail(`${pattern} is not in:\n${output}`),
+    exitCode: async () => (await closed)[0] as number | null,
+    /** As the terminal's Ctrl-C. */
+    interrupt: () => process.kill(-pid, 'SIGINT'),
+    killGroup,
+    /** For a test that failed halfway: the guard then ends the rest. */
+    async killAll() {
+      killGroup()
+      await closed
+    },
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0)
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}

@@ -1,0 +1,116 @@
+import { randomFillSync } from 'node:crypto'
+import { type HttpAdapter, startHttpAdapter } from '../../src/adapters/http/adapter.ts'
+import { DeadlineWheel } from '../../src/exchange/deadline-wheel.ts'
+import type { ErrorCode } from '../../src/exchange/errors.ts'
+import { NatsLink } from '../../src/nats/connection.ts'
+import { createTransport, type Transport } from '../../src/nats/transport.ts'
+import { createRouting } from '../../src/routing/dispatch.ts'
+import { checkRoutes, parseRoute, type RouteDocument, type RouteSpec } from '../../src/routing/spec.ts'
+import { compileTable } from '../../src/routing/table.ts'
+import { eventually } from './eventually.ts'
+import { silentLogger } from './silent-logger.ts'
+
+/** One exchange that is over, as the observer was told. */
+export interface Ended {
+  readonly route: string | undefined
+  readonly status: number
+  readonly code: ErrorCode | 'ok'
+  readonly requestId: string
+  readonly bytesIn: number
+  readonly bytesOut: number
+}
+
+/** HTTP to NATS as the router composes it, in this process, with its routes from the test and not from Postgres. */
+export interface Gateway {
+  readonly http: HttpAdapter
+  readonly url: string
+  readonly port: number
+  readonly transport: Transport
+  readonly link: NatsLink
+  readonly wheel: DeadlineWheel
+  readonly ended: Ended[]
+  setRoutes(documents: readonly RouteDocument[]): void
+  /** Fails unless every map is empty, which it waits for. */
+  assertIdle(): Promise<void>
+  close(): Promise<void>
+}
+
+export interface GatewayOptions {
+  readonly natsUrl: string
+  readonly routes: readonly RouteDocument[]
+  readonly maxHeaderBytes?: number
+  readonly maxUriBytes?: number
+  readonly keepEnded?: boolean
+}
+
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const { natsUrl, maxHeaderBytes = 16 * 1024, maxUriBytes = 8 * 1024, keepEnded = true } = options
+  const link = new NatsLink({ servers: [natsUrl], name: 'test gateway', logger: silentLogger })
+  const wheel = new DeadlineWheel()
+  const transport = createTransport({
+    link,
+    wheel,
+    inboxPrefix: '_INBOX',
+    randomFill: randomFillSync,
+    random: Math.random,
+  })
+  const compile = (documents: readonly RouteDocument[], revision: number) =>
+    compileTable(parseAll(documents), {
+      revision,
+      dispatch: transport.dispatchFor,
+      defaultMaxBodyBytes: 10 * 1024 * 1024,
+    })
+  let table = compile(options.routes, 1)
+  const ended: Ended[] = []
+  let next = 0
+  const http = await startHttpAdapter({
+    host: '127.0.0.1',
+    port: 0,
+    maxHeaderBytes,
+    maxUriBytes,
+    wheel,
+    dispatch: createRouting(() => table),
+    makeRequestId: () => `test-${next++}`,
+    observer: {
+      begun() {},
+      ended({ route, requestId }, status, error, _durationMs, bytesIn, bytesOut) {
+        if (keepEnded)
+          ended.push({ route: route?.name, status, code: error?.code ?? 'ok', requestId, bytesIn, bytesOut })
+      },
+    },
+  })
+  link.start()
+  await eventually('connected to NATS', () => link.connected)
+  return {
+    http,
+    url: `http://127.0.0.1:${http.port}`,
+    port: http.port,
+    transport,
+    link,
+    wheel,
+    ended,
+    setRoutes(documents) {
+      table = compile(documents, table.revision + 1)
+    },
+    async assertIdle() {
+      await eventually('every map is empty', () => transport.size + http.exchanges + wheel.size === 0)
+    },
+    async close() {
+      http.close()
+      await link.close()
+      wheel.stop()
+    },
+  }
+}
+
+function parseAll(documents: readonly RouteDocument[]): RouteSpec[] {
+  const specs = documents.map((document) => {
+    const parsed = parseRoute(document)
+    if (!parsed.ok)
+      throw new Error(parsed.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; '))
+    return parsed.spec
+  })
+  const issues = checkRoutes(specs)
+  if (issues.length > 0) throw new Error(issues.map(({ message }) => message).join('; '))
+  return specs
+}
