@@ -22,7 +22,10 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   client: ['adapters/framing.ts'],
 }
 
-/** Who may import a package. One that is not listed is nobody's: add it here with its room. */
+/**
+ * Who may import a package. One that is not listed is nobody's: add it here with its room. What composes may import types
+ * of any: those are erased, and a connection that it is handed has one.
+ */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   nats: ['nats', 'dev/demo-backend.ts', 'bench', 'cli/bench.ts'],
   'uWebSockets.js': ['adapters', 'bench'],
@@ -41,7 +44,9 @@ describe('architecture', () => {
   test('every file of src imports only what its room may', () => {
     assert.ok(files.length > 0)
     const found = files.flatMap((file) =>
-      importsOf(readFileSync(`src/${file}`, 'utf8')).flatMap((specifier) => violation(file, specifier) ?? []),
+      importsOf(readFileSync(`src/${file}`, 'utf8')).flatMap(
+        (found) => violation(file, found.specifier, found.typeOnly) ?? [],
+      ),
     )
     assert.deepEqual(found, [])
   })
@@ -62,9 +67,14 @@ describe('architecture', () => {
       "export * from './c.ts'",
       "import './d.ts'",
       "const e = await import('./e.ts')",
+      "export type E = { readonly e: 'e' }",
+      "import { e2 } from './e2.ts'",
       "// import f from './f.ts'",
     ].join('\n')
-    assert.deepEqual(importsOf(text), ['./a.ts', '../b.ts', './c.ts', './d.ts', './e.ts'])
+    assert.deepEqual(
+      importsOf(text).map(({ specifier, typeOnly }) => (typeOnly ? `type ${specifier}` : specifier)),
+      ['type ./a.ts', '../b.ts', './c.ts', './d.ts', './e.ts', './e2.ts'],
+    )
   })
 
   test('tells what a room may import from what it may not', () => {
@@ -73,6 +83,9 @@ describe('architecture', () => {
     assert.equal(violation('app.ts', './store/database.ts'), undefined)
     assert.equal(violation('adapters/http/server.ts', 'uWebSockets.js'), undefined)
     assert.equal(violation('exchange/route.ts', 'node:crypto'), undefined)
+    assert.equal(violation('cli/doctor.ts', 'nats', true), undefined)
+    assert.match(violation('cli/doctor.ts', 'nats') ?? '', /may import the package nats/)
+    assert.match(violation('admin/server.ts', 'nats', true) ?? '', /may import the package nats/)
     assert.match(violation('exchange/route.ts', '../routing/table.ts') ?? '', /exchange may not import routing/)
     assert.match(violation('adapters/http/server.ts', '../../store/database.ts') ?? '', /may not import store/)
     assert.match(violation('adapters/http/server.ts', '../../app.ts') ?? '', /may not import app\.ts/)
@@ -82,19 +95,27 @@ describe('architecture', () => {
   })
 })
 
-/** The specifiers of a file, static and dynamic; comment lines do not count. */
-function importsOf(text: string): string[] {
+interface Import {
+  readonly specifier: string
+  /** `import type`, which is erased. */
+  readonly typeOnly: boolean
+}
+
+/** The imports of a file, static and dynamic; comment lines do not count. */
+function importsOf(text: string): Import[] {
   const code = text.replaceAll(/^\s*(?:\/\/|\*|\/\*).*$/gm, '')
-  return [...code.matchAll(/(?:\bfrom|^\s*import|\bimport\()\s*'([^']+)'/gm)].map((match) => match[1]!)
+  const pattern = /(?:^(?:import|export)(\s+type\b)?[^'`;=(]*?\bfrom|^import|\bimport\()\s*'([^']+)'/gm
+  return [...code.matchAll(pattern)].map((match) => ({ specifier: match[2]!, typeOnly: match[1] !== undefined }))
 }
 
 /** What is wrong with this import, undefined if nothing is. */
-function violation(file: string, specifier: string): string | undefined {
+function violation(file: string, specifier: string, typeOnly = false): string | undefined {
   if (specifier.startsWith('node:')) return undefined
   if (!specifier.startsWith('.')) {
     const name = specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/')
     const owners = PACKAGES[name] ?? []
     if (owners.some((owner) => isWithin(file, owner))) return undefined
+    if (typeOnly && name in PACKAGES && !(roomOf(file) in ROOMS)) return undefined
     return `${file}: only ${owners.join(', ') || 'a room listed here'} may import the package ${name}`
   }
   const room = roomOf(file)
