@@ -72,18 +72,27 @@ function outcome(
 }
 
 function judge(route: CompiledRoute, request: ExplainedRequest, path: PathScan | undefined): Verdict {
-  const { match, name } = route.spec
-  const fail = (mismatch: string | undefined, methodOnly = false): Verdict => ({ route, name, mismatch, methodOnly })
-  if (match.kind === 'tcp') return fail('kind: tcp routes are reached by name, from a listener')
-  if (match.kind !== request.kind) return fail(`kind: the route is for ${match.kind}, the request is ${request.kind}`)
-  if (!matchesHost(route.host, request.host)) return fail(`host: \`${request.host}\` does not match \`${match.host}\``)
-  const pathMismatch = path === undefined ? 'the path is malformed' : mismatchOfPath(route, path)
-  if (pathMismatch !== undefined) return fail(`path: ${pathMismatch}`)
-  const unmet = unmetCondition(route.headers, request.headers)
-  if (unmet !== undefined)
-    return fail(`header: \`${unmet[0]}\` must be ${unmet[1] === '*' ? 'there' : `\`${unmet[1]}\``}`)
-  if (takesMethod(route.methods, request.method)) return fail(undefined)
-  return fail(`method: the route takes ${match.methods?.join(', ')}, not ${request.method}`, true)
+  const mismatch = mismatchBesideMethod(route, request, path)
+  const methodOnly = mismatch === undefined && !takesMethod(route.methods, request.method)
+  const { name, match } = route.spec
+  if (!methodOnly) return { route, name, mismatch, methodOnly }
+  return { route, name, methodOnly, mismatch: `method: ${request.method} is not one of ${match.methods?.join(', ')}` }
+}
+
+function mismatchBesideMethod(
+  route: CompiledRoute,
+  request: ExplainedRequest,
+  path: PathScan | undefined,
+): string | undefined {
+  const { match } = route.spec
+  if (match.kind === 'tcp') return 'kind: tcp routes are reached by name, from a listener'
+  if (match.kind !== request.kind) return `kind: the route is for ${match.kind}, the request is ${request.kind}`
+  if (!matchesHost(route.host, request.host)) return `host: \`${request.host}\` is not \`${match.host}\``
+  const pathMismatch = path === undefined ? 'it is malformed' : mismatchOfPath(route, path)
+  if (pathMismatch !== undefined) return `path: ${pathMismatch}`
+  const [header, value] = unmetCondition(route.headers, request.headers) ?? []
+  if (header === undefined) return undefined
+  return value === '*' ? `header: \`${header}\` is missing` : `header: \`${header}\` is not \`${value}\``
 }
 
 function mismatchOfPath({ path: pattern }: CompiledRoute, path: PathScan): string | undefined {

@@ -16,7 +16,7 @@ export function parseHost(pattern: string | undefined): HostPattern {
   if (pattern === undefined) return ANY_HOST
   const text = pattern.toLowerCase()
   if (IPV6.test(text)) return { kind: 'exact', text }
-  if (text.includes(':')) throw new PatternError('leave the port out: a route matches the host on every port')
+  if (/:\d*$/.test(text)) throw new PatternError('leave the port out: a route matches the host on every port')
   const wildcard = text.startsWith('*.')
   const name = wildcard ? text.slice(2) : text
   if (name.includes('*')) {

@@ -40,9 +40,10 @@ function parseLiteral(text: string, last: boolean): string {
   if (text.includes('*')) {
     throw new PatternError(`\`${text}\`: write \`{name}\` for one segment, \`{rest...}\` for all that remain`)
   }
+  if (/\s/.test(text)) throw new PatternError(`\`${text}\` holds white space: write a space as \`%20\``)
   const decoded = decodePercent(text)
   if (decoded === undefined) throw new PatternError(`\`${text}\` is not percent-encoded UTF-8; write \`%\` as \`%25\``)
-  if (/[\s\p{Cc}]/u.test(decoded)) throw new PatternError(`\`${text}\` holds white space or a control character`)
+  if (/\p{Cc}/u.test(decoded)) throw new PatternError(`\`${text}\` holds a control character`)
   if (decoded === '.' || decoded === '..') {
     throw new PatternError(`clients resolve \`${text}\` before they send a path: write the path without it`)
   }

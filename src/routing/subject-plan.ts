@@ -49,48 +49,45 @@ export function createSubjectPlan(template: SubjectTemplate, path: PathPattern):
  */
 export function renderSubject(plan: SubjectPlan, path: PathScan): string | undefined {
   let subject = plan.before
-  for (const capture of plan.captures) {
-    const value = capture.rest ? restTokens(path.tail(capture.segment)) : path.texts[capture.segment]
-    if (value === undefined) return undefined
-    if (!capture.rest && tokenFault(value) !== undefined) return undefined
-    if (subject === '' && isReservedFirstToken(firstToken(value))) return undefined
-    subject += value + capture.after
+  for (const { segment, rest, after } of plan.captures) {
+    const first = subject === ''
+    const value = rest ? restTokens(path.tail(segment), first) : path.texts[segment]
+    if (value === undefined || (!rest && tokenFault(value, first) !== undefined)) return undefined
+    subject += value + after
   }
   return isTooLong(subject) ? undefined : subject
 }
 
-/** Why `renderSubject` refused, in words for the client: it names the parameter and not the subject. */
+/** Why `renderSubject` refused, in words for the client: they name the parameter and not the subject. */
 export function subjectFault(plan: SubjectPlan, path: PathScan): string {
+  let first = plan.before === ''
   for (const { name, segment, rest } of plan.captures) {
-    const values = rest ? path.tail(segment).split('/').map(decodePercent) : [path.texts[segment]]
-    for (const [index, value] of values.entries()) {
-      const leads = plan.before === '' && segment === plan.captures[0]?.segment && index === 0
-      const fault =
-        tokenFault(value) ?? (leads && isReservedFirstToken(value!) ? 'begins with a reserved word' : undefined)
+    for (const raw of path.tail(segment).split('/', rest ? undefined : 1)) {
+      const fault = tokenFault(decodePercent(raw), first)
       if (fault !== undefined) return `The value of \`${name}\` in the path ${fault}`
+      first = false
     }
   }
   return 'The values in the path are too long'
 }
 
-function restTokens(tail: string): string | undefined {
-  if (!tail.includes('/')) {
-    const token = decodePercent(tail)
-    return tokenFault(token) === undefined ? token : undefined
+function restTokens(tail: string, first: boolean): string | undefined {
+  let tokens = ''
+  // Stops at the first fault: a hostile path may hold thousands of segments, and each that is malformed costs a throw.
+  for (const segment of tail.split('/')) {
+    const token = decodePercent(segment)
+    if (tokenFault(token, first && tokens === '') !== undefined) return undefined
+    tokens += tokens === '' ? token : `.${token}`
   }
-  const tokens = tail.split('/').map(decodePercent)
-  return tokens.every((token) => tokenFault(token) === undefined) ? tokens.join('.') : undefined
+  return tokens
 }
 
-function tokenFault(token: string | undefined): string | undefined {
+/** @param first whether the subject would begin with it */
+function tokenFault(token: string | undefined, first: boolean): string | undefined {
   if (token === undefined) return 'is not percent-encoded UTF-8'
   if (token === '') return 'is empty'
-  return NOT_IN_A_TOKEN.test(token) ? 'holds `.`, `*`, `>`, white space or a control character' : undefined
-}
-
-function firstToken(tokens: string): string {
-  const dot = tokens.indexOf('.')
-  return dot < 0 ? tokens : tokens.slice(0, dot)
+  if (NOT_IN_A_TOKEN.test(token)) return 'holds `.`, `*`, `>`, white space or a control character'
+  return first && isReservedFirstToken(token) ? 'is reserved' : undefined
 }
 
 function isTooLong(subject: string): boolean {

@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { RequestHead } from '../../src/exchange/exchange.ts'
+import type { RouteDocument } from '../../src/routing/spec.ts'
+import { createMatch } from '../../src/routing/table.ts'
+import { request, route, specOf, tableOf } from './routes.ts'
+
+const ROUTES = 10_000
+const ROUNDS = 8
+const HEADERS = ['host', 'h', 'accept', '*/*', 'user-agent', 'test', 'x-tier', 'gold']
+
+/** Five shapes by turns, and for each a request that it takes. */
+function realisticRoute(n: number): { document: RouteDocument; head: Partial<RequestHead> } {
+  const name = `r${n}`
+  switch (n % 5) {
+    case 0:
+      return {
+        document: route(name, `/svc${n}/items/list`, { methods: ['GET'] }),
+        head: { path: `/svc${n}/items/list` },
+      }
+    case 1: {
+      const document = route(name, `/svc${n % 500}/v${n}/{id}/edit`, { methods: ['POST', 'PUT'] })
+      return {
+        document: { ...document, subject: `svc.${n}.{id}.edit` },
+        head: { method: 'PUT', path: `/svc${n % 500}/v${n}/a%2Db/edit` },
+      }
+    }
+    case 2:
+      return {
+        document: { ...route(name, `/files${n}/{rest...}`), subject: `files.${n}.{rest}` },
+        head: { path: `/files${n}/a/b/c-d` },
+      }
+    case 3:
+      return {
+        document: { ...route(name, '/{a}/{b}', { host: `h${n}.example.com` }), subject: `h.{b}.{a}` },
+        head: { host: `h${n}.example.com`, path: '/eu/order-17' },
+      }
+    default: {
+      const document = route(name, '/orders/{id}', { host: `*.t${n}.example.org`, headers: { 'x-tier': 'gold' } })
+      return {
+        document: { ...document, subject: `t.${n}.{id}` },
+        head: { host: `a.t${n}.example.org`, path: '/orders/123456' },
+      }
+    }
+  }
+}
+
+/** The best of several rounds: the machine may be busy with other things. */
+function bestMs(run: () => void): number {
+  let best = Number.POSITIVE_INFINITY
+  for (let round = 0; round < ROUNDS; round++) {
+    const beganMs = performance.now()
+    run()
+    best = Math.min(best, performance.now() - beganMs)
+  }
+  return best
+}
+
+describe(`${ROUTES} routes`, () => {
+  const shapes = Array.from({ length: ROUTES }, (_, n) => realisticRoute(n))
+  const specs = shapes.map(({ document }) => specOf(document))
+  const heads = shapes.map(({ head }) => request({ headers: HEADERS, ...head }))
+
+  test('compile in less than 300 ms', () => {
+    const ms = bestMs(() => tableOf(specs))
+    assert.ok(ms < 300, `${ms} ms`)
+  })
+
+  test('are matched in less than 2 us on average', () => {
+    const table = tableOf(specs)
+    const match = createMatch()
+    for (const [n, head] of heads.entries()) {
+      table.match(head, match)
+      assert.equal(match.route?.name, `r${n}`)
+      assert.equal(match.error, undefined)
+    }
+    const us = (bestMs(() => heads.forEach((head) => void table.match(head, match))) * 1000) / ROUTES
+    assert.ok(us < 2, `${us} us`)
+  })
+})

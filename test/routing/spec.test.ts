@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import { parseRoute, specToDocument } from '../../src/routing/spec.ts'
+import { routeDocuments } from './arbitrary-routes.ts'
+import { specOf } from './routes.ts'
+
+const MINIMAL = { name: 'a', match: { path: '/a/{id}' }, subject: 'a.{id}' }
+
+/** The issues as `path: message`, in the order of the paths. */
+function issuesOf(input: unknown): string[] {
+  const parsed = parseRoute(input)
+  return parsed.ok ? [] : parsed.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).sort()
+}
+
+describe('parseRoute', () => {
+  test('fills in the defaults', () => {
+    assert.deepEqual(specOf(MINIMAL), {
+      name: 'a',
+      match: { kind: 'http', host: undefined, methods: undefined, path: '/a/{id}', headers: {} },
+      subject: 'a.{id}',
+      reply: 'single',
+      body: 'whole',
+      websocket: 'stream',
+      timeoutMs: 10_000,
+      idleTimeoutMs: 30_000,
+      maxDurationMs: 0,
+      maxBodyBytes: undefined,
+      noResponders: { retries: undefined, holdMs: 0 },
+      forwardHeaders: 'all',
+      priority: 0,
+    })
+  })
+
+  test('parses units and makes names comparable', () => {
+    const spec = specOf({
+      name: 'a',
+      match: { host: '*.Example.COM', methods: ['get', 'GET', 'post'], path: '/a', headers: { 'X-Tier': 'Gold' } },
+      subject: 'a',
+      reply: 'many',
+      body: 'stream',
+      timeout: '1.5s',
+      idleTimeout: '2m',
+      maxDuration: '1h',
+      limits: { bodyBytes: '1MiB' },
+      noResponders: { retries: 0, hold: '250ms' },
+      forwardHeaders: ['Accept', 'accept', 'X-B'],
+      priority: -3,
+    })
+    assert.equal(spec.match.host, '*.example.com')
+    assert.deepEqual(spec.match.methods, ['GET', 'POST'])
+    assert.deepEqual(spec.match.headers, { 'x-tier': 'Gold' })
+    assert.deepEqual([spec.timeoutMs, spec.idleTimeoutMs, spec.maxDurationMs], [1500, 120_000, 3_600_000])
+    assert.equal(spec.maxBodyBytes, 1024 ** 2)
+    assert.deepEqual(spec.noResponders, { retries: 0, holdMs: 250 })
+    assert.deepEqual(spec.forwardHeaders, ['accept', 'x-b'])
+  })
+
+  test('takes a size as a number too, as YAML reads 1024', () => {
+    assert.equal(specOf({ ...MINIMAL, limits: { bodyBytes: 1024 } }).maxBodyBytes, 1024)
+  })
+
+  test('tells everything that is wrong at once, each with the path of its key', () => {
+    const issues = issuesOf({
+      name: 'no spaces',
+      match: { host: 'a:80', path: '/a/{b}/{b}', methods: [], headers: { 'a b': 'x' } },
+      subject: 'a.>',
+      timeout: '0s',
+    })
+    assert.deepEqual(
+      issues.map((issue) => issue.slice(0, issue.indexOf(':'))),
+      ['match.headers.a b', 'match.host', 'match.methods', 'match.path', 'name', 'subject', 'timeout'],
+    )
+  })
+
+  test('names each unknown key by its path', () => {
+    assert.deepEqual(issuesOf({ ...MINIMAL, match: { path: '/a/{id}', hots: 'x' }, reply: 'single', retry: 1 }), [
+      'match.hots: unknown key',
+      'retry: unknown key',
+    ])
+  })
+
+  for (const [what, change, path] of [
+    ['a name that begins with a dot', { name: '.a' }, 'name'],
+    ['a name over 128 characters', { name: 'a'.repeat(129) }, 'name'],
+    ['a method that is no HTTP token', { match: { path: '/a/{id}', methods: ['A B'] } }, 'match.methods.0'],
+    ['a timeout without a unit', { timeout: '5' }, 'timeout'],
+    ['a timeout over a day', { timeout: '25h' }, 'timeout'],
+    ['an idle timeout of zero', { idleTimeout: '0s' }, 'idleTimeout'],
+    ['a duration over 30 days', { maxDuration: '31d' }, 'maxDuration'],
+    ['a negative size', { limits: { bodyBytes: -1 } }, 'limits.bodyBytes'],
+    ['a size in unknown units', { limits: { bodyBytes: '1 meg' } }, 'limits.bodyBytes'],
+    ['eleven retries', { noResponders: { retries: 11 } }, 'noResponders.retries'],
+    ['half a retry', { noResponders: { retries: 0.5 } }, 'noResponders.retries'],
+    ['a hold over a minute', { noResponders: { hold: '61s' } }, 'noResponders.hold'],
+    ['a header name with a space', { forwardHeaders: ['a b'] }, 'forwardHeaders.0'],
+    ['a fractional priority', { priority: 1.5 }, 'priority'],
+    ['an unknown kind', { match: { kind: 'grpc', path: '/a/{id}' } }, 'match.kind'],
+    ['a header value that is not text', { match: { path: '/a/{id}', headers: { a: 1 } } }, 'match.headers.a'],
+    ['an empty header value', { match: { path: '/a/{id}', headers: { a: '' } } }, 'match.headers.a'],
+    ['one header in two cases', { match: { path: '/a/{id}', headers: { a: '1', A: '2' } } }, 'match.headers.A'],
+    ['headers as a list', { match: { path: '/a/{id}', headers: ['a'] } }, 'match.headers'],
+    ['an http route without a path', { match: {}, subject: 'a' }, 'match.path'],
+    ['a WebSocket route without a path', { match: { kind: 'ws' }, subject: 'a' }, 'match.path'],
+    ['a tcp route with a path', { match: { kind: 'tcp', path: '/a/{id}' } }, 'match.path'],
+    ['a tcp route with a parameter', { match: { kind: 'tcp' } }, 'subject'],
+    ['a subject with a name that the path lacks', { subject: 'a.{di}' }, 'subject'],
+  ] as const) {
+    test(`refuses ${what}`, () => {
+      const issues = issuesOf({ ...MINIMAL, ...change })
+      assert.equal(issues.length, 1, issues.join('\n'))
+      assert.ok(issues[0]?.startsWith(`${path}: `), issues[0])
+    })
+  }
+
+  test('refuses what is not a mapping', () => {
+    for (const input of [null, undefined, 1, 'a', []]) assert.equal(issuesOf(input).length, 1)
+  })
+
+  test('keeps a condition on a header called __proto__', () => {
+    const input = JSON.parse('{"name":"a","match":{"path":"/","headers":{"__proto__":"x"}},"subject":"a"}')
+    assert.deepEqual(Object.entries(specOf(input).match.headers), [['__proto__', 'x']])
+  })
+})
+
+describe('specToDocument', () => {
+  test('leaves out what is a default', () => {
+    assert.deepEqual(specToDocument(specOf(MINIMAL)), MINIMAL)
+    const tcp = { name: 'shell', match: { kind: 'tcp' as const }, subject: 'shell' }
+    assert.deepEqual(specToDocument(specOf(tcp)), tcp)
+  })
+
+  test('gives a document that parses to the same spec', () => {
+    fc.assert(
+      fc.property(routeDocuments, (document) => {
+        const spec = specOf(document)
+        assert.deepEqual(specOf(specToDocument(spec)), spec)
+      }),
+    )
+  })
+})
