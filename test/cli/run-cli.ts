@@ -13,7 +13,7 @@ export interface CliResult {
 export interface CliOptions {
   readonly env?: NodeJS.ProcessEnv
   readonly cwd?: string
-  readonly stdin?: string
+  readonly stdin?: string | NodeJS.ReadableStream
   readonly entries?: readonly VerbEntry[]
   readonly isTTY?: boolean
   readonly signal?: AbortSignal
@@ -24,8 +24,9 @@ export async function runCli(words: readonly string[], options: CliOptions = {})
   const stdout = Object.assign(new PassThrough(), { isTTY: options.isTTY ?? false })
   const stderr = Object.assign(new PassThrough(), { isTTY: options.isTTY ?? false })
   const output = Promise.all([text(stdout), text(stderr)])
+  const { stdin = '' } = options
   const code = await run(words, options.entries ?? VERBS, {
-    stdin: Readable.from([options.stdin ?? '']),
+    stdin: typeof stdin === 'string' ? Readable.from([stdin]) : stdin,
     stdout,
     stderr,
     env: options.env ?? {},
