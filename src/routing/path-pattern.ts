@@ -43,7 +43,9 @@ function parseLiteral(text: string, last: boolean): string {
   if (/\s/.test(text)) throw new PatternError(`\`${text}\` holds white space: write a space as \`%20\``)
   const decoded = decodePercent(text)
   if (decoded === undefined) throw new PatternError(`\`${text}\` is not percent-encoded UTF-8; write \`%\` as \`%25\``)
-  if (/\p{Cc}/u.test(decoded)) throw new PatternError(`\`${text}\` holds a control character`)
+  if (/\p{Cc}/u.test(decoded) || !decoded.isWellFormed()) {
+    throw new PatternError(`\`${text}\` holds a control character or half a surrogate pair`)
+  }
   if (decoded === '.' || decoded === '..') {
     throw new PatternError(`clients resolve \`${text}\` before they send a path: write the path without it`)
   }

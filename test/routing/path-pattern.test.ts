@@ -56,6 +56,7 @@ describe('path patterns', () => {
     ['/a b', /white space/],
     ['/a%00', /control character/],
     ['/a\x01', /control character/],
+    ['/a\ud800', /surrogate/],
     [`${'/a'.repeat(65)}`, /at most 64 segments/],
   ] as const) {
     test(`refuses ${JSON.stringify(pattern.slice(0, 20))} and says what to write`, () => {
