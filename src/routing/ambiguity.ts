@@ -12,9 +12,8 @@ export function checkRoutes(specs: readonly RouteSpec[]): RouteIssue[] {
   const places = new Map<string, CompiledRoute[]>()
   for (const [index, spec] of specs.entries()) {
     const first = names.get(spec.name)
-    if (first === undefined) names.set(spec.name, index)
-    else
-      issues.push({ path: ['routes', index, 'name'], message: `the name is taken by routes[${first}]: choose another` })
+    if (first !== undefined) issues.push({ path: ['routes', index, 'name'], message: nameTaken(first) })
+    else names.set(spec.name, index)
     if (spec.match.kind === 'tcp') continue
     const route = compileRoute(spec)
     const place = placeOf(route)
@@ -51,6 +50,10 @@ function contradict(a: CompiledRoute, b: CompiledRoute): boolean {
     const other = wanted.get(name)
     return other !== undefined && other !== value && other !== '*' && value !== '*'
   })
+}
+
+function nameTaken(byIndex: number): string {
+  return `the name is taken by routes[${byIndex}]: choose another`
 }
 
 function ambiguity({ spec }: CompiledRoute, rival: CompiledRoute): string {

@@ -25,6 +25,14 @@ export function createMatch(): Match {
   return { route: undefined, subject: '', error: undefined, allow: NO_METHODS, detail: '' }
 }
 
+function clear(match: Match): void {
+  match.route = undefined
+  match.subject = ''
+  match.error = undefined
+  match.allow = NO_METHODS
+  match.detail = ''
+}
+
 export interface TableOptions {
   readonly revision: number
   /** Composes policies and transport for a route; called once for each. */
@@ -77,11 +85,7 @@ export class RouteTable {
 
   /** Finds the route and renders the subject. A tcp request has no route here: see `matchName`. */
   match(request: RequestHead, out: Match): void {
-    out.route = undefined
-    out.subject = ''
-    out.error = undefined
-    out.allow = NO_METHODS
-    out.detail = ''
+    clear(out)
     if (request.kind === 'tcp') {
       out.error = 'no_route'
       return
@@ -99,18 +103,15 @@ export class RouteTable {
 
   /** For a tcp listener, which has a route's name in place of a path. */
   matchName(name: string, out: Match): void {
+    clear(out)
     const entry = this.#names.get(name)
-    out.allow = NO_METHODS
-    out.detail = ''
     if (entry?.spec.match.kind !== 'tcp') {
-      out.route = undefined
-      out.subject = ''
       out.error = 'no_route'
       return
     }
     out.route = entry.route
+    // Without a path there are no parameters: the subject is all literal.
     out.subject = entry.subject.before
-    out.error = undefined
   }
 
   #render(entry: TableEntry, out: Match): void {
