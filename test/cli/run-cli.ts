@@ -15,18 +15,19 @@ export interface CliOptions {
   readonly cwd?: string
   readonly stdin?: string | NodeJS.ReadableStream
   readonly entries?: readonly VerbEntry[]
+  /** Of all three streams. */
   readonly isTTY?: boolean
   readonly signal?: AbortSignal
 }
 
 /** Runs a command line in this process, with streams and environment of its own. */
 export async function runCli(words: readonly string[], options: CliOptions = {}): Promise<CliResult> {
-  const stdout = Object.assign(new PassThrough(), { isTTY: options.isTTY ?? false })
-  const stderr = Object.assign(new PassThrough(), { isTTY: options.isTTY ?? false })
+  const { stdin = '', isTTY = false } = options
+  const stdout = Object.assign(new PassThrough(), { isTTY })
+  const stderr = Object.assign(new PassThrough(), { isTTY })
   const output = Promise.all([text(stdout), text(stderr)])
-  const { stdin = '' } = options
   const code = await run(words, options.entries ?? VERBS, {
-    stdin: typeof stdin === 'string' ? Readable.from([stdin]) : stdin,
+    stdin: Object.assign(typeof stdin === 'string' ? Readable.from([stdin]) : stdin, { isTTY }),
     stdout,
     stderr,
     env: options.env ?? {},

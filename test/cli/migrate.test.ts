@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict'
+import { tmpdir } from 'node:os'
+import { after, before, beforeEach, describe, test } from 'node:test'
+import { query } from '../store/migrated-database.ts'
+import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
+import { type CliOptions, runCli } from './run-cli.ts'
+
+describe('migrate', () => {
+  let database: TestDatabase
+  const migrate = (line: string, options: CliOptions = {}) =>
+    runCli(['migrate', ...line.split(' ')], { cwd: tmpdir(), env: { DATABASE_URL: database.url }, ...options })
+
+  before(async () => {
+    database = await createTestDatabase()
+  })
+
+  after(() => database.drop())
+
+  beforeEach(() => migrate('fresh --yes'))
+
+  test('up and down say what they did', async () => {
+    assert.deepEqual(await migrate('up'), { code: 0, stdout: 'nothing to do\n', stderr: '' })
+    assert.equal((await migrate('down')).stdout, 'reverted 0001_routes\n')
+    assert.deepEqual(JSON.parse((await migrate('up --json')).stdout), {
+      steps: [{ name: '0001_routes', direction: 'up' }],
+    })
+  })
+
+  test('status shows what is pending', async () => {
+    await migrate('down')
+    assert.match((await migrate('status')).stdout, /0001_routes +no\n/)
+    assert.deepEqual(JSON.parse((await migrate('status --json')).stdout), {
+      migrations: [{ name: '0001_routes', appliedAt: null }],
+      pending: 1,
+    })
+  })
+
+  test('fresh does nothing without a yes', async () => {
+    await query(database.url, `insert into routes (name) values ('a')`)
+    const unasked = await migrate('fresh')
+    assert.equal(unasked.code, 2)
+    assert.match(unasked.stderr, /--yes/)
+    for (const typed of ['no\n', 'y\n', '']) {
+      const { code, stderr } = await migrate('fresh', { isTTY: true, stdin: typed })
+      assert.equal(code, 1)
+      assert.match(stderr, /Type "yes".*nothing was done/)
+    }
+    assert.equal((await query(database.url, 'select * from routes')).length, 1)
+
+    assert.equal((await migrate('fresh', { isTTY: true, stdin: 'yes\n' })).code, 0)
+    assert.equal((await query(database.url, 'select * from routes')).length, 0)
+  })
+
+  test('never shows the password', async () => {
+    const url = new URL(database.url)
+    url.password = 'hunter2'
+    const { stderr } = await migrate('fresh', { env: { DATABASE_URL: url.href } })
+    assert.doesNotMatch(stderr, /hunter2/)
+  })
+
+  test('says where it looked for the database and what to do when it is not there', async () => {
+    const { code, stderr } = await migrate('up --database-url postgres://u:secret@127.0.0.1:1/d')
+    assert.equal(code, 1)
+    assert.match(stderr, /127\.0\.0\.1:1 is not reachable.*--database-url or DATABASE_URL/)
+    assert.doesNotMatch(stderr, /secret/)
+  })
+
+  test('names a database that does not exist', async () => {
+    const url = new URL(database.url)
+    url.pathname = '/no_such_database'
+    const { code, stderr } = await migrate(`up --database-url ${url.href}`)
+    assert.equal(code, 1)
+    assert.match(stderr, /has no database "no_such_database"/)
+  })
+})
