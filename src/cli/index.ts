@@ -22,4 +22,64 @@ export const VERBS: readonly VerbEntry[] = [
     summary: 'Check settings, NATS, Postgres and this machine, and say what to do',
     load: () => import('./doctor.ts'),
   },
+  {
+    name: 'migrate up',
+    summary: 'Apply the database migrations that are not applied yet',
+    load: () => import('./migrate-up.ts'),
+  },
+  {
+    name: 'migrate down',
+    summary: 'Revert the last database migration',
+    load: () => import('./migrate-down.ts'),
+  },
+  {
+    name: 'migrate status',
+    summary: 'Show which database migrations are applied',
+    load: () => import('./migrate-status.ts'),
+  },
+  {
+    name: 'migrate fresh',
+    summary: 'Revert all database migrations and apply them again: deletes all routes',
+    load: () => import('./migrate-fresh.ts'),
+  },
+  {
+    name: 'routes validate',
+    summary: 'Check a file of routes',
+    load: () => import('./routes-validate.ts'),
+  },
+  {
+    name: 'routes diff',
+    summary: 'Show what applying a file of routes would change',
+    load: () => import('./routes-diff.ts'),
+  },
+  {
+    name: 'routes apply',
+    summary: 'Make the routing table what a file of routes says',
+    load: () => import('./routes-apply.ts'),
+  },
+  {
+    name: 'routes list',
+    summary: 'List the routing table, with the routes that are quarantined and why',
+    load: () => import('./routes-list.ts'),
+  },
+  {
+    name: 'routes export',
+    summary: 'Write the routing table as YAML',
+    load: () => import('./routes-export.ts'),
+  },
+  {
+    name: 'routes history',
+    summary: 'List what was applied, by whom and why',
+    load: () => import('./routes-history.ts'),
+  },
+  {
+    name: 'routes rollback',
+    summary: 'Go back to an earlier revision of the routing table',
+    load: () => import('./routes-rollback.ts'),
+  },
+  {
+    name: 'routes explain',
+    summary: 'Tell which route a request takes, why the others do not match, and who listens',
+    load: () => import('./routes-explain.ts'),
+  },
 ]

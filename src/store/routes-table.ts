@@ -69,6 +69,11 @@ export function snapshotOf(revision: number, candidates: readonly unknown[]): Ro
   }
 }
 
+/** For a person, on one line: `orders: match.path: expected ...; subject: ...` */
+export function quarantineReason({ name, issues }: QuarantinedRoute): string {
+  return `${name}: ${issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ')}`
+}
+
 /** One at a time, as a route that goes may free others; checks report a pair at its later route. */
 function lowestConflict(issues: readonly RouteIssue[]): { index: number; issue: RouteIssue } | undefined {
   let lowest: { index: number; issue: RouteIssue } | undefined

@@ -3,7 +3,13 @@ import type { Logger } from '../exchange/logger.ts'
 import type { RouteSpec } from '../routing/spec.ts'
 import { explainDatabaseError } from './database-error.ts'
 import { readRoutesCache, writeRoutesCache } from './routes-cache.ts'
-import { type QuarantinedRoute, type RoutesSnapshot, readRevision, readRoutes } from './routes-table.ts'
+import {
+  type QuarantinedRoute,
+  quarantineReason,
+  type RoutesSnapshot,
+  readRevision,
+  readRoutes,
+} from './routes-table.ts'
 import { WakeableSleep } from './wakeable-sleep.ts'
 import { openWatchConnection, type WatchConnection } from './watch-connection.ts'
 
@@ -183,11 +189,6 @@ export class RouteWatch {
     const ms = Math.min(MIN_BACKOFF_MS * 2 ** failures, MAX_BACKOFF_MS)
     await this.#sleep.sleep(ms * (0.5 + Math.random() / 2))
   }
-}
-
-/** `orders: match.path: expected ...; subject: ...` */
-function quarantineReason({ name, issues }: QuarantinedRoute): string {
-  return `${name}: ${issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ')}`
 }
 
 function toError(error: unknown): Error {

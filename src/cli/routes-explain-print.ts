@@ -1,0 +1,42 @@
+import { ERRORS } from '../exchange/errors.ts'
+import type { Interest } from '../nats/interest.ts'
+import type { Explanation } from '../routing/explain.ts'
+import type { QuarantinedRoute } from '../store/routes-table.ts'
+import { alignColumns, createPaint, printLine } from './print.ts'
+import type { Io } from './verb.ts'
+
+/** The outcome first, then every route in the order of precedence. */
+export function printExplanation(
+  io: Io,
+  explanation: Explanation,
+  interest: Interest | undefined,
+  quarantined: readonly QuarantinedRoute[],
+): void {
+  const { winner, verdicts } = explanation
+  for (const line of alignColumns(outcomeOf(explanation, interest))) printLine(io, line)
+  const paint = createPaint(io.stdout, io.env)
+  printLine(io, `\n${paint('bold', 'Routes in the order of precedence:')}`)
+  const rows = verdicts.map(({ name, mismatch }) => {
+    if (mismatch !== undefined) return ['  -', name, mismatch]
+    return name === winner?.name ? ['  *', name, 'matches'] : ['  +', name, `would match, but for ${winner?.name}`]
+  })
+  for (const line of alignColumns(rows)) printLine(io, line)
+  if (rows.length === 0) printLine(io, '  none')
+  for (const { name } of quarantined) printLine(io, `  !  ${name} is quarantined: see \`engine-router routes list\``)
+}
+
+function outcomeOf(explanation: Explanation, interest: Interest | undefined): string[][] {
+  const { winner, subject, params, error, detail, allow } = explanation
+  const rows = [['route', winner?.name ?? 'none']]
+  if (error !== undefined) {
+    const { status, title } = ERRORS[error]
+    rows.push([
+      'answer',
+      `${status} ${error}: ${detail || title}${allow.length > 0 ? ` (allow: ${allow.join(', ')})` : ''}`,
+    ])
+  }
+  if (subject !== '') rows.push(['subject', subject])
+  for (const [name, value] of params) rows.push([`{${name}}`, value])
+  if (interest !== undefined) rows.push(['listening', `${interest.listening}: ${interest.reason}`])
+  return rows
+}
