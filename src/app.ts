@@ -1,5 +1,5 @@
 import { randomBytes, randomFillSync } from 'node:crypto'
-import type { Logger } from 'pino'
+import type { RouterLogger } from './telemetry/log.ts'
 import { startHttpAdapter } from './adapters/http/adapter.ts'
 import { startAdminServer } from './admin/server.ts'
 import { describeConfig, type RouterConfig } from './config/router-config.ts'
@@ -29,7 +29,7 @@ export interface App {
  * The composition root: builds the parts in order, and `stop` ends them in reverse. Resolves once it listens; NATS and
  * Postgres may come later, `/readyz` says when. Rejects if a port is taken, with nothing left behind.
  */
-export async function startApp(config: RouterConfig, logger: Logger): Promise<App> {
+export async function startApp(config: RouterConfig, logger: RouterLogger): Promise<App> {
   const { limits } = config
   const wheel = new DeadlineWheel()
   const link = new NatsLink({ ...config.nats, name: 'engine-router', logger })

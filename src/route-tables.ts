@@ -1,4 +1,4 @@
-import type { Logger } from 'pino'
+import type { RouterLogger } from './telemetry/log.ts'
 import type { RouterConfig } from './config/router-config.ts'
 import { compileTable, type RouteTable, type TableOptions } from './routing/table.ts'
 import { RouteWatch } from './store/watch.ts'
@@ -18,7 +18,7 @@ export interface RouteTables {
 /** @param dispatch composes what serves a route, as in `TableOptions` */
 export function createRouteTables(
   config: RouterConfig,
-  logger: Logger,
+  logger: RouterLogger,
   dispatch: TableOptions['dispatch'],
 ): RouteTables {
   const defaultMaxBodyBytes = config.limits.bodyBytes

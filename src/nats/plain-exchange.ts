@@ -181,15 +181,15 @@ export class PlainExchange implements BackendSide, InboxEntry, Outgoing, WheelEn
   }
 
   #onFirstReply(reply: PlainReply, data: Uint8Array, isBare: boolean): void {
-    const error = replyError(reply)
-    if (error !== undefined && (data.length === 0 || error.code === 'protocol_error')) {
+    const error = replyError(reply) ?? (data.length === 0 ? reply.failure : undefined)
+    if (error !== undefined) {
       this.#fail(error)
       return
     }
-    const many = this.#route.reply === 'many'
-    const status = error?.status ?? reply.status ?? (data.length === 0 && !many ? 204 : 200)
-    // An error of a micro service that brings a body of its own: the body goes on as it is.
-    if (many && error === undefined) {
+    const { failure } = reply
+    const many = this.#route.reply === 'many' && failure === undefined
+    const status = failure?.status ?? reply.status ?? (data.length === 0 && !many ? 204 : 200)
+    if (many) {
       this.#state = 'responding'
       this.#client.head({ status, headers: reply.headers, length: -1, messages: true })
       if (isBare && data.length === 0) this.#finish()
@@ -204,7 +204,7 @@ export class PlainExchange implements BackendSide, InboxEntry, Outgoing, WheelEn
   }
 
   #onNextReply(reply: PlainReply, data: Uint8Array, isBare: boolean): void {
-    const error = replyError(reply)
+    const error = replyError(reply) ?? reply.failure
     if (error !== undefined) {
       this.#fail(error)
       return

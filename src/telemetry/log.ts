@@ -1,10 +1,13 @@
 import { type DestinationStream, type Logger, pino } from 'pino'
 
+/** A pino logger; most parts ask for less (exchange/logger.ts). */
+export type RouterLogger = Logger
+
 /** Where credentials would be, should a request ever be logged whole. */
 const SECRETS = ['authorization', 'proxy-authorization', 'cookie', 'set-cookie', 'x-api-key']
 
 /** JSON lines on stdout. */
-export function createLogger(level: string, destination?: DestinationStream): Logger {
+export function createLogger(level: string, destination?: DestinationStream): RouterLogger {
   const options = {
     level,
     base: { name: 'engine-router', pid: process.pid },

@@ -19,14 +19,23 @@ export interface PlainReply {
   headers: HeaderList
   /** For message-shaped chunks. */
   meta: MessageMeta | undefined
-  /** Set if the reply is an error of a micro service, or none that a client could be shown. */
+  /** The failure that a micro service reports; a payload, if there is one, takes its place. */
+  failure: ExchangeError | undefined
+  /** Set if the reply is none that a client could be shown. */
   error: ExchangeError | undefined
   /** An SX/1 frame, hence not plain at all. */
   isFrame: boolean
 }
 
 const NO_HEADERS: HeaderList = []
-const BARE: PlainReply = { status: undefined, headers: NO_HEADERS, meta: undefined, error: undefined, isFrame: false }
+const BARE: PlainReply = {
+  status: undefined,
+  headers: NO_HEADERS,
+  meta: undefined,
+  failure: undefined,
+  error: undefined,
+  isFrame: false,
+}
 
 /** Reads the headers of a reply. A responder that echoes ours back is plain: what we sent is not its answer. */
 export function parsePlainReply(headers: MessageHeaders | undefined): PlainReply {
@@ -57,12 +66,11 @@ export function parsePlainReply(headers: MessageHeaders | undefined): PlainReply
     status: parsed,
     headers: isEcho ? contentTypeOf(list) : list,
     meta: event === undefined && id === undefined ? undefined : messageMeta(event, id),
+    failure: serviceCode === undefined ? undefined : serviceFailure(serviceCode, serviceError),
     error:
-      serviceCode !== undefined
-        ? serviceFailure(serviceCode, serviceError)
-        : status !== undefined && parsed === undefined
-          ? new ExchangeError('backend_error', `the reply's Sx-Status is not a status from 200 to 599: ${status}`)
-          : undefined,
+      status !== undefined && parsed === undefined
+        ? new ExchangeError('backend_error', `the reply's Sx-Status is not a status from 200 to 599: ${status}`)
+        : undefined,
     isFrame: frame !== undefined && !isEcho,
   }
 }

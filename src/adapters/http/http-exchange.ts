@@ -193,14 +193,9 @@ export class HttpExchange implements ClientSide, WheelEntry {
   // Inside a cork, where writes are collected into one.
 
   writeWhole(body: Uint8Array | undefined): void {
-    const res = this.#res
-    const length = body?.length ?? 0
     this.#writeHead(true)
-    const close = this.#parts.draining
-    if (hasNoContent(this.#status)) res.endWithoutBody(undefined, close)
-    else if (this.#request.method === 'HEAD') res.endWithoutBody(length, close)
-    else if (body === undefined) res.end('', close)
-    else res.end(body, close)
+    if (hasNoContent(this.#status)) this.#endWithoutBody(undefined, this.#parts.draining)
+    else this.#endWith(body ?? '', this.#parts.draining)
   }
 
   writeStreamHead(): void {
@@ -215,9 +210,9 @@ export class HttpExchange implements ClientSide, WheelEntry {
   }
 
   writeEnd(): void {
-    const close = this.#parts.draining
-    if (this.#request.method === 'HEAD' || hasNoContent(this.#status)) this.#res.endWithoutBody(undefined, close)
-    else this.#res.end(undefined, close)
+    // The head has said whether the connection closes.
+    if (this.#request.method === 'HEAD' || hasNoContent(this.#status)) this.#res.endWithoutBody()
+    else this.#res.end(undefined, this.#parts.draining)
   }
 
   writeProblem(error: ExchangeError): void {
@@ -229,9 +224,19 @@ export class HttpExchange implements ClientSide, WheelEntry {
     if (retryAfterS !== undefined) res.writeHeader('retry-after', String(retryAfterS))
     if (error.allow !== undefined) res.writeHeader('allow', error.allow.join(', '))
     // After a refusal the rest of the body is of no use: closing saves both sides from moving it.
-    const close = this.#parts.draining || error.code === 'too_large'
-    if (this.#request.method === 'HEAD') res.endWithoutBody(Buffer.byteLength(body), close)
-    else res.end(body, close)
+    this.#endWith(body, this.#parts.draining || error.code === 'too_large')
+  }
+
+  #endWith(body: Uint8Array | string, close: boolean): void {
+    if (this.#request.method === 'HEAD') this.#endWithoutBody(Buffer.byteLength(body), close)
+    else this.#res.end(body, close)
+  }
+
+  /** uWebSockets' own ways to say a length or to close here leave the response unfinished in its eyes: headers do not. */
+  #endWithoutBody(length: number | undefined, close: boolean): void {
+    if (length !== undefined) this.#res.writeHeader('content-length', String(length))
+    if (close) this.#res.writeHeader('connection', 'close')
+    this.#res.endWithoutBody()
   }
 
   #writeHead(withOwnType: boolean): void {
