@@ -5,7 +5,7 @@ import { VerbError } from '../cli/verb.ts'
 import { isReadableBy, type SystemUser } from './system-user.ts'
 
 /** As root, what the Postgres user must read lies here when the checkout is closed to it. */
-export const STAGING_DIRECTORY = '/var/lib/engine-router-dev'
+const STAGING_DIRECTORY = '/var/lib/engine-router-dev'
 
 export interface PostgresBinaries {
   readonly initdb: string
@@ -20,6 +20,13 @@ export async function findPostgresBinaries(user: SystemUser | undefined): Promis
   const binaries = { initdb: join(native, 'bin', 'initdb'), postgres: join(native, 'bin', 'postgres') }
   if (!user) for (const path of Object.values(binaries)) await ensureExecutable(path)
   return binaries
+}
+
+/** Makes and returns it; readable by all, whatever our umask. */
+export async function makeStagingDirectory(): Promise<string> {
+  await mkdir(STAGING_DIRECTORY, { recursive: true })
+  await chmod(STAGING_DIRECTORY, 0o755)
+  return STAGING_DIRECTORY
 }
 
 // Resolved, not imported: the package's main module registers exit hooks that end our process on SIGINT.
@@ -54,7 +61,7 @@ async function stage(native: string): Promise<string> {
   const manifest = JSON.parse(await readFile(join(dirname(native), 'package.json'), 'utf8')) as { version: string }
   const staged = join(STAGING_DIRECTORY, `postgres-${manifest.version}`)
   if (await exists(staged)) return staged
-  await mkdir(STAGING_DIRECTORY, { recursive: true, mode: 0o755 })
+  await makeStagingDirectory()
   const copying = `${staged}.${process.pid}`
   await cp(native, copying, { recursive: true, verbatimSymlinks: true })
   await openToAll(copying)

@@ -3,7 +3,7 @@ import { chown, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { VerbError } from '../cli/verb.ts'
 import type { ChildGuard } from './child-guard.ts'
-import { findPostgresBinaries, STAGING_DIRECTORY } from './postgres-binaries.ts'
+import { findPostgresBinaries, makeStagingDirectory } from './postgres-binaries.ts'
 import {
   createCluster,
   isCluster,
@@ -52,8 +52,8 @@ export async function startDevPostgres(guard: ChildGuard, dataDirectory: string)
 async function chooseDirectory(dataDirectory: string, user: SystemUser | undefined): Promise<string> {
   if (!user || (await isReadableBy(user, dataDirectory))) return join(dataDirectory, 'postgres')
   const checkout = createHash('sha256').update(dataDirectory).digest('hex').slice(0, 16)
-  const directory = join(STAGING_DIRECTORY, `data-${checkout}`)
-  await mkdir(directory, { recursive: true, mode: 0o755 })
+  const directory = join(await makeStagingDirectory(), `data-${checkout}`)
+  await mkdir(directory, { recursive: true })
   await chown(directory, user.uid, user.gid)
   return join(directory, 'postgres')
 }

@@ -4,6 +4,7 @@ import { connect as connectTcp } from 'node:net'
 import { test } from 'node:test'
 import { connect } from 'nats'
 import pg from 'pg'
+import { findNatsServer } from '../../src/dev/nats-server.ts'
 import { natsUrl, startNats } from '../support/nats.ts'
 import { createTestDatabase, startPostgres } from '../support/postgres.ts'
 
@@ -16,6 +17,24 @@ test('a private nats-server accepts clients when it is started and is gone when 
   const socket = connectTcp(nats.port, '127.0.0.1')
   const [error] = await once(socket, 'error')
   assert.equal(error.code, 'ECONNREFUSED')
+})
+
+test('a server that cannot start says why, in its own words', async () => {
+  const first = await startNats()
+  try {
+    await assert.rejects(
+      startNats({ port: first.port }),
+      /nats-server ended with code 1; its last lines:.*address already in use/s,
+    )
+  } finally {
+    await first.stop()
+  }
+})
+
+test('a NATS_SERVER_BIN that is no program is named in the error', async () => {
+  await assert.rejects(findNatsServer({ ...process.env, NATS_SERVER_BIN: '/nowhere/nats-server' }), {
+    message: 'NATS_SERVER_BIN is /nowhere/nats-server, which is not an executable file; correct or unset it',
+  })
 })
 
 test('the shared nats-server is one for all of a process', async () => {

@@ -18,7 +18,13 @@ export interface TestNats {
 export async function startNats(
   options: { readonly port?: number; readonly args?: readonly string[] } = {},
 ): Promise<TestNats> {
-  return start(new ChildGuard(), options)
+  const guard = new ChildGuard()
+  try {
+    return await start(guard, options)
+  } catch (error) {
+    await guard.close()
+    throw error
+  }
 }
 
 let shared: Promise<TestNats> | undefined

@@ -29,7 +29,13 @@ export interface TestPostgres {
 
 /** A private server on a free port. Close it, or the test process does not end. */
 export async function startPostgres(): Promise<TestPostgres> {
-  return launch(new ChildGuard())
+  const guard = new ChildGuard()
+  try {
+    return await launch(guard)
+  } catch (error) {
+    await guard.close()
+    throw error
+  }
 }
 
 export interface TestDatabase {
