@@ -1,18 +1,18 @@
 import { randomBytes, randomFillSync } from 'node:crypto'
-import type { RouterLogger } from './telemetry/log.ts'
 import { startHttpAdapter } from './adapters/http/adapter.ts'
 import { startAdminServer } from './admin/server.ts'
 import { describeConfig, type RouterConfig } from './config/router-config.ts'
 import { DeadlineWheel } from './exchange/deadline-wheel.ts'
 import { NatsLink } from './nats/connection.ts'
 import { createTransport } from './nats/transport.ts'
+import { createRouteTables } from './route-tables.ts'
 import { createRouting } from './routing/dispatch.ts'
 import { createExchangeLog } from './telemetry/exchange-log.ts'
 import { ExchangeMetrics } from './telemetry/exchange-metrics.ts'
+import type { RouterLogger } from './telemetry/log.ts'
 import { MetricsWriter } from './telemetry/metrics-writer.ts'
 import { observeAll } from './telemetry/observe-all.ts'
 import { type RouterGauges, writeRouterGauges } from './telemetry/router-gauges.ts'
-import { createRouteTables } from './route-tables.ts'
 
 /** A running router. */
 export interface App {

@@ -1,7 +1,11 @@
-import type { RouterLogger } from './telemetry/log.ts'
+import { resolve } from 'node:path'
 import type { RouterConfig } from './config/router-config.ts'
+import { readRoutesFile } from './config/routes-file.ts'
 import { compileTable, type RouteTable, type TableOptions } from './routing/table.ts'
+import { openDatabase } from './store/database.ts'
+import { RoutesFileWatch } from './store/routes-file-watch.ts'
 import { RouteWatch } from './store/watch.ts'
+import type { RouterLogger } from './telemetry/log.ts'
 
 /** The table that a router serves from, replaced as a whole when the database has a newer one. */
 export interface RouteTables {
@@ -35,6 +39,7 @@ export function createRouteTables(
       quarantinedRoutes = quarantined.length
     },
   })
+  const routesFile = createRoutesFileWatch(config, logger)
   return {
     current: () => table,
     get loadedAtMs() {
@@ -45,7 +50,34 @@ export function createRouteTables(
     },
     start() {
       void watch.start()
+      routesFile?.start()
     },
-    stop: () => watch.stop(),
+    async stop() {
+      await routesFile?.stop()
+      await watch.stop()
+    },
+  }
+}
+
+/** `routes.file`: applied to the database, from where this router and all others get it. */
+function createRoutesFileWatch(config: RouterConfig, logger: RouterLogger) {
+  if (config.routes.file === undefined) return undefined
+  const { url } = config.database
+  const database = openDatabase(url, { logger, maxConnections: 1 })
+  const watch = new RoutesFileWatch({
+    file: resolve(config.routes.file),
+    watch: config.routes.watch,
+    parse: (text, file) => readRoutesFile(text, file).documents,
+    db: database.db,
+    url,
+    author: 'routes.file',
+    logger,
+  })
+  return {
+    start: () => void watch.start(),
+    async stop() {
+      await watch.stop()
+      await database.close()
+    },
   }
 }

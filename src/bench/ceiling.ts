@@ -2,8 +2,9 @@
  * The bare ceiling as a process of its own: uWebSockets.js, one muxed inbox, one publish a request, and nothing else: no
  * routing, no headers, no deadline, no metrics, no errors. What a gateway on this stack cannot well be faster than.
  */
-import { connect, nuid } from 'nats'
+
 import { App, type HttpResponse, us_socket_local_port } from 'uWebSockets.js'
+import { connect, nuid } from 'nats'
 
 const client = await connect({ servers: process.env.NATS_URL ?? 'nats://127.0.0.1:4222', name: 'bench-ceiling' })
 const prefix = `_INBOX.${nuid.next()}.`

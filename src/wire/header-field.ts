@@ -25,7 +25,9 @@ const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/
  * @param name in lower case
  */
 export function isForwardable(name: string): boolean {
-  return !(HOP_BY_HOP.has(name) || name.startsWith('nats-') || name.startsWith('sx-') || name === 'sx') && TOKEN.test(name)
+  return (
+    !(HOP_BY_HOP.has(name) || name.startsWith('nats-') || name.startsWith('sx-') || name === 'sx') && TOKEN.test(name)
+  )
 }
 
 /**
@@ -36,7 +38,10 @@ export function toAsciiValue(value: string): string | undefined {
   if (VISIBLE_ASCII.test(value)) return value
   if (CONTROL.test(value)) return undefined
   // A tab is legal white space in a field; encodeURI would hide it.
-  return value.toWellFormed().replaceAll('\t', ' ').replace(/[^\x20-\x7e]+/g, encodeURIComponent)
+  return value
+    .toWellFormed()
+    .replaceAll('\t', ' ')
+    .replace(/[^\x20-\x7e]+/g, encodeURIComponent)
 }
 
 /** Whether a response header value may be written to a client as it is. */

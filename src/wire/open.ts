@@ -8,7 +8,8 @@ export const MAX_OPEN_HEADER_BYTES = 16 * 1024
 /** The part of OPEN that is the same for every exchange on a route. */
 export function encodeOpenPrefix(route: Omit<Route, 'dispatch'>): string {
   return (
-    `NATS/1.0\r\nSx: open 1\r\nSx-Kind: ${route.kind}\r\nSx-Route: ${route.name}\r\n` + `Sx-Deadline: ${route.timeoutMs}\r\n`
+    `NATS/1.0\r\nSx: open 1\r\nSx-Kind: ${route.kind}\r\nSx-Route: ${route.name}\r\n` +
+    `Sx-Deadline: ${route.timeoutMs}\r\n`
   )
 }
 

@@ -45,7 +45,10 @@ describe('DeadlineWheel', () => {
         delayMs,
       )
       for (let ms = 5; ms < 1100; ms++) advanceTo(wheel, ms)
-      assert.ok(firedAt !== undefined && firedAt - 5 >= delayMs && firedAt - 5 <= delayMs + 20, `${delayMs}: ${firedAt}`)
+      assert.ok(
+        firedAt !== undefined && firedAt - 5 >= delayMs && firedAt - 5 <= delayMs + 20,
+        `${delayMs}: ${firedAt}`,
+      )
       assert.equal(wheel.size, 0)
     }
   })

@@ -62,7 +62,18 @@ describe('encodeOpen', () => {
   })
 
   test('strips hop-by-hop fields and those that Connection names', () => {
-    const headers = open(['connection', 'close, X-Secret', 'x-secret', '1', 'te', 'trailers', 'upgrade', 'h2c', 'x-b', '2'])
+    const headers = open([
+      'connection',
+      'close, X-Secret',
+      'x-secret',
+      '1',
+      'te',
+      'trailers',
+      'upgrade',
+      'h2c',
+      'x-b',
+      '2',
+    ])
     assert.equal(headers.get('x-b')?.[0], '2')
     for (const name of ['connection', 'x-secret', 'te', 'upgrade']) assert.equal(headers.has(name), false, name)
   })
@@ -97,7 +108,16 @@ describe('encodeOpen', () => {
         assert.equal(lines[0], 'NATS/1.0')
         assert.deepEqual(lines.slice(-2), ['', ''])
         const own = lines.filter((line) => /^(sx|nats)/i.test(line)).map((line) => line.split(':')[0])
-        const expected = ['NATS/1.0', 'Sx', 'Sx-Kind', 'Sx-Route', 'Sx-Deadline', 'Sx-Method', 'Sx-Path', 'Sx-Request-Id']
+        const expected = [
+          'NATS/1.0',
+          'Sx',
+          'Sx-Kind',
+          'Sx-Route',
+          'Sx-Deadline',
+          'Sx-Method',
+          'Sx-Path',
+          'Sx-Request-Id',
+        ]
         assert.deepEqual(own.slice(0, 8), expected)
         for (const line of own.slice(8)) assert.ok(['Sx-Remote', 'Sx-Host', 'Sx-Query'].includes(line!), line)
         for (const line of lines.slice(1, -2)) assert.match(line, /^[!-9;-~]+: [ -~]*$/)

@@ -25,12 +25,21 @@ describe('parsePlainReply', () => {
   })
 
   test('keeps back hop-by-hop fields, framing, and what belongs to NATS and SX/1', () => {
-    const read = reply({ Connection: 'close', 'Content-Length': '5', 'Transfer-Encoding': 'chunked', 'Nats-X': '1', 'Sx-Y': '2' })
+    const read = reply({
+      Connection: 'close',
+      'Content-Length': '5',
+      'Transfer-Encoding': 'chunked',
+      'Nats-X': '1',
+      'Sx-Y': '2',
+    })
     assert.deepEqual(read.headers, [])
   })
 
   test('drops a header whose value holds control characters', () => {
-    assert.deepEqual(parsePlainReply(Object.assign([['x-a', ['a\x01b', 'ok']]] as [string, string[]][], { code: 0 })).headers, ['x-a', 'ok'])
+    assert.deepEqual(
+      parsePlainReply(Object.assign([['x-a', ['a\x01b', 'ok']]] as [string, string[]][], { code: 0 })).headers,
+      ['x-a', 'ok'],
+    )
   })
 
   test('refuses a status that no client could be told', () => {
@@ -48,7 +57,13 @@ describe('parsePlainReply', () => {
   })
 
   test('takes the echo of our own OPEN as plain and keeps what the client sent to itself', () => {
-    const read = reply({ Sx: 'open 1', 'Sx-Path': '/a', cookie: 'secret', authorization: 'Bearer x', 'content-type': 'text/csv' })
+    const read = reply({
+      Sx: 'open 1',
+      'Sx-Path': '/a',
+      cookie: 'secret',
+      authorization: 'Bearer x',
+      'content-type': 'text/csv',
+    })
     assert.equal(read.isFrame, false)
     assert.equal(read.error, undefined)
     assert.deepEqual(read.headers, ['content-type', 'text/csv'])

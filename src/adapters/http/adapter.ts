@@ -40,11 +40,18 @@ const SSE_RETRY_MS = 1000
 export async function startHttpAdapter(options: HttpAdapterOptions): Promise<HttpAdapter> {
   const uws = await loadUws(options.maxHeaderBytes + options.maxUriBytes)
   const app = uws.App()
-  const parts: HttpAdapterParts = { wheel: options.wheel, observer: options.observer, open: new Set(), draining: false, onIdle: undefined }
+  const parts: HttpAdapterParts = {
+    wheel: options.wheel,
+    observer: options.observer,
+    open: new Set(),
+    draining: false,
+    onIdle: undefined,
+  }
   let connections = 0
-  app.filter((_res, change) => {
-    connections += change as number
-  })
+  const countConnection = (_res: HttpResponse, change: number) => {
+    connections += change
+  }
+  app.filter(countConnection as Parameters<TemplatedApp['filter']>[0])
   app.any('/*', (res, req) => handle(parts, options, res, req))
   let listening: us_listen_socket | undefined = await listen(app, options)
   const port = uws.us_socket_local_port(listening)
@@ -110,7 +117,8 @@ function listen(app: TemplatedApp, { host, port }: HttpAdapterOptions): Promise<
   return new Promise((resolve, reject) => {
     app.listen(host, port, (socket) => {
       if (socket) resolve(socket)
-      else reject(new Error(`cannot listen on ${host}:${port}: the port is taken, or not this machine's or user's to use`))
+      else
+        reject(new Error(`cannot listen on ${host}:${port}: the port is taken, or not this machine's or user's to use`))
     })
   })
 }

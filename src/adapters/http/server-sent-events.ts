@@ -23,6 +23,5 @@ export function encodeRetry(delayMs: number): string {
 
 /** A line break would begin another field; a NUL makes clients ignore an id. */
 function isOneLine(value: string): boolean {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: NUL is what it looks for
   return !/[\r\n\0]/.test(value)
 }
