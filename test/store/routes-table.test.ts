@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import pg from 'pg'
@@ -68,6 +69,18 @@ describe('the routing table', () => {
     await store.psql(`begin; delete from routes; rollback`)
     await store.psql('truncate routes')
     assert.equal(await readRevision(store.db), before + 3)
+  })
+
+  test('can be changed by a role that has rights on it alone', async () => {
+    const before = await readRevision(store.db)
+    const role = `operator_${randomBytes(4).toString('hex')}`
+    await store.psql(`create role ${role}; grant insert, update, select on routes to ${role}`)
+    try {
+      await store.psql(`set role ${role}; insert into routes (name) values ('a'); update routes set subject = 'x'`)
+    } finally {
+      await store.psql(`drop owned by ${role}; drop role ${role}`)
+    }
+    assert.equal(await readRevision(store.db), before + 1)
   })
 
   test('counts every one of many concurrent changes', async () => {
