@@ -6,7 +6,7 @@
  *   unwatch PID          it has ended by itself
  *   remove DIRECTORY     delete this directory at the end
  */
-import { rmSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 
@@ -36,7 +36,7 @@ for (const directory of directories) rmSync(directory, { recursive: true, force:
 async function groupsEnd(withinMs: number): Promise<void> {
   const deadline = Date.now() + withinMs
   while (Date.now() < deadline) {
-    for (const pid of watched.keys()) if (!signalGroup(pid, 0)) watched.delete(pid)
+    for (const pid of watched.keys()) if (!signalGroup(pid, 0) || isZombie(pid)) watched.delete(pid)
     if (watched.size === 0) return
     await delay(POLL_MS)
   }
@@ -49,5 +49,14 @@ function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false
     throw error
+  }
+}
+
+/** Ended, and not collected yet by the init that inherited it, which some containers' do late or never. */
+function isZombie(pid: number): boolean {
+  try {
+    return / Z \d+ /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+  } catch {
+    return false // no /proc, as on macOS, or no such process by now
   }
 }
