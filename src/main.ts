@@ -1,25 +1,12 @@
 #!/usr/bin/env node
 /** The program: gives a verb its process, and ends that process with the verb's exit code. */
 import { VERBS } from './cli/index.ts'
+import { createInterrupts } from './cli/interrupts.ts'
 import { run } from './cli/run.ts'
 
-/** `npm run` passes on a Ctrl-C that the terminal has already sent: two signals this close are one key press. */
-const SAME_PRESS_MS = 500
-
-const abort = new AbortController()
-let interruptedAtMs: number | undefined
-
-function interrupt(): void {
-  const nowMs = performance.now()
-  if (interruptedAtMs === undefined) {
-    interruptedAtMs = nowMs
-    abort.abort()
-  } else if (nowMs - interruptedAtMs > SAME_PRESS_MS) {
-    process.exit(130)
-  }
-}
-process.on('SIGINT', interrupt)
-process.on('SIGTERM', interrupt)
+const interrupts = createInterrupts({ kill: () => process.exit(130), now: () => performance.now() })
+process.on('SIGINT', interrupts.onInterrupt)
+process.on('SIGTERM', interrupts.onInterrupt)
 
 /** The reader of a pipe has left (`| head -1`): nobody is waiting for the rest. */
 function onOutputError(error: NodeJS.ErrnoException): void {
@@ -35,7 +22,7 @@ const code = await run(process.argv.slice(2), VERBS, {
   stderr: process.stderr,
   env: process.env,
   cwd: process.cwd(),
-  signal: abort.signal,
+  signal: interrupts.signal,
 })
 // Pipes are written asynchronously on some systems, and exit does not wait for them.
 await Promise.all([flush(process.stdout), flush(process.stderr)])

@@ -47,6 +47,7 @@ export function call(
     }
     signal.addEventListener('abort', onAbort, { once: true })
     backend = dispatch(request, client)
+    if (signal.aborted) return onAbort()
     if (body.length > 0) backend.data(body)
     backend.end()
   })

@@ -20,6 +20,7 @@ export function createNatsAttempt(config: RouterConfig['nats'], name: string): N
     async connect(timeoutMs, signal) {
       const deadline = AbortSignal.any([AbortSignal.timeout(timeoutMs), signal])
       const client = await new Promise<NatsConnection | undefined>((resolve) => {
+        if (deadline.aborted) return resolve(undefined)
         deadline.addEventListener('abort', () => resolve(undefined), { once: true })
         link.listen({ onConnected: resolve, onDisconnected: () => {} })
         link.start()

@@ -164,6 +164,15 @@ describe('engine-router call', () => {
     assert.equal((await running).code, 1)
   })
 
+  test('does not begin to wait when it has been interrupted before', async () => {
+    const { code } = await runCli(['call', 'GET', '/', '-s', 'clitest.silent', '-t', '1m'], {
+      env: { NATS_URL: 'nats://127.0.0.1:1' },
+      cwd,
+      signal: AbortSignal.abort(),
+    })
+    assert.equal(code, 1)
+  })
+
   test('reads the routes of the database', async () => {
     const database = await createTestDatabase({ migrated: true })
     try {
