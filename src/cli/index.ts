@@ -82,4 +82,9 @@ export const VERBS: readonly VerbEntry[] = [
     summary: 'Tell which route a request takes, why the others do not match, and who listens',
     load: () => import('./routes-explain.ts'),
   },
+  {
+    name: 'bench',
+    summary: 'Measure this router against the bare ceiling and a plain gateway on this machine',
+    load: () => import('./bench.ts'),
+  },
 ]

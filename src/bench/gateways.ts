@@ -1,0 +1,87 @@
+import { mkdtemp, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { extname, join } from 'node:path'
+import type { Child } from '../dev/child.ts'
+import type { ChildGuard } from '../dev/child-guard.ts'
+import { startDevPostgres } from '../dev/postgres.ts'
+import { applyRoutesFile, migrate } from '../dev/services.ts'
+
+const READY_MS = 15_000
+
+/** A gateway under test: answers `GET url` with what the responder says. */
+export interface Gateway {
+  readonly name: GatewayName
+  readonly url: string
+  readonly pid: number
+}
+
+export type GatewayName = 'ceiling' | 'router' | 'fastify'
+
+/** A program of this folder: .ts in a checkout, .js when built. */
+function startProgram(guard: ChildGuard, name: string, natsUrl: string): Child {
+  const file = join(import.meta.dirname, `${name}${extname(import.meta.filename)}`)
+  return guard.spawn({ name, command: process.execPath, args: [file], env: { ...process.env, NATS_URL: natsUrl } })
+}
+
+export async function startResponder(guard: ChildGuard, natsUrl: string): Promise<void> {
+  await startProgram(guard, 'responder', natsUrl).waitForLine(/^ready/, READY_MS)
+}
+
+export async function startCeiling(guard: ChildGuard, natsUrl: string): Promise<Gateway> {
+  return startOther(guard, natsUrl, 'ceiling', 'ceiling')
+}
+
+export async function startFastify(guard: ChildGuard, natsUrl: string): Promise<Gateway> {
+  return startOther(guard, natsUrl, 'fastify', 'fastify-gateway')
+}
+
+async function startOther(guard: ChildGuard, natsUrl: string, name: GatewayName, program: string): Promise<Gateway> {
+  const child = startProgram(guard, program, natsUrl)
+  const [, port] = await child.waitForLine(/^ready (\d+)/, READY_MS)
+  return { name, url: `http://127.0.0.1:${port}/bench/42`, pid: child.pid! }
+}
+
+/** This router as it is served, with a real table of `routes` routes in a Postgres of its own. */
+export async function startRouter(guard: ChildGuard, natsUrl: string, routes: number): Promise<Gateway> {
+  const directory = await mkdtemp(join(tmpdir(), 'engine-router-bench-'))
+  guard.removeAtEnd(directory)
+  const postgres = await startDevPostgres(guard, directory)
+  await migrate(postgres.url)
+  await writeFile(join(directory, 'routes.yaml'), createRoutes(routes))
+  await applyRoutesFile(postgres.url, 'routes.yaml', directory)
+  const settings = {
+    listen: { http: { host: '127.0.0.1', port: 0 }, admin: { port: 0 } },
+    routes: { cache: 'cache.json' },
+  }
+  await writeFile(join(directory, 'router.yaml'), JSON.stringify(settings))
+  const child = guard.spawn({
+    name: 'router',
+    command: process.execPath,
+    args: [join(import.meta.dirname, '..', `main${extname(import.meta.filename)}`), 'serve'],
+    cwd: directory,
+    env: {
+      ...process.env,
+      ENGINE_ROUTER_CONFIG: 'router.yaml',
+      NATS_URL: natsUrl,
+      DATABASE_URL: postgres.url,
+      PORT: '',
+    },
+  })
+  const [, port] = await child.waitForLine(/listening on http:\/\/127\.0\.0\.1:(\d+)/, READY_MS)
+  await child.waitForLine(/routing table loaded/, READY_MS)
+  return { name: 'router', url: `http://127.0.0.1:${port}/bench/42`, pid: child.pid! }
+}
+
+/** The one that is asked for stands among many that look like it. */
+function createRoutes(count: number): string {
+  const routes: object[] = []
+  for (let i = 1; i < count; i++) {
+    const path = [`/service-${i}/{id}`, `/service-${i}/items/{id}/parts/{part}`, `/tenants/{tenant}/service-${i}`][
+      i % 3
+    ]
+    const subject = [`service${i}.{id}`, `service${i}.{id}.{part}`, `service${i}.{tenant}`][i % 3]
+    routes.push({ name: `route-${i}`, match: { path, ...(i % 2 === 0 && { methods: ['GET', 'POST'] }) }, subject })
+  }
+  routes.splice(Math.floor(count / 2), 0, { name: 'bench', match: { path: '/bench/{id}' }, subject: 'bench.{id}' })
+  return JSON.stringify({ version: 1, routes })
+}

@@ -1,0 +1,78 @@
+import { arch, cpus, platform, totalmem } from 'node:os'
+import type { GatewayName } from './gateways.ts'
+import type { UnaryFigures } from './unary.ts'
+
+export interface BenchReport {
+  readonly machine: { readonly cpu: string; readonly cores: number; readonly memoryGiB: number; readonly os: string }
+  readonly node: string
+  readonly routes: number
+  readonly rounds: number
+  readonly seconds: number
+  readonly unary: readonly UnaryFigures[]
+  readonly ratios: readonly UnaryRatios[]
+}
+
+/** The router against the others in the same run; undefined where the other did not run. */
+export interface UnaryRatios {
+  readonly connections: number
+  readonly rpsOfCeiling: number | undefined
+  readonly cpuOfCeiling: number | undefined
+  readonly rpsOfFastify: number | undefined
+}
+
+export function createReport(
+  unary: readonly UnaryFigures[],
+  settings: { readonly routes: number; readonly rounds: number; readonly seconds: number },
+): BenchReport {
+  const machine = {
+    cpu: cpus()[0]?.model ?? 'unknown',
+    cores: cpus().length,
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    os: `${platform()} ${arch()}`,
+  }
+  const connections = [...new Set(unary.map((figures) => figures.connections))]
+  const ratios = connections.map((count) => ratiosAt(unary, count))
+  return { machine, node: process.version, ...settings, unary, ratios }
+}
+
+function ratiosAt(unary: readonly UnaryFigures[], connections: number): UnaryRatios {
+  const of = (gateway: GatewayName) =>
+    unary.find((figures) => figures.gateway === gateway && figures.connections === connections)
+  const router = of('router')
+  const ratio = (other: GatewayName, key: 'rps' | 'cpuUsPerRequest') => {
+    const mine = router?.[key]
+    const theirs = of(other)?.[key]
+    return mine === undefined || theirs === undefined ? undefined : Math.round((mine / theirs) * 100) / 100
+  }
+  return {
+    connections,
+    rpsOfCeiling: ratio('ceiling', 'rps'),
+    cpuOfCeiling: ratio('ceiling', 'cpuUsPerRequest'),
+    rpsOfFastify: ratio('fastify', 'rps'),
+  }
+}
+
+export const UNARY_HEAD = ['connections', 'gateway', 'requests/s', 'p50', 'p99', 'CPU/request', 'of the ceiling']
+
+/** Rows for a table under `UNARY_HEAD`. */
+export function unaryRows({ unary }: BenchReport): string[][] {
+  return unary.map((figures) => {
+    const ceiling = unary.find(({ gateway, connections }) => {
+      return gateway === 'ceiling' && connections === figures.connections
+    })
+    const share = ceiling === undefined ? '' : `${Math.round((figures.rps / ceiling.rps) * 100)}%`
+    return [
+      String(figures.connections),
+      figures.gateway,
+      figures.rps.toLocaleString('en'),
+      formatUs(figures.p50Us),
+      formatUs(figures.p99Us),
+      `${figures.cpuUsPerRequest.toFixed(1)} us`,
+      share,
+    ]
+  })
+}
+
+function formatUs(us: number): string {
+  return us < 1000 ? `${us} us` : `${(us / 1000).toFixed(2)} ms`
+}
