@@ -5,13 +5,12 @@ import type { Dispatch, RequestHead } from '../exchange/exchange.ts'
 import { parseDurationMs } from '../exchange/units.ts'
 import { createTransport } from '../nats/transport.ts'
 import { createRouting } from '../routing/dispatch.ts'
-import type { RouteSpec } from '../routing/spec.ts'
 import { compileTable } from '../routing/table.ts'
 import { adviceFor } from './call-advice.ts'
 import { type CallOutcome, call } from './call-client.ts'
 import { createCollectedOutput, createTextOutput } from './call-output.ts'
 import { type CallRequest, readCallRequest } from './call-request.ts'
-import { createCatchAllRoute, readRoutesOf, readStoredRoutes } from './call-routes.ts'
+import { readCallRoutes } from './call-routes.ts'
 import { CONFIG_OPTIONS, loadVerbConfig } from './config-options.ts'
 import { createNatsAttempt } from './nats-attempt.ts'
 import { createPaint, printJson } from './print.ts'
@@ -41,7 +40,7 @@ export const verb: Verb = {
     const timeoutMs = readTimeout(options.timeout)
     const request = await readCallRequest(args, io)
     const config = await loadVerbConfig(args, io)
-    const routes = await readRoutes()
+    const routes = await readCallRoutes(options, config, io)
     const specs = timeoutMs === undefined ? routes : routes.map((route) => ({ ...route, timeoutMs }))
 
     const json = options.json === true
@@ -62,12 +61,6 @@ export const verb: Verb = {
     } finally {
       await link.close()
       wheel.stop()
-    }
-
-    function readRoutes(): readonly RouteSpec[] | Promise<readonly RouteSpec[]> {
-      if (typeof options.subject === 'string') return createCatchAllRoute(options.subject)
-      if (typeof options.routes === 'string') return readRoutesOf(options.routes, io)
-      return readStoredRoutes(config.database)
     }
   },
 }
