@@ -10,7 +10,8 @@ import { readFileSync, rmSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 
-const GRACE_MS = 10_000
+/** Longer than the drain of a router in dev. */
+const GRACE_MS = 5_000
 const KILLED_MS = 1_000
 const POLL_MS = 50
 
