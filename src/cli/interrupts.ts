@@ -13,7 +13,7 @@ export interface Interrupts {
 }
 
 /** `npm run` passes on a Ctrl-C that the terminal has already sent: two signals this close are one key press. */
-const SAME_PRESS_MS = 500
+const SAME_PRESS_MS = 200
 
 /** The first interrupt asks for an orderly end; a second one does not wait for it. */
 export function createInterrupts({ kill, now }: InterruptOptions): Interrupts {

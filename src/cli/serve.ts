@@ -13,7 +13,10 @@ export const verb: Verb = {
     const config = await loadVerbConfig(args, io)
     const logger = createLogger(config.log.level)
     if (config.listen.tcp.length > 0) {
-      logger.warn({ listeners: config.listen.tcp.length }, 'listen.tcp is set, but this version has no TCP listener yet')
+      logger.warn(
+        { listeners: config.listen.tcp.length },
+        'listen.tcp is set, but this version has no TCP listener yet',
+      )
     }
     const app = await startApp(config, logger).catch((error: Error) => {
       throw new VerbError(error.message, { cause: error })

@@ -101,13 +101,8 @@ describe('loadConfig', () => {
   test('takes the sample of the repository', async () => {
     const root = new URL('../../', import.meta.url).pathname
     const config = await loadConfig({ flags: {}, env: {}, cwd: root })
-    assert.deepEqual(
-      config.listen.tcp.map(({ port, protocol, route, framing }) => [port, protocol, route, framing]),
-      [
-        [7000, 'mux', undefined, 'none'],
-        [7001, 'raw', 'shell', 'line'],
-      ],
-    )
+    const expected = { file: 'config/routes.yaml', watch: true, cacheFile: '.data/routes-cache.json' }
+    assert.deepEqual([config.routes, config.listen.tcp], [expected, []])
   })
 
   test('treats an empty variable as unset', async () => {
