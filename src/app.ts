@@ -48,6 +48,7 @@ export async function startApp(config: RouterConfig, logger: RouterLogger): Prom
     ...config.listen.http,
     maxHeaderBytes: limits.headerBytes,
     maxUriBytes: limits.uriBytes,
+    maxConnections: limits.connections,
     dispatch: createRouting(tables.current),
     wheel,
     observer: observeAll(metrics, createExchangeLog(logger)),
@@ -56,6 +57,7 @@ export async function startApp(config: RouterConfig, logger: RouterLogger): Prom
 
   const gauges = (): RouterGauges => ({
     connections: http.connections,
+    refusedConnections: http.refusedConnections,
     httpExchanges: http.exchanges,
     natsExchanges: transport.size,
     deadlines: wheel.size,

@@ -3,6 +3,7 @@ import type { MetricsWriter } from './metrics-writer.ts'
 /** What a router counts of itself at one moment. */
 export interface RouterGauges {
   readonly connections: number
+  readonly refusedConnections: number
   readonly httpExchanges: number
   /** Tokens in the inbox: each is an exchange that waits for NATS. */
   readonly natsExchanges: number
@@ -21,6 +22,7 @@ export interface RouterGauges {
 export function writeRouterGauges(out: MetricsWriter, gauges: RouterGauges, nowMs: number): void {
   const { tableLoadedAtMs } = gauges
   out.single('engine_router_connections', 'gauge', 'Client connections open.', gauges.connections)
+  out.single('engine_router_refused_connections_total', 'counter', 'Over the limit.', gauges.refusedConnections)
   out.single('engine_router_inbox_tokens', 'gauge', 'Exchanges that wait for NATS.', gauges.natsExchanges)
   out.single('engine_router_late_messages_total', 'counter', 'Replies after the end.', gauges.lateMessages)
   out.single('engine_router_nats_connected', 'gauge', '1 if NATS is connected.', Number(gauges.natsConnected))

@@ -40,11 +40,18 @@ export interface GatewayOptions {
   readonly routes: readonly RouteDocument[]
   readonly maxHeaderBytes?: number
   readonly maxUriBytes?: number
+  readonly maxConnections?: number
   readonly keepEnded?: boolean
 }
 
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const { natsUrl, maxHeaderBytes = 16 * 1024, maxUriBytes = 8 * 1024, keepEnded = true } = options
+  const {
+    natsUrl,
+    maxHeaderBytes = 16 * 1024,
+    maxUriBytes = 8 * 1024,
+    maxConnections = 10_000,
+    keepEnded = true,
+  } = options
   const link = new NatsLink({ servers: [natsUrl], name: 'test gateway', logger: silentLogger })
   const wheel = new DeadlineWheel()
   const transport = createTransport({
@@ -68,6 +75,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     port: 0,
     maxHeaderBytes,
     maxUriBytes,
+    maxConnections,
     wheel,
     dispatch: createRouting(() => table),
     makeRequestId: () => `test-${next++}`,

@@ -14,6 +14,8 @@ export interface HttpAdapterOptions {
   readonly port: number
   readonly maxHeaderBytes: number
   readonly maxUriBytes: number
+  /** One more is closed as soon as it is accepted. */
+  readonly maxConnections: number
   readonly dispatch: Dispatch
   readonly wheel: DeadlineWheel
   readonly observer: ExchangeObserver
@@ -27,6 +29,8 @@ export interface HttpAdapter {
   readonly exchanges: number
   /** Connections open. */
   readonly connections: number
+  /** Connections closed because there were too many. */
+  readonly refusedConnections: number
   /** Takes no new connections, finishes what is under way within `timeoutMs`, cuts the rest, closes. */
   drain(timeoutMs: number): Promise<void>
   /** Cuts everything at once. */
@@ -48,8 +52,12 @@ export async function startHttpAdapter(options: HttpAdapterOptions): Promise<Htt
     onIdle: undefined,
   }
   let connections = 0
-  const countConnection = (_res: HttpResponse, change: number) => {
+  let refused = 0
+  const countConnection = (res: HttpResponse, change: number) => {
     connections += change
+    if (change < 0 || connections <= options.maxConnections) return
+    refused++
+    res.close()
   }
   app.filter(countConnection as Parameters<TemplatedApp['filter']>[0])
   app.any('/*', (res, req) => handle(parts, options, res, req))
@@ -73,6 +81,9 @@ export async function startHttpAdapter(options: HttpAdapterOptions): Promise<Htt
     },
     get connections() {
       return connections
+    },
+    get refusedConnections() {
+      return refused
     },
     async drain(timeoutMs) {
       parts.draining = true

@@ -175,8 +175,12 @@ export class HttpExchange implements ClientSide, WheelEntry {
     if (this.#isEventStream) this.#parts.wheel.schedule(this, SSE_COMMENT_EVERY_MS)
   }
 
+  /** False: the socket is full. What was written is kept by uWebSockets until it drains. */
   #write(chunk: string | Uint8Array): boolean {
-    return this.#res.write(chunk)
+    corked = this
+    corkedBody = chunk
+    this.#res.cork(writeChunk)
+    return corkedOk
   }
 
   #close(error: ExchangeError | undefined): void {
@@ -192,7 +196,11 @@ export class HttpExchange implements ClientSide, WheelEntry {
 
   // Inside a cork, where writes are collected into one.
 
-  writeWhole(body: Uint8Array | undefined): void {
+  writeChunk(chunk: string | Uint8Array): boolean {
+    return this.#res.write(chunk)
+  }
+
+  writeWhole(body: string | Uint8Array | undefined): void {
     this.#writeHead(true)
     if (hasNoContent(this.#status)) this.#endWithoutBody(undefined, this.#parts.draining)
     else this.#endWith(body ?? '', this.#parts.draining)
@@ -253,9 +261,13 @@ export class HttpExchange implements ClientSide, WheelEntry {
 
 // A cork runs its callback before it returns: what it works on is handed over here, not in a closure for each request.
 let corked: HttpExchange
-let corkedBody: Uint8Array | undefined
+let corkedBody: string | Uint8Array | undefined
+let corkedOk = true
 let corkedError: ExchangeError
 const writeWhole = () => corked.writeWhole(corkedBody)
+const writeChunk = () => {
+  corkedOk = corked.writeChunk(corkedBody!)
+}
 const writeStreamHead = () => corked.writeStreamHead()
 const writeEnd = () => corked.writeEnd()
 const writeProblem = () => corked.writeProblem(corkedError)
