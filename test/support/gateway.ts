@@ -30,6 +30,8 @@ export interface Gateway {
   readonly wheel: DeadlineWheel
   readonly ended: Ended[]
   setRoutes(documents: readonly RouteDocument[]): void
+  /** As `setRoutes`, of what is parsed and checked already. */
+  setSpecs(specs: readonly RouteSpec[]): void
   /** Fails unless every map is empty, which it waits for. */
   assertIdle(): Promise<void>
   close(): Promise<void>
@@ -61,13 +63,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     randomFill: randomFillSync,
     random: Math.random,
   })
-  const compile = (documents: readonly RouteDocument[], revision: number) =>
-    compileTable(parseAll(documents), {
+  const compile = (specs: readonly RouteSpec[], revision: number) =>
+    compileTable(specs, {
       revision,
       dispatch: transport.dispatchFor,
       defaultMaxBodyBytes: 10 * 1024 * 1024,
     })
-  let table = compile(options.routes, 1)
+  let table = compile(parseAll(options.routes), 1)
   const ended: Ended[] = []
   let next = 0
   const http = await startHttpAdapter({
@@ -98,7 +100,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     wheel,
     ended,
     setRoutes(documents) {
-      table = compile(documents, table.revision + 1)
+      table = compile(parseAll(documents), table.revision + 1)
+    },
+    setSpecs(specs) {
+      table = compile(specs, table.revision + 1)
     },
     async assertIdle() {
       await eventually('every map is empty', () => transport.size + http.exchanges + wheel.size === 0)

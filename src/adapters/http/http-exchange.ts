@@ -218,9 +218,9 @@ export class HttpExchange implements ClientSide, WheelEntry {
   }
 
   writeEnd(): void {
-    // The head has said whether the connection closes.
+    // Not with uWebSockets' way to close: it would write a header field into the body. See `drain` for what closes.
     if (this.#request.method === 'HEAD' || hasNoContent(this.#status)) this.#res.endWithoutBody()
-    else this.#res.end(undefined, this.#parts.draining)
+    else this.#res.end()
   }
 
   writeProblem(error: ExchangeError): void {

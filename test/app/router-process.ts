@@ -1,0 +1,138 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { type AddressInfo, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { eventually } from '../support/eventually.ts'
+
+/** A line of the log, as far as these tests look at it. */
+export interface LogLine {
+  readonly level: string
+  readonly msg: string
+  readonly [field: string]: unknown
+}
+
+/** `engine-router serve` in a process of its own. */
+export interface RouterProcess {
+  readonly pid: number
+  readonly url: string
+  readonly port: number
+  readonly adminUrl: string
+  /** Its working directory; where relative paths of its configuration begin. */
+  readonly directory: string
+  log(): LogLine[]
+  /** The messages of one level. */
+  logged(level: string): string[]
+  /** Waits until it is ready. */
+  ready(): Promise<void>
+  readiness(): Promise<{ readonly status: number; readonly reasons: readonly string[] }>
+  signal(signal: NodeJS.Signals): void
+  readonly exitCode: Promise<number | null>
+}
+
+/** What a test says of `config/router.yaml`; addresses and ports are filled in. */
+export interface RouterSettings {
+  readonly natsUrl: string
+  readonly databaseUrl: string
+  readonly httpPort?: number
+  readonly adminPort?: number
+  readonly routes?: { readonly file?: string; readonly cache?: string }
+  readonly drainTimeout?: string
+  readonly logLevel?: string
+}
+
+/** A serving router, of which nothing is left after the test. It listens; `ready` waits for the rest. */
+export async function startRouter(t: TestContext, settings: RouterSettings, directory?: string) {
+  const home = directory ?? (await temporaryDirectory(t))
+  await writeFile(join(home, 'router.yaml'), routerYaml(settings))
+  const run = spawnRouter(t, home)
+  const listening = await Promise.race([
+    eventually('it listens', () => run.log().find(({ msg }) => msg.startsWith('listening on')), { timeoutMs: 20_000 }),
+    run.exitCode.then((code) => Promise.reject(new Error(`the router ended with ${code}:\n${run.output()}`))),
+  ])
+  const adminUrl = `http://127.0.0.1:${listening.admin}`
+  const readiness = async () => {
+    const response = await fetch(`${adminUrl}/readyz`)
+    const { reasons } = (await response.json()) as { reasons: string[] }
+    return { status: response.status, reasons }
+  }
+  const router: RouterProcess = {
+    ...run,
+    port: Number(listening.http),
+    url: `http://127.0.0.1:${listening.http}`,
+    adminUrl,
+    directory: home,
+    logged: (level) =>
+      run
+        .log()
+        .filter((line) => line.level === level)
+        .map(({ msg }) => msg),
+    readiness,
+    async ready() {
+      await eventually('ready', async () => (await readiness()).status === 200, { timeoutMs: 10_000 })
+    },
+  }
+  return router
+}
+
+/** `engine-router serve -c router.yaml` in this directory, wherever that leads. */
+export function spawnRouter(t: TestContext, directory: string) {
+  const child: ChildProcess = spawn(
+    process.execPath,
+    [join(import.meta.dirname, '../../src/main.ts'), 'serve', '-c', 'router.yaml'],
+    { cwd: directory, env: { PATH: process.env.PATH }, stdio: ['ignore', 'pipe', 'pipe'] },
+  )
+  let stdout = ''
+  let stderr = ''
+  child.stdout?.on('data', (chunk) => (stdout += chunk))
+  child.stderr?.on('data', (chunk) => (stderr += chunk))
+  const exitCode = once(child, 'close').then(([code]) => code as number | null)
+  t.after(async () => {
+    child.kill('SIGKILL')
+    await exitCode
+  })
+  return {
+    pid: child.pid!,
+    exitCode,
+    stderr: () => stderr,
+    output: () => stdout + stderr,
+    // The last line may be there in part.
+    log: () =>
+      stdout
+        .split('\n')
+        .slice(0, -1)
+        .map((line) => JSON.parse(line) as LogLine),
+    signal: (signal: NodeJS.Signals) => void child.kill(signal),
+  }
+}
+
+export async function temporaryDirectory(t: TestContext): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'engine-router-app-'))
+  t.after(() => rm(directory, { recursive: true, force: true }))
+  return directory
+}
+
+/** Free a moment ago, for a server that a test starts later. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+/** JSON is YAML. */
+function routerYaml(settings: RouterSettings): string {
+  const { natsUrl, databaseUrl, httpPort = 0, adminPort = 0, drainTimeout = '30s', logLevel = 'info' } = settings
+  return JSON.stringify({
+    listen: { http: { host: '127.0.0.1', port: httpPort }, admin: { port: adminPort } },
+    nats: { servers: [natsUrl] },
+    database: { url: databaseUrl },
+    routes: { ...settings.routes },
+    drain: { timeout: drainTimeout },
+    log: { level: logLevel },
+  })
+}
