@@ -81,7 +81,8 @@ export class NatsLink {
     const client = this.#client
     if (client !== undefined && !client.isClosed()) {
       // A flush waits for the server's pong, which a dead server never sends.
-      await Promise.race([client.flush().catch(() => {}), delay(1000, undefined, { ref: false })])
+      const flushed = this.#connected ? client.flush().catch(() => {}) : undefined
+      await Promise.race([flushed, delay(1000, undefined, { ref: false })])
       await client.close()
     }
     await this.#running
