@@ -11,6 +11,8 @@ export type HeaderList = readonly string[]
 /** What a message-shaped chunk carries beside its bytes. */
 export interface MessageMeta {
   readonly type?: 'text' | 'binary'
+  /** False: a part of a message, more of it follows. */
+  readonly fin?: false
   /** SSE `event:`. */
   readonly event?: string
   /** SSE `id:`. */

@@ -1,0 +1,54 @@
+import { FRAME_OVERHEAD_BYTES } from './frame.ts'
+
+/** What to do with a sequenced frame. */
+export type Arrival = 'deliver' | 'duplicate' | 'gap' | 'overrun'
+
+/**
+ * The receiving half of one direction: tells what is missing, and grants more as what came is used up. What was granted
+ * and is not used up yet never exceeds the window, so it bounds the memory that a peer can make us hold.
+ */
+export class ReceiveWindow {
+  readonly #windowBytes: number
+  #granted: number
+  #seq = 0
+  #bytes = 0
+  #cost = 0
+  #used = 0
+
+  constructor(windowBytes: number) {
+    this.#windowBytes = windowBytes
+    this.#granted = windowBytes
+  }
+
+  /** Absolute bytes that the peer may have sent. */
+  get granted(): number {
+    return this.#granted
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** A sequenced frame has come. */
+  arrive(seq: number, payloadBytes: number, costsCredit: boolean): Arrival {
+    if (seq <= this.#seq) return 'duplicate'
+    if (seq !== this.#seq + 1) return 'gap'
+    this.#seq = seq
+    this.#bytes += payloadBytes
+    if (costsCredit) this.#cost += payloadBytes + FRAME_OVERHEAD_BYTES
+    return this.#cost > this.#granted ? 'overrun' : 'deliver'
+  }
+
+  /** Whether all that the peer has sent up to here has come. */
+  agrees(seq: number, bytes: number): boolean {
+    return seq < this.#seq || (seq === this.#seq && bytes === this.#bytes)
+  }
+
+  /** A frame that came has been used up. Gives the new credit if it is worth a message. */
+  use(payloadBytes: number): number | undefined {
+    this.#used += payloadBytes + FRAME_OVERHEAD_BYTES
+    if (this.#used + this.#windowBytes - this.#granted < this.#windowBytes / 2) return undefined
+    this.#granted = this.#used + this.#windowBytes
+    return this.#granted
+  }
+}

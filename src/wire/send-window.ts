@@ -1,0 +1,104 @@
+import type { MessageMeta } from '../exchange/exchange.ts'
+import { FRAME_OVERHEAD_BYTES } from './frame.ts'
+
+/** Smaller pieces of a byte stream are not worth a frame while the peer is about to grant more. */
+const MIN_PIECE_BYTES = 4096
+
+/** A piece that may be sent now. */
+export interface Piece {
+  readonly seq: number
+  readonly payload: Uint8Array
+  readonly meta: MessageMeta | undefined
+}
+
+interface Waiting {
+  payload: Uint8Array
+  readonly meta: MessageMeta | undefined
+}
+
+/**
+ * The sending half of one direction: numbers frames, cuts chunks to what the peer takes, and holds back what its credit
+ * does not cover. Credit is absolute: the bytes that may have been sent since the beginning, so that a lost or late
+ * message of credit does no harm.
+ */
+export class SendWindow {
+  #maxBytes: number
+  #credit: number
+  #cost = 0
+  #seq = 0
+  #bytes = 0
+  #waiting: Waiting[] = []
+  #waitingBytes = 0
+
+  /** @param maxBytes largest payload of a frame */
+  constructor(credit: number, maxBytes: number) {
+    this.#credit = credit
+    this.#maxBytes = maxBytes
+  }
+
+  /** Number of the last frame. */
+  get seq(): number {
+    return this.#seq
+  }
+
+  /** Payload bytes of all frames. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** Something waits for credit. */
+  get blocked(): boolean {
+    return this.#waiting.length > 0
+  }
+
+  get waitingBytes(): number {
+    return this.#waitingBytes
+  }
+
+  /** The peer's limits, as it accepts. */
+  open(credit: number, maxBytes: number): void {
+    this.#credit = Math.max(this.#credit, credit)
+    this.#maxBytes = Math.min(this.#maxBytes, maxBytes)
+  }
+
+  /** A credit below one that came before is old news. */
+  grant(credit: number): void {
+    if (credit > this.#credit) this.#credit = credit
+  }
+
+  /** Queues a chunk, which is kept: copy it if the bytes are not the caller's to give. */
+  push(payload: Uint8Array, meta: MessageMeta | undefined): void {
+    this.#waiting.push({ payload, meta })
+    this.#waitingBytes += payload.length
+  }
+
+  /** The next frame that credit allows, if there is one; it counts as sent. */
+  take(): Piece | undefined {
+    const first = this.#waiting[0]
+    if (first === undefined) return undefined
+    const room = Math.min(this.#maxBytes, this.#credit - this.#cost - FRAME_OVERHEAD_BYTES)
+    const { payload, meta } = first
+    if (room < payload.length && room < MIN_PIECE_BYTES) return undefined
+    if (room < 0) return undefined
+    const isLast = room >= payload.length
+    const piece = isLast ? payload : payload.subarray(0, room)
+    if (isLast) this.#waiting.shift()
+    else first.payload = payload.subarray(room)
+    this.#waitingBytes -= piece.length
+    const part = isLast || meta === undefined ? meta : { ...meta, fin: false as const }
+    return { seq: this.next(piece.length, true), payload: piece, meta: part }
+  }
+
+  /** Numbers a frame. An `end` is always covered: a sender without credit can still say that it is done. */
+  next(payloadBytes: number, costsCredit: boolean): number {
+    this.#bytes += payloadBytes
+    if (costsCredit) this.#cost += payloadBytes + FRAME_OVERHEAD_BYTES
+    return ++this.#seq
+  }
+
+  /** Drops what waits. */
+  clear(): void {
+    this.#waiting = []
+    this.#waitingBytes = 0
+  }
+}

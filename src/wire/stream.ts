@@ -1,0 +1,395 @@
+import { type ErrorCode, ExchangeError } from '../exchange/errors.ts'
+import type { HeaderList, MessageMeta, ResponseHead, Side } from '../exchange/exchange.ts'
+import { encodeFrame } from './encode-frame.ts'
+import type { AcceptFrame, EndFrame, Frame, HeadFrame, PingFrame } from './frame.ts'
+import { ReceiveWindow } from './receive-window.ts'
+import { SendWindow } from './send-window.ts'
+
+/** A peer that says nothing for this long is asked; */
+const PING_AFTER_MS = 10_000
+/** and one that says nothing for this long is dead. */
+const DEAD_AFTER_MS = 30_000
+/** A sender that waits for credit asks too, in case a message of credit was lost. */
+const BLOCKED_PING_MS = 1000
+/** How often data asks for a 503 in case that nobody is there. */
+const REPLY_EVERY_FRAMES = 16
+/** What may wait for credit after `data` said that it is full: a client cannot always be stopped at once. */
+const MAX_WAITING_BYTES = 16 * 1024 * 1024
+
+const EMPTY = new Uint8Array(0)
+
+/** What one end of a stream gets. A backend has no use for `head`. */
+export interface StreamLocal extends Side {
+  head(head: ResponseHead): void
+}
+
+export interface StreamOptions {
+  /** The router's end sends no head; a backend's end takes none. */
+  readonly role: 'router' | 'backend'
+  readonly local: StreamLocal
+  /**
+   * Publishes a frame to the peer. With `asksReply`, our own subject is its reply: a peer that is gone then draws a 503.
+   */
+  readonly send: (headerBlock: Uint8Array, payload: Uint8Array, asksReply: boolean) => void
+  /** Called once, when nothing comes or goes any more. */
+  readonly onClosed: () => void
+  readonly now: () => number
+  /** Bytes that the peer may have on the way to us. */
+  readonly windowBytes: number
+  /** What the peer lets us send from the start. */
+  readonly credit: number
+  /** Largest payload of one frame that we may send. */
+  readonly maxBytes: number
+}
+
+/**
+ * One end of an accepted exchange, the same at either: numbers, credit, half-close, gaps and silence. Pure: it has no
+ * timer of its own, and says after each `onTick` when it wants the next.
+ *
+ * States of each direction: `open` -> `ended`. The stream is closed when both have ended, or at once by a reset from
+ * either end, a gap, an overrun, a broken frame, a 503 or silence.
+ */
+export class Stream implements Side {
+  readonly #options: StreamOptions
+  readonly #sending: SendWindow
+  readonly #receiving: ReceiveWindow
+  #closed = false
+  #endWanted: HeaderList | undefined
+  #sendingEnded = false
+  /** The peer has said that it was all. */
+  #allReceived = false
+  /** Our end has got it all. */
+  #receivingEnded = false
+  #headed = false
+  #dataFrames = 0
+  /** What came while our end was full; bounded by the window. */
+  #undelivered: { readonly payload: Uint8Array; readonly meta: MessageMeta | undefined }[] = []
+  /** Trailers of an end that came behind it. */
+  #undeliveredEnd: HeaderList | undefined
+  /** Our end is full; this is the frame that filled it, which counts as used once it has drained. */
+  #fillingBytes: number | undefined
+  #peerFull = false
+  #heardAtMs: number
+  #pingedAtMs: number
+  #blockedSinceMs = 0
+
+  constructor(options: StreamOptions) {
+    this.#options = options
+    this.#sending = new SendWindow(options.credit, options.maxBytes)
+    this.#receiving = new ReceiveWindow(options.windowBytes)
+    this.#heardAtMs = options.now()
+    this.#pingedAtMs = this.#heardAtMs
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** Absolute bytes that the peer may send. */
+  get granted(): number {
+    return this.#receiving.granted
+  }
+
+  /** Both have said all: the peer may forget us while our end still drains. */
+  get #nothingToHear(): boolean {
+    return this.#allReceived && this.#sendingEnded
+  }
+
+  // Our end speaks.
+
+  /** Backend only: takes the exchange. */
+  accept(version: number, maxBytes: number): void {
+    this.#send({ type: 'accept', version, credit: this.granted, maxBytes }, EMPTY, true)
+  }
+
+  /** Backend only, before data. Implies `accept`. */
+  head(head: Pick<ResponseHead, 'status' | 'headers'>): void {
+    if (this.#closed || this.#headed || this.#sendingEnded) return
+    this.#headed = true
+    const seq = this.#sending.next(0, true)
+    const { status, headers } = head
+    this.#send(
+      { type: 'head', seq, status, headers, payload: EMPTY, end: false, credit: this.granted, maxBytes: undefined },
+      EMPTY,
+      true,
+    )
+  }
+
+  data(chunk: Uint8Array, meta?: MessageMeta): boolean {
+    if (this.#closed || this.#endWanted !== undefined) return true
+    // A copy: the bytes are the caller's, and leave later.
+    this.#sending.push(Uint8Array.prototype.slice.call(chunk), meta)
+    this.#pump()
+    if (this.#closed || !this.#sending.blocked) return true
+    if (this.#sending.waitingBytes > MAX_WAITING_BYTES) {
+      this.#fail(new ExchangeError('too_large', 'the sender did not stop when it was told to'))
+      return true
+    }
+    this.#peerFull = true
+    return false
+  }
+
+  end(trailers: HeaderList = []): void {
+    if (this.#closed || this.#endWanted !== undefined) return
+    this.#endWanted = trailers
+    this.#pump()
+  }
+
+  reset(error: ExchangeError): void {
+    if (this.#closed) return
+    this.#sendReset(error)
+    this.#close()
+  }
+
+  /** Our end has used up all that it was handed. */
+  drained(): void {
+    if (this.#closed || this.#fillingBytes === undefined) return
+    const bytes = this.#fillingBytes
+    this.#fillingBytes = undefined
+    this.#use(bytes)
+    while (this.#fillingBytes === undefined && !this.#closed) {
+      const next = this.#undelivered.shift()
+      if (next === undefined) break
+      this.#hand(next.payload, next.meta)
+    }
+    if (this.#fillingBytes === undefined && this.#undeliveredEnd !== undefined) this.#endReceiving(this.#undeliveredEnd)
+  }
+
+  // The peer speaks.
+
+  onFrame(frame: Frame): void {
+    if (this.#closed) return
+    this.#heardAtMs = this.#options.now()
+    switch (frame.type) {
+      case 'accept':
+        this.#onAccept(frame)
+        break
+      case 'head':
+        this.#onHead(frame)
+        break
+      case 'data':
+        if (this.#arrive(frame.seq, frame.payload.length, true)) this.#deliver(frame.payload, frame.meta)
+        break
+      case 'end':
+        this.#onEnd(frame)
+        break
+      case 'reset':
+        this.#close()
+        this.#options.local.reset(resetError(frame.code, frame.status, frame.reason))
+        break
+      case 'credit':
+        this.#grant(frame.credit)
+        break
+      case 'ping':
+      case 'pong':
+        this.#onPing(frame)
+        break
+    }
+  }
+
+  /** A message that is no frame at all. */
+  onBroken(reason: string): void {
+    this.#fail(new ExchangeError('protocol_error', reason))
+  }
+
+  /** A 503: nobody is there to hear us. */
+  onPeerGone(): void {
+    if (!this.#nothingToHear) this.#lose('the other end is gone')
+  }
+
+  /** @returns milliseconds until it wants to be called again; undefined: never */
+  onTick(): number | undefined {
+    if (this.#closed || this.#nothingToHear) return undefined
+    const now = this.#options.now()
+    const silentMs = now - this.#heardAtMs
+    if (silentMs >= DEAD_AFTER_MS) {
+      this.#lose(`the other end has been silent for ${silentMs} ms`)
+      return undefined
+    }
+    const blocked = this.#sending.blocked
+    const everyMs = blocked ? BLOCKED_PING_MS : PING_AFTER_MS
+    const quietMs = blocked ? now - this.#blockedSinceMs : silentMs
+    const dueMs = everyMs - Math.min(quietMs, now - this.#pingedAtMs)
+    if (dueMs > 0) return dueMs
+    this.ping()
+    return everyMs
+  }
+
+  /** Asks the peer what it has; also after NATS was lost, to find out what was lost with it. */
+  ping(): void {
+    if (this.#closed) return
+    this.#pingedAtMs = this.#options.now()
+    this.#send(this.#position('ping'), EMPTY, true)
+  }
+
+  #onAccept({ credit, maxBytes }: AcceptFrame): void {
+    if (this.#options.role === 'backend') this.onBroken('a router does not accept')
+    else this.#openSending(credit, maxBytes)
+  }
+
+  #onHead(frame: HeadFrame): void {
+    if (this.#options.role === 'backend') {
+      this.onBroken('a router sends no head')
+      return
+    }
+    if (!this.#arrive(frame.seq, frame.payload.length, true)) return
+    if (this.#headed) {
+      this.onBroken('a second head')
+      return
+    }
+    this.#headed = true
+    this.#openSending(frame.credit ?? 0, frame.maxBytes ?? Infinity)
+    const { status, headers, payload, end } = frame
+    const { local } = this.#options
+    local.head({ status, headers, length: end ? payload.length : -1, messages: false })
+    if (payload.length > 0) this.#deliver(payload, undefined)
+    else this.#use(0)
+    if (end && !this.#closed) this.#onAllReceived([])
+  }
+
+  #onEnd({ seq, bytes, trailers }: EndFrame): void {
+    if (!this.#arrive(seq, 0, false)) return
+    if (this.#options.role === 'router' && !this.#headed) this.onBroken('an end before the head')
+    else if (bytes !== this.#receiving.bytes)
+      this.#fail(new ExchangeError('gap', `${bytes} bytes sent, ${this.#receiving.bytes} came`))
+    else this.#onAllReceived(trailers)
+  }
+
+  #onPing({ type, seq, credit, bytes }: PingFrame): void {
+    if (!this.#receiving.agrees(seq, bytes)) {
+      this.#fail(new ExchangeError('gap', `frame ${seq} was sent and did not come`))
+      return
+    }
+    if (type === 'ping') this.#send(this.#position('pong'), EMPTY, false)
+    this.#grant(credit)
+  }
+
+  /** Whether a sequenced frame is the next one and may be delivered. */
+  #arrive(seq: number, payloadBytes: number, costsCredit: boolean): boolean {
+    const arrival = this.#receiving.arrive(seq, payloadBytes, costsCredit)
+    if (arrival === 'duplicate') return false
+    if (arrival === 'gap') this.#fail(new ExchangeError('gap', `frame ${seq} came before one that is missing`))
+    else if (arrival === 'overrun') this.onBroken('more than the credit covers')
+    else if (this.#allReceived) this.onBroken('a frame after the end')
+    else return true
+    return false
+  }
+
+  #deliver(payload: Uint8Array, meta: MessageMeta | undefined): void {
+    if (this.#options.role === 'router' && !this.#headed) {
+      this.onBroken('data before the head')
+      return
+    }
+    if (this.#fillingBytes === undefined) this.#hand(payload, meta)
+    else this.#undelivered.push({ payload, meta })
+  }
+
+  #hand(payload: Uint8Array, meta: MessageMeta | undefined): void {
+    if (this.#options.local.data(payload, meta)) this.#use(payload.length)
+    else this.#fillingBytes = payload.length
+  }
+
+  #use(payloadBytes: number): void {
+    const credit = this.#receiving.use(payloadBytes)
+    if (credit === undefined || this.#closed || this.#allReceived) return
+    this.#send({ type: 'credit', credit }, EMPTY, false)
+  }
+
+  #onAllReceived(trailers: HeaderList): void {
+    this.#allReceived = true
+    if (this.#fillingBytes === undefined) this.#endReceiving(trailers)
+    else this.#undeliveredEnd = trailers
+  }
+
+  #endReceiving(trailers: HeaderList): void {
+    this.#receivingEnded = true
+    const { local } = this.#options
+    this.#closeIfEnded()
+    local.end(trailers)
+  }
+
+  #openSending(credit: number, maxBytes: number): void {
+    this.#sending.open(credit, maxBytes)
+    this.#pump()
+  }
+
+  #grant(credit: number): void {
+    this.#sending.grant(credit)
+    this.#pump()
+  }
+
+  /** Sends what credit covers, tells our end that there is room again, and at last says that it was all. */
+  #pump(): void {
+    for (let piece = this.#sending.take(); piece !== undefined; piece = this.#sending.take()) {
+      const { seq, payload, meta } = piece
+      const asksReply = this.#dataFrames++ % REPLY_EVERY_FRAMES === 0
+      this.#send({ type: 'data', seq, payload, meta }, payload, asksReply)
+      this.#blockedSinceMs = 0
+    }
+    if (this.#sending.blocked) {
+      if (this.#blockedSinceMs === 0) this.#blockedSinceMs = this.#options.now()
+      return
+    }
+    if (this.#endWanted !== undefined && !this.#sendingEnded) {
+      this.#sendingEnded = true
+      const { bytes } = this.#sending
+      this.#send({ type: 'end', seq: this.#sending.next(0, false), bytes, trailers: this.#endWanted }, EMPTY, true)
+      this.#closeIfEnded()
+    } else if (this.#peerFull) {
+      this.#peerFull = false
+      this.#options.local.drained()
+    }
+  }
+
+  #position(type: 'ping' | 'pong'): PingFrame {
+    return { type, seq: this.#sending.seq, credit: this.granted, bytes: this.#sending.bytes }
+  }
+
+  #send(frame: Frame, payload: Uint8Array, asksReply: boolean): void {
+    this.#options.send(encodeFrame(frame), payload, asksReply)
+  }
+
+  #sendReset(error: ExchangeError): void {
+    const reset = { type: 'reset', code: error.code, status: undefined, reason: error.detail } as const
+    this.#send(reset, EMPTY, false)
+  }
+
+  /** The peer is at fault, or the way to it: both ends hear of it. */
+  #fail(error: ExchangeError): void {
+    if (this.#closed) return
+    this.#sendReset(error)
+    this.#close()
+    this.#options.local.reset(error)
+  }
+
+  #lose(message: string): void {
+    if (this.#closed) return
+    const code = this.#options.role === 'router' ? 'backend_lost' : 'client_gone'
+    this.#close()
+    this.#options.local.reset(new ExchangeError(code, message))
+  }
+
+  #closeIfEnded(): void {
+    if (this.#sendingEnded && this.#receivingEnded) this.#close()
+  }
+
+  #close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#sending.clear()
+    this.#undelivered = []
+    this.#options.onClosed()
+  }
+}
+
+/** The peer's reset as our end hears it. */
+export function resetError(code: ErrorCode, status: number | undefined, reason: string | undefined): ExchangeError {
+  return new ExchangeError(
+    code,
+    `the other end reset the stream: ${code}${reason === undefined ? '' : `: ${reason}`}`,
+    {
+      ...(status !== undefined && { status }),
+      ...(reason !== undefined && { detail: reason }),
+    },
+  )
+}
