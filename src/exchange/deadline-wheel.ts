@@ -56,13 +56,14 @@ export class DeadlineWheel {
     return this.#now()
   }
 
-  /** Sets the entry's deadline, or moves it. */
+  /** Sets the entry's deadline, or moves it; a negative delay is none. */
   schedule(entry: WheelEntry, delayMs: number): void {
     this.cancel(entry)
     const now = this.#currentTick()
     // With nothing scheduled there is nothing between the two to run.
     if (this.#size === 0) this.#tick = now
-    entry.wheelDue = now + Math.ceil(delayMs / this.#tickMs) + 1
+    // Never a tick that has run: its slot would not be looked at again for a whole turn.
+    entry.wheelDue = now + Math.max(0, Math.ceil(delayMs / this.#tickMs)) + 1
     this.#link(entry, entry.wheelDue & this.#mask)
     this.#size++
     if (this.#timer === undefined) this.#timer = setInterval(this.#onTimer, this.#tickMs).unref()

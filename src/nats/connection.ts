@@ -110,6 +110,10 @@ export class NatsLink {
     for (let attempt = 0; !signal.aborted; attempt++) {
       try {
         const client = await connect(await this.#connectOptions())
+        if (signal.aborted) {
+          await client.close()
+          return undefined
+        }
         if (attempt > 0) logger.info({ server: client.getServer() }, 'NATS is reachable')
         return client
       } catch (error) {

@@ -1,4 +1,4 @@
-import type { Msg } from 'nats'
+import type { Msg, MsgHdrs } from 'nats'
 import type { WheelEntry } from '../exchange/deadline-wheel.ts'
 import { ExchangeError } from '../exchange/errors.ts'
 import type { BackendSide, ClientSide, RequestHead } from '../exchange/exchange.ts'
@@ -127,8 +127,15 @@ export class PlainExchange implements BackendSide, InboxEntry, Outgoing, WheelEn
   // NATS speaks.
 
   onMessage(message: Msg): void {
-    const headers = message.headers
     const { data } = message
+    let headers: MsgHdrs | undefined
+    try {
+      // Decodes and checks them. An error that went on from here would end the client library's read loop.
+      headers = message.headers
+    } catch (cause) {
+      this.#fail(new ExchangeError('backend_error', 'the reply has a malformed header', { cause }))
+      return
+    }
     if (this.#state === 'opened') {
       if (headers !== undefined && headers.code === 503 && data.length === 0) this.#onNoResponders()
       else this.#onFirstReply(parsePlainReply(headers), data, headers === undefined)

@@ -95,7 +95,7 @@ describe('a router whose Postgres comes and goes', () => {
       .map(({ source }) => source)
 
   test('starts without it, serves when it comes, goes on when it goes, and starts from disk', async (t) => {
-    const directory = await temporaryDirectory(t)
+    const directory = await temporaryDirectory()
     const settings = { natsUrl: await natsUrl(), databaseUrl: postgres.url }
     const router = await startRouter(t, settings, directory)
     await eventually('only the table is missing', async () => (await router.readiness()).reasons.length === 1)

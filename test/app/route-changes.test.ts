@@ -47,7 +47,7 @@ describe('a change of the routing table', () => {
   })
 
   test('by a save of routes.file is served within a second, and no request under load notices', async (t) => {
-    const directory = await temporaryDirectory(t)
+    const directory = await temporaryDirectory()
     const file = join(directory, 'routes.yaml')
     await writeFile(file, routesYaml('g0'))
     const settings = { natsUrl: await natsUrl(), databaseUrl: database.url, routes: { file: 'routes.yaml' } }
@@ -91,7 +91,7 @@ describe('a change of the routing table', () => {
   })
 
   test('by a bad routes.file is none, and the log has every problem with its place', async (t) => {
-    const directory = await temporaryDirectory(t)
+    const directory = await temporaryDirectory()
     const file = join(directory, 'routes.yaml')
     await writeFile(file, routesYaml('good'))
     const settings = { natsUrl: await natsUrl(), databaseUrl: database.url, routes: { file: 'routes.yaml' } }

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { mkdtemp, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -45,7 +46,7 @@ export interface RouterSettings {
 
 /** A serving router, of which nothing is left after the test. It listens; `ready` waits for the rest. */
 export async function startRouter(t: TestContext, settings: RouterSettings, directory?: string) {
-  const home = directory ?? (await temporaryDirectory(t))
+  const home = directory ?? (await temporaryDirectory())
   await writeFile(join(home, 'router.yaml'), routerYaml(settings))
   const run = spawnRouter(t, home)
   const listening = await Promise.race([
@@ -108,9 +109,10 @@ export function spawnRouter(t: TestContext, directory: string) {
   }
 }
 
-export async function temporaryDirectory(t: TestContext): Promise<string> {
+/** Deleted at the end of this process, when no router writes there any more. */
+export async function temporaryDirectory(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'engine-router-app-'))
-  t.after(() => rm(directory, { recursive: true, force: true }))
+  process.once('exit', () => rmSync(directory, { recursive: true, force: true }))
   return directory
 }
 

@@ -25,7 +25,7 @@ describe('a router that cannot start', () => {
 
   /** What it says when it ends instead of listening; it must end with code 1. */
   async function failure(t: TestContext, yaml: string): Promise<string> {
-    const directory = await temporaryDirectory(t)
+    const directory = await temporaryDirectory()
     await writeFile(join(directory, 'router.yaml'), yaml)
     const router = spawnRouter(t, directory)
     assert.equal(await router.exitCode, 1, router.output())

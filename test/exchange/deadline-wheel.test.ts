@@ -53,6 +53,17 @@ describe('DeadlineWheel', () => {
     }
   })
 
+  test('fires at once what is moved to a moment that is over', () => {
+    const wheel = createWheel()
+    let fired = 0
+    const entry = new Entry(() => fired++)
+    wheel.schedule(entry, 1000)
+    advanceTo(wheel, 100)
+    wheel.schedule(entry, -25)
+    advanceTo(wheel, 120)
+    assert.equal(fired, 1)
+  })
+
   test('runs everything that is due after a stall of many turns, once', () => {
     const wheel = createWheel()
     let fired = 0

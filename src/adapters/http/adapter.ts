@@ -141,7 +141,8 @@ function allClosed(parts: HttpAdapterParts, timeoutMs: number): Promise<void> {
     const done = () => {
       clearTimeout(timer)
       parts.onIdle = undefined
-      resolve()
+      // Not at once: inside uWebSockets' callbacks the last response has yet to leave its buffer.
+      setImmediate(resolve)
     }
     const timer = setTimeout(done, timeoutMs)
     parts.onIdle = done

@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { connect } from 'nats'
+import { eventually } from '../support/eventually.ts'
+import { natsUrl } from '../support/nats.ts'
+import { openRaw } from '../support/raw-http.ts'
+import { metricValue, parseMetrics } from '../telemetry/parse-metrics.ts'
+import { startTestApp } from './start-test-app.ts'
+
+const P = `t${process.pid}metrics`
+
+describe('the metrics of a router', () => {
+  test('count the traffic by route and code, and know neither paths nor subjects', async (t) => {
+    const nats = await connect({ servers: await natsUrl() })
+    t.after(() => nats.close())
+    nats.subscribe(`${P}.echo.*`, { callback: (_error, message) => void message.respond(message.data) })
+    nats.subscribe(`${P}.silent`, { callback: () => {} })
+    await nats.flush()
+    const { url, adminUrl, app, idle } = await startTestApp(t, [
+      { name: 'echo', match: { path: '/path-echo/{id}' }, subject: `${P}.echo.{id}` },
+      { name: 'silent', match: { path: '/path-silent' }, subject: `${P}.silent`, timeout: '20ms' },
+      { name: 'waits', match: { path: '/path-waits' }, subject: `${P}.silent` },
+      { name: 'nobody', match: { path: '/path-nobody' }, subject: `${P}.nobody` },
+    ])
+    const scrape = async () => {
+      const response = await fetch(`${adminUrl}/metrics`)
+      assert.equal(response.headers.get('content-type'), 'text/plain; version=0.0.4; charset=utf-8')
+      return parseMetrics(await response.text())
+    }
+    const before = await scrape()
+    assert.equal(
+      metricValue(before, 'engine_router_exchanges_total', { route: 'echo', kind: 'http', code: 'ok' }),
+      undefined,
+    )
+    assert.equal(metricValue(before, 'engine_router_routes'), 4)
+    assert.equal(metricValue(before, 'engine_router_nats_connected'), 1)
+
+    const send = async (path: string, body: string) => {
+      await (await fetch(`${url}${path}`, { method: 'POST', body })).arrayBuffer()
+    }
+    for (let n = 0; n < 10; n++) await send(`/path-echo/id-${n}`, 'x'.repeat(100))
+    await send('/path-silent', '')
+    await send('/path-nobody', '')
+    await send('/path-nobody', '')
+    for (let n = 0; n < 3; n++) await send(`/path-missing/${n}`, '')
+    const leaving = await openRaw(app.httpPort)
+    leaving.write('GET /path-waits HTTP/1.1\r\nHost: x\r\n\r\n')
+    await eventually('it waits for NATS', () => app.gauges().natsExchanges === 1)
+    const during = await scrape()
+    assert.equal(metricValue(during, 'engine_router_exchanges_in_flight'), 1)
+    assert.equal(metricValue(during, 'engine_router_inbox_tokens'), 1)
+    leaving.destroy()
+    await idle()
+
+    const after = await scrape()
+    const total = (route: string, code: string) =>
+      metricValue(after, 'engine_router_exchanges_total', { route, kind: 'http', code })
+    assert.deepEqual(
+      [
+        total('echo', 'ok'),
+        total('silent', 'timeout'),
+        total('nobody', 'no_responders'),
+        total('-', 'no_route'),
+        total('waits', 'client_gone'),
+      ],
+      [10, 1, 2, 3, 1],
+    )
+    const counted = after.get('engine_router_exchanges_total')!.samples.reduce((sum, { value }) => sum + value, 0)
+    assert.equal(counted, 17)
+    assert.equal(metricValue(after, 'engine_router_received_bytes_total', { route: 'echo' }), 1000)
+    assert.equal(metricValue(after, 'engine_router_sent_bytes_total', { route: 'echo' }), 1000)
+    assert.equal(metricValue(after, 'engine_router_exchanges_in_flight'), 0)
+
+    const seconds = (suffix: string, route: string, more = {}) =>
+      metricValue(after, `engine_router_exchange_duration_seconds_${suffix}`, { route, kind: 'http', ...more })
+    assert.equal(seconds('count', 'echo'), 10)
+    // A timeout of 20 ms takes that long, and no second on any machine.
+    assert.equal(seconds('bucket', 'silent', { le: '0.01' }), 0)
+    assert.equal(seconds('bucket', 'silent', { le: '+Inf' }), 1)
+    assert.ok(seconds('sum', 'silent')! >= 0.02)
+
+    const labels = [...after.values()].flatMap(({ samples }) =>
+      samples.flatMap((sample) => Object.values(sample.labels)),
+    )
+    assert.deepEqual(
+      labels.filter((label) => label.includes('path') || label.includes(P) || label.includes('id-')),
+      [],
+    )
+  })
+})

@@ -1,0 +1,12 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { NatsLink } from '../../src/nats/connection.ts'
+import { natsUrl } from '../support/nats.ts'
+import { silentLogger } from '../support/silent-logger.ts'
+
+test('a link that is closed while it connects ends', { timeout: 10_000 }, async () => {
+  const link = new NatsLink({ servers: [await natsUrl()], name: 'test', logger: silentLogger })
+  link.start()
+  await link.close()
+  assert.equal(link.connected, false)
+})

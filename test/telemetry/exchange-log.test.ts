@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { ExchangeError } from '../../src/exchange/errors.ts'
+import type { RequestHead } from '../../src/exchange/exchange.ts'
+import { createExchangeLog } from '../../src/telemetry/exchange-log.ts'
+import { createLogger } from '../../src/telemetry/log.ts'
+
+const REQUEST: RequestHead = {
+  kind: 'http',
+  method: 'GET',
+  host: 'example.com',
+  path: '/a',
+  query: 'token=secret',
+  remote: '192.0.2.1',
+  requestId: 'id-1',
+  headers: ['authorization', 'secret'],
+  length: 0,
+  route: undefined,
+  subject: 'a',
+}
+
+function logged(level: string, error: ExchangeError | undefined): Record<string, unknown>[] {
+  const lines: string[] = []
+  const logger = createLogger(level, { write: (line) => void lines.push(line) })
+  createExchangeLog(logger).ended(REQUEST, error?.status ?? 200, error, 1.23456, 1, 2)
+  return lines.map((line) => JSON.parse(line) as Record<string, unknown>)
+}
+
+describe('the log of exchanges', () => {
+  test('has one that ended well at debug only', () => {
+    assert.deepEqual(logged('info', undefined), [])
+    const [line] = logged('debug', undefined)
+    assert.partialDeepStrictEqual(line, {
+      level: 'debug',
+      msg: 'exchange ended',
+      requestId: 'id-1',
+      method: 'GET',
+      path: '/a',
+      status: 200,
+      code: 'ok',
+      durationMs: 1.23,
+      bytesIn: 1,
+      bytesOut: 2,
+    })
+    assert.doesNotMatch(JSON.stringify(line), /secret/)
+  })
+
+  test('has the fault of a client at debug, of a backend at warn and our own at error', () => {
+    const levelOf = (error: ExchangeError) => logged('debug', error).map(({ level }) => level)
+    assert.deepEqual(levelOf(new ExchangeError('no_route', 'x')), ['debug'])
+    assert.deepEqual(levelOf(new ExchangeError('backend_error', 'x', { status: 404 })), ['debug'])
+    assert.deepEqual(levelOf(new ExchangeError('client_gone', 'x')), ['debug'])
+    assert.deepEqual(levelOf(new ExchangeError('timeout', 'x')), ['warn'])
+    assert.deepEqual(levelOf(new ExchangeError('internal', 'x')), ['error'])
+  })
+
+  test('has what the client is not told: the message and the cause, with its stack', () => {
+    const cause = new Error('the cause')
+    const [line] = logged('warn', new ExchangeError('internal', 'what happened', { cause }))
+    assert.equal(line?.msg, 'exchange failed: what happened')
+    assert.partialDeepStrictEqual(line?.err, { message: 'the cause', stack: cause.stack })
+  })
+
+  test('has a client that left as 499, whatever it was told before', () => {
+    const lines: string[] = []
+    const logger = createLogger('debug', { write: (line) => void lines.push(line) })
+    createExchangeLog(logger).ended(REQUEST, 200, new ExchangeError('client_gone', 'gone'), 1, 0, 0)
+    assert.partialDeepStrictEqual(JSON.parse(lines[0]!), { status: 499, code: 'client_gone' })
+  })
+})
