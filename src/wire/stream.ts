@@ -34,6 +34,10 @@ export interface StreamOptions {
   /** Called once, when nothing comes or goes any more. */
   readonly onClosed: () => void
   readonly now: () => number
+  /** False: our direction was over before it began, as an OPEN without `Sx-More` says of the router's; no `end` is sent. */
+  readonly sends: boolean
+  /** False: the same of the peer's direction. */
+  readonly receives: boolean
   /** Bytes that the peer may have on the way to us. */
   readonly windowBytes: number
   /** What the peer lets us send from the start. */
@@ -72,11 +76,15 @@ export class Stream implements Side {
   #heardAtMs: number
   #pingedAtMs: number
   #blockedSinceMs = 0
+  #suspended = false
 
   constructor(options: StreamOptions) {
     this.#options = options
     this.#sending = new SendWindow(options.credit, options.maxBytes)
     this.#receiving = new ReceiveWindow(options.windowBytes)
+    this.#sendingEnded = !options.sends
+    this.#allReceived = !options.receives
+    this.#receivingEnded = !options.receives
     this.#heardAtMs = options.now()
     this.#pingedAtMs = this.#heardAtMs
   }
@@ -116,7 +124,7 @@ export class Stream implements Side {
   }
 
   data(chunk: Uint8Array, meta?: MessageMeta): boolean {
-    if (this.#closed || this.#endWanted !== undefined) return true
+    if (this.#closed || this.#endWanted !== undefined || this.#sendingEnded) return true
     // A copy: the bytes are the caller's, and leave later.
     this.#sending.push(Uint8Array.prototype.slice.call(chunk), meta)
     this.#pump()
@@ -130,7 +138,7 @@ export class Stream implements Side {
   }
 
   end(trailers: HeaderList = []): void {
-    if (this.#closed || this.#endWanted !== undefined) return
+    if (this.#closed || this.#endWanted !== undefined || this.#sendingEnded) return
     this.#endWanted = trailers
     this.#pump()
   }
@@ -153,6 +161,20 @@ export class Stream implements Side {
       this.#hand(next.payload, next.meta)
     }
     if (this.#fillingBytes === undefined && this.#undeliveredEnd !== undefined) this.#endReceiving(this.#undeliveredEnd)
+  }
+
+  /** NATS is gone: what is sent now would be lost. Data waits; a reset is heard by the peer's next ping. */
+  suspend(): void {
+    this.#suspended = true
+  }
+
+  /** NATS is back: finds out whether something was lost with it, and goes on. */
+  resume(): void {
+    if (this.#closed || !this.#suspended) return
+    this.#suspended = false
+    this.#heardAtMs = this.#options.now()
+    this.ping()
+    this.#pump()
   }
 
   // The peer speaks.
@@ -200,6 +222,7 @@ export class Stream implements Side {
   /** @returns milliseconds until it wants to be called again; undefined: never */
   onTick(): number | undefined {
     if (this.#closed || this.#nothingToHear) return undefined
+    if (this.#suspended) return PING_AFTER_MS
     const now = this.#options.now()
     const silentMs = now - this.#heardAtMs
     if (silentMs >= DEAD_AFTER_MS) {
@@ -320,6 +343,7 @@ export class Stream implements Side {
 
   /** Sends what credit covers, tells our end that there is room again, and at last says that it was all. */
   #pump(): void {
+    if (this.#suspended) return
     for (let piece = this.#sending.take(); piece !== undefined; piece = this.#sending.take()) {
       const { seq, payload, meta } = piece
       const asksReply = this.#dataFrames++ % REPLY_EVERY_FRAMES === 0
@@ -346,6 +370,8 @@ export class Stream implements Side {
   }
 
   #send(frame: Frame, payload: Uint8Array, asksReply: boolean): void {
+    // Credit and pings that are not sent are made up for by the ping of `resume`.
+    if (this.#suspended) return
     this.#options.send(encodeFrame(frame), payload, asksReply)
   }
 
