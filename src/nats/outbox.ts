@@ -1,4 +1,5 @@
 import type { MsgHdrs, NatsConnection } from 'nats'
+import { EncodedHeaders } from './encoded-headers.ts'
 
 /** A message with a reply subject, published as it is when its turn comes. */
 export interface Outgoing {
@@ -51,16 +52,5 @@ export class Outbox {
     }
     queue.length = 0
     this.#spare = queue
-  }
-}
-
-/** All that the client library asks of headers when it publishes, without building a map to take it apart again. */
-class EncodedHeaders {
-  readonly #block: Uint8Array
-  constructor(block: Uint8Array) {
-    this.#block = block
-  }
-  encode(): Uint8Array {
-    return this.#block
   }
 }

@@ -7,8 +7,15 @@ import type { Route } from '../exchange/route.ts'
 import { encodeOpen, encodeOpenPrefix, MAX_OPEN_HEADER_BYTES } from '../wire/open.ts'
 import type { NatsLink } from './connection.ts'
 import { Inbox } from './inbox.ts'
+import { Outage } from './outage.ts'
 import { Outbox } from './outbox.ts'
-import { PlainExchange } from './plain-exchange.ts'
+import { NatsExchange } from './nats-exchange.ts'
+
+/** What a backend may have on the way to us, on one exchange. */
+const WINDOW_BYTES = 256 * 1024
+/** The server cuts a connection off that has 64 MiB pending; of half of that all exchanges together have their share. */
+const MAX_WIDE_EXCHANGES = (32 * 1024 * 1024) / WINDOW_BYTES
+const NARROW_WINDOW_BYTES = 64 * 1024
 
 export interface TransportOptions {
   readonly link: NatsLink
@@ -44,11 +51,13 @@ export function createTransport(options: TransportOptions): Transport {
   const { link, wheel, random, maxExchanges = 100_000 } = options
   const inbox = new Inbox(options.inboxPrefix, createIdSource(options.randomFill))
   const parts: TransportParts = { link, wheel, inbox, random, outbox: new Outbox(() => link.client) }
+  const outage = new Outage(inbox)
   link.listen({
-    onConnected: (client) => inbox.attach(client),
-    onDisconnected: () => {
-      for (const entry of [...inbox.entries()]) if (entry instanceof PlainExchange) entry.onLinkDown()
+    onConnected: (client) => {
+      inbox.attach(client)
+      outage.onConnected()
     },
+    onDisconnected: () => outage.onDisconnected(),
   })
 
   return {
@@ -59,11 +68,14 @@ export function createTransport(options: TransportOptions): Transport {
       return inbox.late
     },
     dispatchFor(route) {
-      const prefix = encodeOpenPrefix(route)
+      const wide = encodeOpenPrefix(route, WINDOW_BYTES)
+      const narrow = encodeOpenPrefix(route, NARROW_WINDOW_BYTES)
       return (request, client) => {
         if (!link.connected) return refuse(client, new ExchangeError('nats_unavailable', 'NATS is not connected'))
         if (inbox.size >= maxExchanges) return refuse(client, new ExchangeError('busy', 'too many exchanges are open'))
-        return open(parts, route, prefix, request, client)
+        return inbox.size < MAX_WIDE_EXCHANGES
+          ? open(parts, route, wide, WINDOW_BYTES, request, client)
+          : open(parts, route, narrow, NARROW_WINDOW_BYTES, request, client)
       }
     },
   }
@@ -73,6 +85,7 @@ function open(
   parts: TransportParts,
   route: Omit<Route, 'dispatch'>,
   prefix: string,
+  windowBytes: number,
   request: RequestHead,
   client: ClientSide,
 ): BackendSide {
@@ -80,12 +93,15 @@ function open(
   if (headerBlock === undefined) {
     return refuse(client, new ExchangeError('headers_too_large', `more than ${MAX_OPEN_HEADER_BYTES} bytes to forward`))
   }
-  // max_payload counts the headers too.
-  const maxBodyBytes = Math.min(route.maxBodyBytes, parts.link.maxPayload - headerBlock.length)
+  // A whole body must fit into one message, and max_payload counts the headers too.
+  const maxBodyBytes =
+    route.body === 'stream'
+      ? route.maxBodyBytes
+      : Math.min(route.maxBodyBytes, parts.link.maxPayload - headerBlock.length)
   if (request.length > maxBodyBytes) {
     return refuse(client, new ExchangeError('too_large', `the body has ${request.length} of ${maxBodyBytes} bytes`))
   }
-  return new PlainExchange(parts, route, request, client, headerBlock, maxBodyBytes)
+  return new NatsExchange(parts, route, request, client, headerBlock, windowBytes, maxBodyBytes)
 }
 
 function refuse(client: ClientSide, error: ExchangeError): BackendSide {

@@ -5,11 +5,17 @@ import { isForwardable, toAsciiValue } from './header-field.ts'
 /** All header bytes of an OPEN, at most; a client that sends more gets 431. */
 export const MAX_OPEN_HEADER_BYTES = 16 * 1024
 
-/** The part of OPEN that is the same for every exchange on a route. */
-export function encodeOpenPrefix(route: Omit<Route, 'dispatch'>): string {
+/** Largest payload of one frame that the router takes. */
+const MAX_FRAME_BYTES = 64 * 1024
+
+/**
+ * The part of OPEN that is the same for every exchange on a route.
+ * @param windowBytes what the backend may send before it is granted more
+ */
+export function encodeOpenPrefix(route: Omit<Route, 'dispatch'>, windowBytes: number): string {
   return (
     `NATS/1.0\r\nSx: open 1\r\nSx-Kind: ${route.kind}\r\nSx-Route: ${route.name}\r\n` +
-    `Sx-Deadline: ${route.timeoutMs}\r\n`
+    `Sx-Deadline: ${route.timeoutMs}\r\nSx-Credit: ${windowBytes}\r\nSx-Max: ${MAX_FRAME_BYTES}\r\n`
   )
 }
 
@@ -31,6 +37,11 @@ export function encodeOpen(
   block += '\r\n'
   // Every part is ASCII by now, so characters are bytes.
   return block.length > MAX_OPEN_HEADER_BYTES ? undefined : Buffer.from(block, 'latin1')
+}
+
+/** The same block, of an OPEN whose body goes on. */
+export function withMore(headerBlock: Uint8Array): Uint8Array {
+  return Buffer.concat([headerBlock.subarray(0, -2), Buffer.from('Sx-More: 1\r\n\r\n', 'latin1')])
 }
 
 function metadata(name: string, value: string): string {

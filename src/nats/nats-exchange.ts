@@ -1,0 +1,360 @@
+import type { Msg, MsgHdrs } from 'nats'
+import type { WheelEntry } from '../exchange/deadline-wheel.ts'
+import { ExchangeError } from '../exchange/errors.ts'
+import type { BackendSide, ClientSide, HeaderList, RequestHead } from '../exchange/exchange.ts'
+import type { Route } from '../exchange/route.ts'
+import { decodeFrame, isFrame } from '../wire/decode-frame.ts'
+import { withMore } from '../wire/open.ts'
+import { type PlainReply, parsePlainReply } from '../wire/plain-reply.ts'
+import { resetError, type Stream } from '../wire/stream.ts'
+import { openBackendStream } from './backend-stream.ts'
+import type { InboxEntry } from './inbox.ts'
+import type { Outgoing } from './outbox.ts'
+import { type Delivery, PlainReplies } from './plain-replies.ts'
+import { RequestBody } from './request-body.ts'
+import type { TransportParts } from './transport.ts'
+
+const EMPTY = new Uint8Array(0)
+
+/** Pauses before OPEN is sent again after a 503; the last one repeats while a request is held. */
+const RETRY_DELAYS_MS = [50, 150, 250]
+/** A server with peers may say 503 falsely just after a subscription elsewhere; one without never does. */
+const CLUSTER_RETRIES = 2
+/** How often a backend that is busy or drains is passed over for another. */
+const REFUSED_RETRIES = 2
+/** Of a streamed body, what goes into the OPEN. */
+const FIRST_CHUNK_BYTES = 64 * 1024
+
+type State = 'buffering' | 'queued' | 'opened' | 'waiting' | 'responding' | 'streaming' | 'closed'
+
+/**
+ * The backend's side of an exchange, whatever the backend speaks.
+ *
+ * States: `buffering` the body comes in -> `queued` in the outbox -> `opened` published; then a plain reply leads to
+ * `responding` if many are to come, a frame of SX/1 to `streaming`, and all of them to `closed`. A 503, or a backend
+ * that refuses, leads from `opened` to `waiting`, and from there back to `queued`. From each of them a reset, a deadline
+ * or the loss of NATS leads to `closed`, where everything is released; a stream outlives a short loss.
+ */
+export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEntry {
+  wheelNext: WheelEntry | undefined = undefined
+  wheelPrev: WheelEntry | undefined = undefined
+  wheelDue = 0
+  wheelSlot = -1
+
+  readonly subject: string
+  readonly reply: string
+  headerBlock: Uint8Array
+  payload: Uint8Array = EMPTY
+
+  readonly #parts: TransportParts
+  readonly #route: Omit<Route, 'dispatch'>
+  readonly #client: ClientSide
+  readonly #token: string
+  readonly #windowBytes: number
+  readonly #maxBodyBytes: number
+  #state: State = 'buffering'
+  #body: RequestBody | undefined
+  #retries = 0
+  #refusals = 0
+  /** Until when a request without responders is held; 0: none was missing yet. */
+  #holdUntilMs = 0
+  /** When `maxDuration` is over; 0: no limit. */
+  #endsAtMs = 0
+  #replies: PlainReplies | undefined
+  #stream: Stream | undefined
+
+  /** @param maxBodyBytes of a whole body, what fits into one message; of a streamed one, the route's limit */
+  constructor(
+    parts: TransportParts,
+    route: Omit<Route, 'dispatch'>,
+    request: RequestHead,
+    client: ClientSide,
+    headerBlock: Uint8Array,
+    windowBytes: number,
+    maxBodyBytes: number,
+  ) {
+    this.#parts = parts
+    this.#route = route
+    this.#client = client
+    this.headerBlock = headerBlock
+    this.#windowBytes = windowBytes
+    this.#maxBodyBytes = maxBodyBytes
+    this.subject = request.subject
+    this.#token = parts.inbox.add(this)
+    this.reply = parts.inbox.replySubject(this.#token)
+    if (route.maxDurationMs > 0) {
+      this.#endsAtMs = parts.wheel.now() + route.maxDurationMs
+      this.#schedule(route.maxDurationMs)
+    }
+  }
+
+  // The client's side speaks.
+
+  data(chunk: Uint8Array): boolean {
+    if (this.#state === 'closed') return true
+    this.#body ??= new RequestBody(this.#maxBodyBytes)
+    const body = this.#body
+    const streaming = this.#state === 'streaming'
+    if (!(streaming ? body.count(chunk) : body.push(chunk))) {
+      const error = new ExchangeError('too_large', `the body has more than ${body.maxBytes} bytes`)
+      this.#stream?.reset(error)
+      this.#fail(error)
+      return true
+    }
+    if (streaming) return this.#stream!.data(chunk)
+    if (this.#route.body === 'whole') return true
+    // The beginning goes out at once; the rest waits for a backend that accepts.
+    if (this.#state === 'buffering') this.#send()
+    return false
+  }
+
+  end(): void {
+    if (this.#body !== undefined) this.#body.ended = true
+    if (this.#state === 'buffering') this.#send()
+    else if (this.#state === 'streaming') this.#stream!.end()
+  }
+
+  reset(error: ExchangeError): void {
+    this.#stream?.reset(error)
+    this.#close()
+  }
+
+  drained(): void {
+    if (this.#stream !== undefined) this.#stream.drained()
+    else if (this.#replies !== undefined) this.#onDelivery(this.#replies.drained())
+  }
+
+  // The outbox speaks.
+
+  wantsPublish(): boolean {
+    if (this.#state !== 'queued') return false
+    if (!this.#parts.link.connected) {
+      this.onLinkDown()
+      return false
+    }
+    if (this.#retries + this.#refusals === 0 && this.#body !== undefined) this.#loadBody(this.#body)
+    this.#state = 'opened'
+    return true
+  }
+
+  onPublishFailed(cause: unknown): void {
+    this.#fail(new ExchangeError('nats_unavailable', 'the publish failed', { cause }))
+  }
+
+  // NATS speaks.
+
+  onMessage(message: Msg): void {
+    const { data } = message
+    let headers: MsgHdrs | undefined
+    try {
+      // Decodes and checks them. An error that went on from here would end the client library's read loop.
+      headers = message.headers
+    } catch (cause) {
+      const error = new ExchangeError('backend_error', 'the reply has a malformed header', { cause })
+      this.#stream?.reset(error)
+      this.#fail(error)
+      return
+    }
+    if (headers !== undefined && headers.code === 503 && data.length === 0) this.#onNoResponders()
+    else if (headers !== undefined && isFrame(headers)) this.#onFrame(headers, data, message.reply)
+    else if (this.#state === 'opened') this.#onFirstReply(parsePlainReply(headers), data, headers === undefined)
+    else if (this.#state === 'responding') this.#onNextReply(parsePlainReply(headers), data, headers === undefined)
+    else this.#stream?.onBroken('a message that is no frame')
+  }
+
+  onLinkDown(): void {
+    if (this.#state === 'responding') {
+      // Plain replies are not numbered: what was lost on the way cannot be told.
+      this.#fail(new ExchangeError('gap', 'NATS was lost in the middle of a response'))
+    } else if (this.#state === 'streaming') {
+      this.#stream!.suspend()
+    } else if (this.#state !== 'buffering') {
+      this.#fail(new ExchangeError('nats_unavailable', 'NATS was lost before the first reply'))
+    }
+  }
+
+  /** NATS is back, and interest has had time to spread. */
+  onLinkUp(): void {
+    this.#stream?.resume()
+  }
+
+  /** NATS has been gone for longer than a stream may be interrupted. */
+  onLinkLost(): void {
+    if (this.#state === 'streaming') this.#fail(new ExchangeError('gap', 'NATS was gone for too long'))
+  }
+
+  onDeadline(): void {
+    if (this.#endsAtMs > 0 && this.#parts.wheel.now() >= this.#endsAtMs) {
+      const error = new ExchangeError('timeout', 'the exchange took longer than the route allows')
+      this.#stream?.reset(error)
+      this.#fail(error)
+    } else if (this.#state === 'waiting') {
+      this.#send()
+    } else if (this.#state === 'opened' || this.#state === 'queued') {
+      this.#fail(new ExchangeError('timeout', `no reply within ${this.#route.timeoutMs} ms`))
+    } else if (this.#state === 'responding') {
+      this.#fail(new ExchangeError('timeout', `no further reply within ${this.#route.idleTimeoutMs} ms`))
+    } else if (this.#state === 'streaming') {
+      this.#scheduleTick()
+    }
+  }
+
+  #send(): void {
+    this.#state = 'queued'
+    this.#schedule(this.#route.timeoutMs)
+    this.#parts.outbox.push(this)
+  }
+
+  #loadBody(body: RequestBody): void {
+    if (this.#route.body === 'whole') {
+      this.payload = body.takeAll()
+      return
+    }
+    const room = this.#parts.link.maxPayload - this.headerBlock.length - 1024
+    this.payload = body.takeFirst(Math.min(FIRST_CHUNK_BYTES, room))
+    if (body.more) this.headerBlock = withMore(this.headerBlock)
+  }
+
+  #onNoResponders(): void {
+    if (this.#state === 'streaming') this.#stream!.onPeerGone()
+    if (this.#state !== 'opened') return
+    const { link, wheel } = this.#parts
+    const { noResponderRetries, holdMs } = this.#route
+    const now = wheel.now()
+    if (this.#holdUntilMs === 0) this.#holdUntilMs = now + holdMs
+    const retries = noResponderRetries ?? (link.clustered ? CLUSTER_RETRIES : 0)
+    if (this.#retries >= retries && now >= this.#holdUntilMs) {
+      this.#fail(new ExchangeError('no_responders', `nobody listens on ${this.subject}`))
+    } else {
+      this.#wait(this.#retries++)
+    }
+  }
+
+  /** Until OPEN is sent again. */
+  #wait(attempt: number): void {
+    const delayMs = RETRY_DELAYS_MS[Math.min(attempt, RETRY_DELAYS_MS.length - 1)]!
+    this.#state = 'waiting'
+    this.#schedule(delayMs * (0.75 + this.#parts.random() / 2))
+  }
+
+  #onFrame(headers: MsgHdrs, data: Uint8Array, replySubject: string | undefined): void {
+    if (this.#state !== 'opened' && this.#state !== 'streaming') return
+    const frame = decodeFrame(headers, data)
+    if (frame.type === 'ignored') return
+    if (this.#state === 'opened') {
+      if (frame.type === 'reset') this.#onRefused(resetError(frame.code, frame.status, frame.reason))
+      else if (frame.type !== 'accept' && frame.type !== 'head') {
+        this.#fail(new ExchangeError('protocol_error', `the first frame is neither accept nor head: ${frame.type}`))
+      } else if (replySubject === undefined || replySubject === '') {
+        this.#fail(new ExchangeError('protocol_error', 'the first frame has no reply subject'))
+      } else this.#openStream(replySubject)
+    }
+    const stream = this.#stream
+    if (stream === undefined) return
+    if (frame.type === 'broken') stream.onBroken(frame.reason)
+    else stream.onFrame(frame)
+    if (frame.type === 'accept' || frame.type === 'head') this.#sendRest(stream)
+  }
+
+  #openStream(backendSubject: string): void {
+    const body = this.#body
+    this.#state = 'streaming'
+    this.payload = EMPTY
+    this.#stream = openBackendStream(this.#parts, {
+      client: this.#client,
+      messages: this.#route.reply === 'many',
+      backendSubject,
+      replySubject: this.reply,
+      sends: this.#route.body === 'stream' && body !== undefined && body.more,
+      windowBytes: this.#windowBytes,
+      onClosed: () => this.#close(),
+    })
+    this.#scheduleTick()
+  }
+
+  /** The backend has accepted: what of the body has waited for that goes now. */
+  #sendRest(stream: Stream): void {
+    const body = this.#body
+    if (body === undefined || this.#route.body === 'whole') return
+    let room = true
+    for (const chunk of body.takeRest()) room = stream.data(chunk)
+    if (body.ended) stream.end()
+    else if (room) this.#client.drained()
+  }
+
+  /** Nothing was processed, so another backend may be asked while we hold all of the body that was sent. */
+  #onRefused(error: ExchangeError): void {
+    const isBusy = error.code === 'busy' || error.code === 'draining'
+    if (isBusy && this.#refusals < REFUSED_RETRIES) this.#wait(this.#refusals++)
+    else this.#fail(error)
+  }
+
+  #onFirstReply(reply: PlainReply, data: Uint8Array, isBare: boolean): void {
+    const error = reply.error ?? (data.length === 0 ? reply.failure : undefined)
+    if (error !== undefined) {
+      this.#fail(error)
+      return
+    }
+    const { failure } = reply
+    const many = this.#route.reply === 'many' && failure === undefined
+    const status = failure?.status ?? reply.status ?? (data.length === 0 && !many ? 204 : 200)
+    if (many) {
+      this.#state = 'responding'
+      this.#replies = new PlainReplies(this.#client)
+      this.#client.head({ status, headers: reply.headers, length: -1, messages: true })
+      this.#onDelivery(this.#replies.deliver(reply, data, isBare))
+      return
+    }
+    this.#close()
+    this.#client.head({ status, headers: reply.headers, length: data.length, messages: false })
+    if (data.length > 0) this.#client.data(data)
+    this.#client.end()
+  }
+
+  #onNextReply(reply: PlainReply, data: Uint8Array, isBare: boolean): void {
+    const error = reply.error ?? reply.failure
+    if (error !== undefined) this.#fail(error)
+    else this.#onDelivery(this.#replies!.deliver(reply, data, isBare))
+  }
+
+  #onDelivery(delivery: Delivery): void {
+    if (this.#state !== 'responding') return
+    if (delivery === 'going on') this.#schedule(this.#route.idleTimeoutMs)
+    else if (delivery === 'whole') this.#finish()
+    else this.#fail(delivery)
+  }
+
+  /** The response is whole. */
+  #finish(trailers?: HeaderList): void {
+    this.#close()
+    this.#client.end(trailers)
+  }
+
+  #fail(error: ExchangeError): void {
+    if (this.#state === 'closed') return
+    this.#close()
+    this.#client.reset(error)
+  }
+
+  #schedule(delayMs: number): void {
+    const { wheel } = this.#parts
+    wheel.schedule(this, this.#endsAtMs === 0 ? delayMs : Math.min(delayMs, this.#endsAtMs - wheel.now()))
+  }
+
+  #scheduleTick(): void {
+    const delayMs = this.#stream!.onTick()
+    if (this.#state !== 'streaming') return
+    if (delayMs !== undefined) this.#schedule(delayMs)
+    else if (this.#endsAtMs > 0) this.#schedule(Number.MAX_SAFE_INTEGER)
+  }
+
+  #close(): void {
+    if (this.#state === 'closed') return
+    this.#state = 'closed'
+    this.#parts.inbox.remove(this.#token)
+    this.#parts.wheel.cancel(this)
+    this.#body = undefined
+    this.#replies = undefined
+    this.payload = EMPTY
+  }
+}
