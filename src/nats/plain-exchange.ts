@@ -34,6 +34,7 @@ export class PlainExchange implements BackendSide, InboxEntry, Outgoing, WheelEn
   readonly subject: string
   readonly reply: string
   readonly headerBlock: Uint8Array
+  /** Grows as the body comes in, and may have room to spare until its end. */
   payload: Uint8Array = EMPTY
 
   readonly #parts: TransportParts
@@ -42,7 +43,6 @@ export class PlainExchange implements BackendSide, InboxEntry, Outgoing, WheelEn
   readonly #token: string
   readonly #maxBodyBytes: number
   #state: State = 'buffering'
-  #chunks: Uint8Array[] | undefined
   #bodyBytes = 0
   #retries = 0
   /** Until when a request without responders is held; 0: none was missing yet. */
@@ -77,23 +77,22 @@ export class PlainExchange implements BackendSide, InboxEntry, Outgoing, WheelEn
 
   data(chunk: Uint8Array): boolean {
     if (this.#state !== 'buffering') return true
+    const start = this.#bodyBytes
     this.#bodyBytes += chunk.length
     if (this.#bodyBytes > this.#maxBodyBytes) {
       this.#fail(new ExchangeError('too_large', `the body has more than ${this.#maxBodyBytes} bytes`))
-      return true
-    }
-    if (chunk.length > 0) {
-      this.#chunks ??= []
-      this.#chunks.push(Uint8Array.prototype.slice.call(chunk))
+    } else if (start === 0) {
+      this.payload = Uint8Array.prototype.slice.call(chunk)
+    } else {
+      if (this.#bodyBytes > this.payload.length) this.#growPayload(Math.max(this.#bodyBytes, start * 2))
+      this.payload.set(chunk, start)
     }
     return true
   }
 
   end(): void {
     if (this.#state !== 'buffering') return
-    const chunks = this.#chunks
-    if (chunks !== undefined) this.payload = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, this.#bodyBytes)
-    this.#chunks = undefined
+    if (this.payload.length > this.#bodyBytes) this.payload = this.payload.subarray(0, this.#bodyBytes)
     this.#send()
   }
 
@@ -163,6 +162,13 @@ export class PlainExchange implements BackendSide, InboxEntry, Outgoing, WheelEn
     } else if (this.#state === 'responding') {
       this.#fail(new ExchangeError('timeout', `no further reply within ${this.#route.idleTimeoutMs} ms`))
     }
+  }
+
+  /** One buffer, not a list of chunks: those of a client that sends byte by byte would take hundreds of times its body. */
+  #growPayload(bytes: number): void {
+    const grown = Buffer.allocUnsafeSlow(Math.min(bytes, this.#maxBodyBytes))
+    grown.set(this.payload)
+    this.payload = grown
   }
 
   #send(): void {
@@ -253,7 +259,6 @@ export class PlainExchange implements BackendSide, InboxEntry, Outgoing, WheelEn
     this.#state = 'closed'
     this.#parts.inbox.remove(this.#token)
     this.#parts.wheel.cancel(this)
-    this.#chunks = undefined
     this.#queue = undefined
     this.payload = EMPTY
   }
