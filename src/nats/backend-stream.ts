@@ -1,6 +1,6 @@
 import type { MsgHdrs } from 'nats'
-import type { ClientSide, HeaderList, MessageMeta, ResponseHead } from '../exchange/exchange.ts'
 import type { ExchangeError } from '../exchange/errors.ts'
+import type { ClientSide, HeaderList, MessageMeta, ResponseHead } from '../exchange/exchange.ts'
 import { Stream, type StreamLocal } from '../wire/stream.ts'
 import { EncodedHeaders } from './encoded-headers.ts'
 import type { TransportParts } from './transport.ts'

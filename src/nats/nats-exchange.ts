@@ -207,11 +207,11 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
 
   #loadBody(body: RequestBody): void {
     if (this.#route.body === 'whole') {
-      this.payload = body.takeAll()
+      this.payload = body.take(Infinity)
       return
     }
     const room = this.#parts.link.maxPayload - this.headerBlock.length - 1024
-    this.payload = body.takeFirst(Math.min(FIRST_CHUNK_BYTES, room))
+    this.payload = body.take(Math.min(FIRST_CHUNK_BYTES, room))
     if (body.more) this.headerBlock = withMore(this.headerBlock)
   }
 
@@ -241,7 +241,8 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
     if (this.#state !== 'opened' && this.#state !== 'streaming') return
     const frame = decodeFrame(headers, data)
     if (frame.type === 'ignored') return
-    if (this.#state === 'opened') {
+    const isFirst = this.#state === 'opened'
+    if (isFirst) {
       if (frame.type === 'reset') this.#onRefused(resetError(frame.code, frame.status, frame.reason))
       else if (frame.type !== 'accept' && frame.type !== 'head') {
         this.#fail(new ExchangeError('protocol_error', `the first frame is neither accept nor head: ${frame.type}`))
@@ -253,7 +254,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
     if (stream === undefined) return
     if (frame.type === 'broken') stream.onBroken(frame.reason)
     else stream.onFrame(frame)
-    if (frame.type === 'accept' || frame.type === 'head') this.#sendRest(stream)
+    if (isFirst) this.#sendRest(stream)
   }
 
   #openStream(backendSubject: string): void {
@@ -275,9 +276,9 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
   /** The backend has accepted: what of the body has waited for that goes now. */
   #sendRest(stream: Stream): void {
     const body = this.#body
-    if (body === undefined || this.#route.body === 'whole') return
-    let room = true
-    for (const chunk of body.takeRest()) room = stream.data(chunk)
+    if (body === undefined || this.#route.body === 'whole' || stream.closed) return
+    const rest = body.take(Infinity)
+    const room = rest.length === 0 || stream.data(rest)
     if (body.ended) stream.end()
     else if (room) this.#client.drained()
   }

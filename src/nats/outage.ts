@@ -1,5 +1,5 @@
-import { NatsExchange } from './nats-exchange.ts'
 import type { Inbox } from './inbox.ts'
+import { NatsExchange } from './nats-exchange.ts'
 
 /** After a reconnect, for the server to spread our subscription and the backends theirs. */
 const SPREAD_MS = 250

@@ -2,60 +2,58 @@ const EMPTY = new Uint8Array(0)
 
 /**
  * A request body on its way into an OPEN: whole, or its beginning with the rest to follow once a backend has accepted.
- * Chunks are copied: the bytes are the client connection's.
+ * One buffer, not a list of chunks: those of a client that sends byte by byte would take hundreds of times its body.
  */
 export class RequestBody {
-  readonly #maxBytes: number
-  #chunks: Uint8Array[] = []
-  #bytes = 0
+  readonly maxBytes: number
   /** The client has sent all of it. */
   ended = false
+  #buffer: Uint8Array = EMPTY
+  /** Of the buffer: what has come, and what was taken. */
+  #filled = 0
+  #taken = 0
+  /** Of the whole body, buffered or not. */
+  #bytes = 0
 
   constructor(maxBytes: number) {
-    this.#maxBytes = maxBytes
+    this.maxBytes = maxBytes
   }
 
-  get maxBytes(): number {
-    return this.#maxBytes
-  }
-
-  /** False: with this chunk the body is larger than it may be. */
+  /** Copies a chunk: its bytes are the client connection's. False: the body is larger than it may be. */
   push(chunk: Uint8Array): boolean {
     if (!this.count(chunk)) return false
-    if (chunk.length > 0) this.#chunks.push(Uint8Array.prototype.slice.call(chunk))
+    const filled = this.#filled + chunk.length
+    if (this.#filled === 0) {
+      this.#buffer = Uint8Array.prototype.slice.call(chunk)
+    } else {
+      if (filled > this.#buffer.length) this.#grow(Math.max(filled, this.#filled * 2))
+      this.#buffer.set(chunk, this.#filled)
+    }
+    this.#filled = filled
     return true
   }
 
   /** Counts a chunk that goes past here. False: the body is larger than it may be. */
   count(chunk: Uint8Array): boolean {
     this.#bytes += chunk.length
-    return this.#bytes <= this.#maxBytes
+    return this.#bytes <= this.maxBytes
   }
 
-  /** All that has come. */
-  takeAll(): Uint8Array {
-    const chunks = this.#chunks
-    this.#chunks = []
-    return chunks.length === 0 ? EMPTY : chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
-  }
-
-  /** The beginning, of at most `maxBytes`; what is over stays. */
-  takeFirst(maxBytes: number): Uint8Array {
-    const first = this.#chunks.shift() ?? EMPTY
-    if (first.length <= maxBytes) return first
-    this.#chunks.unshift(first.subarray(maxBytes))
-    return first.subarray(0, maxBytes)
+  /** What has come and was not taken yet, at most `maxBytes` of it. */
+  take(maxBytes: number): Uint8Array {
+    const start = this.#taken
+    this.#taken = Math.min(this.#filled, start + maxBytes)
+    return this.#buffer.subarray(start, this.#taken)
   }
 
   /** Whether anything follows what was taken. */
   get more(): boolean {
-    return !this.ended || this.#chunks.length > 0
+    return !this.ended || this.#taken < this.#filled
   }
 
-  /** What is left, in order. */
-  takeRest(): readonly Uint8Array[] {
-    const chunks = this.#chunks
-    this.#chunks = []
-    return chunks
+  #grow(bytes: number): void {
+    const grown = Buffer.allocUnsafeSlow(Math.min(bytes, this.maxBytes))
+    grown.set(this.#buffer)
+    this.#buffer = grown
   }
 }

@@ -7,9 +7,9 @@ import type { Route } from '../exchange/route.ts'
 import { encodeOpen, encodeOpenPrefix, MAX_OPEN_HEADER_BYTES } from '../wire/open.ts'
 import type { NatsLink } from './connection.ts'
 import { Inbox } from './inbox.ts'
+import { NatsExchange } from './nats-exchange.ts'
 import { Outage } from './outage.ts'
 import { Outbox } from './outbox.ts'
-import { NatsExchange } from './nats-exchange.ts'
 
 /** What a backend may have on the way to us, on one exchange. */
 const WINDOW_BYTES = 256 * 1024

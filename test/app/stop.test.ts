@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
 import { connect as connectSocket } from 'node:net'
+import { join } from 'node:path'
 import { after, afterEach, before, describe, type TestContext, test } from 'node:test'
 import { connect, type Msg, type NatsConnection } from 'nats'
 import { query } from '../store/migrated-database.ts'
 import { eventually } from '../support/eventually.ts'
-import { natsUrl } from '../support/nats.ts'
+import { natsUrl, startNats } from '../support/nats.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
 import { openRaw } from '../support/raw-http.ts'
-import { type RouterSettings, startRouter } from './router-process.ts'
+import { type RouterSettings, startRouter, temporaryDirectory } from './router-process.ts'
 
 const P = `t${process.pid}stop`
 
@@ -28,7 +30,8 @@ describe('SIGTERM', () => {
     await query(
       database.url,
       `insert into routes (name, path, subject, reply) values
-        ('slow', '/slow', '${P}.slow', 'single'), ('events', '/events', '${P}.events', 'many')`,
+        ('slow', '/slow', '${P}.slow', 'single'), ('events', '/events', '${P}.events', 'many'),
+        ('large', '/large', '${P}.large', 'single')`,
     )
   })
   afterEach(() => requests.clear())
@@ -98,6 +101,31 @@ describe('SIGTERM', () => {
     assert.match(text, /data: first\n\n/)
     assert.doesNotMatch(text, /\r\n0\r\n/)
     assert.match(await slow.raw.closed(), /^HTTP\/1\.1 503 [\s\S]*"code":"draining"/)
+  })
+
+  test('lets a client that reads slowly have the whole of its last response', async (t) => {
+    // More than the system's buffers take from us, and more than a server takes in a message unless it is told to.
+    const largeBytes = 24 * 1024 * 1024
+    const config = join(await temporaryDirectory(), 'nats.conf')
+    await writeFile(config, `max_payload: ${largeBytes + 4096}\nmax_pending: ${4 * largeBytes}\n`)
+    const large = await startNats({ args: ['-c', config] })
+    t.after(() => large.stop())
+    const responder = await connect({ servers: large.url, reconnect: false })
+    responder.subscribe(`${P}.large`, {
+      callback: (_error, message) => void message.respond(new Uint8Array(largeBytes).fill(120)),
+    })
+    await responder.flush()
+    const { router } = await start(t, { natsUrl: large.url })
+    const raw = await openRaw(router.port)
+    raw.write('GET /large HTTP/1.1\r\nHost: x\r\n\r\n')
+    await raw.until(/^HTTP/)
+    raw.socket.pause()
+    router.signal('SIGTERM')
+    await eventually('draining', () => router.logged('info').includes('draining'))
+    raw.socket.resume()
+    const text = await raw.closed()
+    assert.equal(text.length - text.indexOf('\r\n\r\n') - 4, largeBytes)
+    assert.equal(await router.exitCode, 0)
   })
 
   test('a second time ends it at once with code 130', async (t) => {

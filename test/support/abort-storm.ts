@@ -109,7 +109,8 @@ function createRandom(seed: number): () => number {
   }
 }
 
-function heapBytes(): number {
+/** Of live objects. */
+export function heapBytes(): number {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
   collect()

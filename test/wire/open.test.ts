@@ -28,16 +28,20 @@ function decode(block: Uint8Array | undefined): Map<string, string[]> {
 }
 
 const open = (headers: readonly string[], forward: 'all' | 'none' | ReadonlySet<string> = 'all') =>
-  decode(encodeOpen(encodeOpenPrefix(testRoute()), request({ headers }), forward))
+  decode(encodeOpen(encodeOpenPrefix(testRoute(), 262_144), request({ headers }), forward))
 
 describe('encodeOpen', () => {
   test('says what the request is', () => {
-    const headers = decode(encodeOpen(encodeOpenPrefix(testRoute({ timeoutMs: 5000 })), request({ length: 7 }), 'all'))
+    const headers = decode(
+      encodeOpen(encodeOpenPrefix(testRoute({ timeoutMs: 5000 }), 262_144), request({ length: 7 }), 'all'),
+    )
     assert.deepEqual(Object.fromEntries(headers), {
       Sx: ['open 1'],
       'Sx-Kind': ['http'],
       'Sx-Route': ['test'],
       'Sx-Deadline': ['5000'],
+      'Sx-Credit': ['262144'],
+      'Sx-Max': ['65536'],
       'Sx-Method': ['GET'],
       'Sx-Path': ['/orders/eu'],
       'Sx-Request-Id': ['id-1'],
@@ -93,7 +97,7 @@ describe('encodeOpen', () => {
 
   test('refuses a block over the limit', () => {
     const big = request({ headers: ['x-big', 'x'.repeat(MAX_OPEN_HEADER_BYTES)] })
-    assert.equal(encodeOpen(encodeOpenPrefix(testRoute()), big, 'all'), undefined)
+    assert.equal(encodeOpen(encodeOpenPrefix(testRoute(), 262_144), big, 'all'), undefined)
   })
 
   test('whatever a client sends, a responder reads our metadata unchanged and no header that we did not mean', () => {
@@ -102,7 +106,7 @@ describe('encodeOpen', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(name, text), { maxLength: 20 }), text, text, (fields, host, query) => {
         const headers = fields.flatMap(([field, value]) => [field.toLowerCase(), value])
-        const block = encodeOpen(encodeOpenPrefix(testRoute()), request({ headers, host, query }), 'all')
+        const block = encodeOpen(encodeOpenPrefix(testRoute(), 262_144), request({ headers, host, query }), 'all')
         assert.ok(block)
         const lines = Buffer.from(block).toString('latin1').split('\r\n')
         assert.equal(lines[0], 'NATS/1.0')
@@ -114,12 +118,14 @@ describe('encodeOpen', () => {
           'Sx-Kind',
           'Sx-Route',
           'Sx-Deadline',
+          'Sx-Credit',
+          'Sx-Max',
           'Sx-Method',
           'Sx-Path',
           'Sx-Request-Id',
         ]
-        assert.deepEqual(own.slice(0, 8), expected)
-        for (const line of own.slice(8)) assert.ok(['Sx-Remote', 'Sx-Host', 'Sx-Query'].includes(line!), line)
+        assert.deepEqual(own.slice(0, 10), expected)
+        for (const line of own.slice(10)) assert.ok(['Sx-Remote', 'Sx-Host', 'Sx-Query'].includes(line!), line)
         for (const line of lines.slice(1, -2)) assert.match(line, /^[!-9;-~]+: [ -~]*$/)
       }),
       { numRuns: 1000 },

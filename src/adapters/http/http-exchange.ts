@@ -11,8 +11,10 @@ import { statusLine } from './status-line.ts'
 
 /** Proxies close a stream that is quiet for longer, commonly after a minute. */
 const SSE_COMMENT_EVERY_MS = 15_000
+/** The system's buffers take this much of a response at once; more may have to wait for the client to read. */
+const AT_ONCE_BYTES = 64 * 1024
 
-type State = 'waiting' | 'headed' | 'streaming' | 'closed'
+type State = 'waiting' | 'headed' | 'sending' | 'streaming' | 'closed'
 
 /** A response without content, whatever its headers say (RFC 9110 section 6.4.1). */
 function hasNoContent(status: number): boolean {
@@ -23,8 +25,9 @@ function hasNoContent(status: number): boolean {
  * The client of one HTTP request.
  *
  * States: `waiting` for the response head -> `headed` the head is known, nothing written yet, as a response in one
- * piece goes out in one write -> `streaming` written in chunks -> `closed`. The client's departure, a reset and the
- * end lead to `closed`; after that the response object of uWebSockets is gone and is not touched.
+ * piece goes out in one write, a large one by `sending` what the system takes -> `streaming` written in chunks ->
+ * `closed`. The client's departure, a reset and the end lead to `closed`; after that the response object of
+ * uWebSockets is gone and is not touched.
  */
 export class HttpExchange implements ClientSide, WheelEntry {
   wheelNext: WheelEntry | undefined = undefined
@@ -40,6 +43,10 @@ export class HttpExchange implements ClientSide, WheelEntry {
   #state: State = 'waiting'
   #head: ResponseHead | undefined
   #isEventStream = false
+  /** All of the request's body has come. */
+  #isBodyWhole = false
+  /** The connection is not read, until the backend has room. */
+  #isPaused = false
   #bytesIn = 0
   #bytesOut = 0
   #status = 0
@@ -67,12 +74,27 @@ export class HttpExchange implements ClientSide, WheelEntry {
   onBody(chunk: ArrayBuffer, isLast: boolean): void {
     if (this.#state === 'closed') return
     this.#bytesIn += chunk.byteLength
-    if (chunk.byteLength > 0) this.#backend.data(new Uint8Array(chunk))
-    if (isLast) this.#backend.end()
+    const hasRoom = chunk.byteLength === 0 || this.#backend.data(new Uint8Array(chunk))
+    if (this.#isClosed()) return
+    if (isLast) this.#endBody()
+    else if (!hasRoom && !this.#isPaused) {
+      this.#isPaused = true
+      this.#res.pause()
+    }
   }
 
   onNoBody(): void {
+    this.#endBody()
+  }
+
+  #endBody(): void {
+    this.#isBodyWhole = true
     this.#backend.end()
+  }
+
+  /** Asked anew where a call in between may have closed it. */
+  #isClosed(): boolean {
+    return this.#state === 'closed'
   }
 
   onAborted(): void {
@@ -112,13 +134,18 @@ export class HttpExchange implements ClientSide, WheelEntry {
     this.#head = head
     this.#status = head.status
     this.#state = 'headed'
-    // Messages come when they come: the client should know at once that they will.
-    if (head.messages) this.#startStream()
+    // What is to come comes when it comes: the client should know at once that it will.
+    if (head.messages || head.length < 0) this.#startStream()
   }
 
   data(chunk: Uint8Array, meta?: MessageMeta): boolean {
     if (this.#state === 'headed') {
       if (this.#head!.length === chunk.length) {
+        if (chunk.length > AT_ONCE_BYTES && !this.#isBodyless()) {
+          this.#state = 'sending'
+          this.#res.cork(() => this.#writeLarge(chunk))
+          return true
+        }
         corked = this
         corkedBody = chunk
         this.#res.cork(writeWhole)
@@ -130,11 +157,12 @@ export class HttpExchange implements ClientSide, WheelEntry {
     }
     if (this.#state !== 'streaming') return true
     this.#bytesOut += chunk.length
-    if (this.#request.method === 'HEAD' || hasNoContent(this.#status)) return true
+    if (this.#isBodyless()) return true
     return this.#write(this.#isEventStream ? encodeEvent(chunk, meta) : chunk)
   }
 
   end(_trailers?: HeaderList): void {
+    this.drained()
     if (this.#state === 'headed') {
       corked = this
       corkedBody = undefined
@@ -150,7 +178,8 @@ export class HttpExchange implements ClientSide, WheelEntry {
 
   reset(error: ExchangeError): void {
     if (this.#state === 'closed') return
-    if (this.#state === 'streaming') {
+    this.drained()
+    if (this.#state === 'streaming' || this.#state === 'sending') {
       // Cut: a client must never take a truncated response for a whole one.
       this.#close(error)
       this.#res.close()
@@ -163,8 +192,11 @@ export class HttpExchange implements ClientSide, WheelEntry {
     this.#close(error)
   }
 
+  /** Also before the end: what is left of the body is read and ignored, or the next request would not be read. */
   drained(): void {
-    // The transport takes whole bodies and never asks to wait.
+    if (this.#state === 'closed' || !this.#isPaused) return
+    this.#isPaused = false
+    this.#res.resume()
   }
 
   #startStream(): void {
@@ -173,6 +205,10 @@ export class HttpExchange implements ClientSide, WheelEntry {
     corked = this
     this.#res.cork(writeStreamHead)
     if (this.#isEventStream) this.#parts.wheel.schedule(this, SSE_COMMENT_EVERY_MS)
+  }
+
+  #isBodyless(): boolean {
+    return this.#request.method === 'HEAD' || hasNoContent(this.#status)
   }
 
   /** False: the socket is full. What was written is kept by uWebSockets until it drains. */
@@ -184,8 +220,12 @@ export class HttpExchange implements ClientSide, WheelEntry {
   }
 
   #close(error: ExchangeError | undefined): void {
+    const backend = this.#backend
     this.#state = 'closed'
     this.#backend = CLOSED_SIDE
+    // The response is whole and the request is not: nobody waits for the rest of it.
+    if (error === undefined && !this.#isBodyWhole)
+      backend.reset(new ExchangeError('client_gone', 'it has its response'))
     const { wheel, open, observer } = this.#parts
     open.delete(this)
     if (open.size === 0) this.#parts.onIdle?.()
@@ -219,7 +259,7 @@ export class HttpExchange implements ClientSide, WheelEntry {
 
   writeEnd(): void {
     // Not with uWebSockets' way to close: it would write a header field into the body. See `drain` for what closes.
-    if (this.#request.method === 'HEAD' || hasNoContent(this.#status)) this.#res.endWithoutBody()
+    if (this.#isBodyless()) this.#res.endWithoutBody()
     else this.#res.end()
   }
 
@@ -245,6 +285,27 @@ export class HttpExchange implements ClientSide, WheelEntry {
     if (length !== undefined) this.#res.writeHeader('content-length', String(length))
     if (close) this.#res.writeHeader('connection', 'close')
     this.#res.endWithoutBody()
+  }
+
+  /** Under way until the system has taken all of it: a drain must not cut off what a slow client has yet to read. */
+  #writeLarge(body: Uint8Array): void {
+    const res = this.#res
+    const { length } = body
+    this.#bytesOut += length
+    this.#writeHead(true)
+    if (this.#parts.draining) res.writeHeader('connection', 'close')
+    const [, isDone] = res.tryEnd(body, length)
+    if (isDone) {
+      this.#close(undefined)
+      return
+    }
+    const sent = res.getWriteOffset()
+    const rest = body.slice(sent)
+    res.onWritable((offset) => {
+      const [ok, isDone] = res.tryEnd(rest.subarray(offset - sent), length)
+      if (isDone) this.#close(undefined)
+      return ok
+    })
   }
 
   #writeHead(withOwnType: boolean): void {
