@@ -86,7 +86,10 @@ export class HttpExchange implements ClientSide, WheelEntry {
   }
 
   onWritable(): boolean {
-    if (this.#state !== 'closed') this.#backend.drained()
+    if (this.#state === 'closed') return true
+    // uWebSockets leaves what it keeps to the next write, which may be long in coming; the end of a cork is one as well.
+    this.#res.cork(writeNothing)
+    this.#backend.drained()
     return true
   }
 
@@ -301,6 +304,7 @@ const writeWhole = () => corked.writeWhole(corkedBody)
 const writeChunk = () => {
   corkedOk = corked.writeChunk(corkedBody!)
 }
+const writeNothing = () => {}
 const writeStreamHead = () => corked.writeStreamHead()
 const writeEnd = () => corked.writeEnd()
 const writeProblem = () => corked.writeProblem(corkedError)
