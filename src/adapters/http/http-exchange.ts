@@ -246,6 +246,11 @@ export class HttpExchange implements ClientSide, WheelEntry {
     const retryAfterS = retryAfterSeconds(error)
     if (retryAfterS !== undefined) res.writeHeader('retry-after', String(retryAfterS))
     if (error.allow !== undefined) res.writeHeader('allow', error.allow.join(', '))
+    if (this.#request.fault !== undefined) {
+      // Where this request ends is in doubt: what follows must not be read as another one, after HEAD neither.
+      res.end(this.#request.method === 'HEAD' ? '' : body, true)
+      return
+    }
     // After a refusal the rest of the body is of no use: closing saves both sides from moving it.
     this.#endWith(body, this.#parts.draining || error.code === 'too_large')
   }
