@@ -119,7 +119,13 @@ export class HttpExchange implements ClientSide, WheelEntry {
     this.#status = head.status
     this.#state = 'headed'
     // Messages come when they come: the client should know at once that they will.
-    if (head.messages) this.#startStream()
+    if (!head.messages) return
+    this.#startStream()
+    if (!this.#isBodyless()) return
+    // None of them is for this client, so that there is nothing to wait for.
+    const backend = this.#backend
+    this.end()
+    backend.reset(new ExchangeError('client_gone', 'the response has no content'))
   }
 
   data(chunk: Uint8Array, meta?: MessageMeta): boolean {
@@ -133,15 +139,15 @@ export class HttpExchange implements ClientSide, WheelEntry {
         corked = this
         corkedBody = chunk
         this.#res.cork(writeWhole)
-        this.#bytesOut += chunk.length
+        if (!this.#isBodyless()) this.#bytesOut += chunk.length
         this.#close(undefined)
         return true
       }
       this.#startStream()
     }
     if (this.#state !== 'streaming') return true
-    this.#bytesOut += chunk.length
     if (this.#isBodyless()) return true
+    this.#bytesOut += chunk.length
     return this.#write(this.#isEventStream ? encodeEvent(chunk, meta) : chunk)
   }
 
@@ -230,6 +236,8 @@ export class HttpExchange implements ClientSide, WheelEntry {
       this.#res.writeHeader('x-accel-buffering', 'no')
     }
     if (this.#parts.draining) this.#res.writeHeader('connection', 'close')
+    // A head is not complete before the first write, and the first event may be long in coming.
+    if (this.#isEventStream && !this.#isBodyless()) this.#res.write(SSE_COMMENT)
   }
 
   writeEnd(): void {
