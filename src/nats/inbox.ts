@@ -14,10 +14,15 @@ export class Inbox {
   readonly #nextToken: () => string
   readonly #entries = new Map<string, InboxEntry>()
   #subscription: Subscription | undefined
+  readonly #onLate: (message: Msg) => void
   #late = 0
 
-  /** @param nextToken gives unguessable NATS tokens; the first one names this inbox */
-  constructor(prefix: string, nextToken: () => string) {
+  /**
+   * @param nextToken gives unguessable NATS tokens; the first one names this inbox
+   * @param onLate gets what came for a token that is not there
+   */
+  constructor(prefix: string, nextToken: () => string, onLate: (message: Msg) => void) {
+    this.#onLate = onLate
     this.#prefix = `${prefix}.${nextToken()}.`
     this.#nextToken = nextToken
   }
@@ -41,8 +46,19 @@ export class Inbox {
       callback: (error, message) => {
         if (error !== null) return
         const entry = this.#entries.get(message.subject.substring(start))
-        if (entry === undefined) this.#late++
-        else entry.onMessage(message)
+        if (entry === undefined) {
+          this.#late++
+          this.#onLate(message)
+          return
+        }
+        try {
+          entry.onMessage(message)
+        } catch (fault) {
+          // From here it would end the client library's read loop in silence. A fault of ours must be seen.
+          setImmediate(() => {
+            throw fault
+          })
+        }
       },
     })
   }

@@ -301,9 +301,11 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
     const status = failure?.status ?? reply.status ?? (data.length === 0 && !many ? 204 : 200)
     if (many) {
       this.#state = 'responding'
-      this.#replies = new PlainReplies(this.#client)
+      const replies = new PlainReplies(this.#client)
+      this.#replies = replies
       this.#client.head({ status, headers: reply.headers, length: -1, messages: true })
-      this.#onDelivery(this.#replies.deliver(reply, data, isBare))
+      // The client may have had enough with the head, and what comes is ignored then.
+      this.#onDelivery(replies.deliver(reply, data, isBare))
       return
     }
     this.#close()

@@ -7,6 +7,7 @@ import type { Route } from '../exchange/route.ts'
 import { encodeOpen, encodeOpenPrefix, MAX_OPEN_HEADER_BYTES } from '../wire/open.ts'
 import type { NatsLink } from './connection.ts'
 import { Inbox } from './inbox.ts'
+import { LateFrames } from './late-frames.ts'
 import { NatsExchange } from './nats-exchange.ts'
 import { Outage } from './outage.ts'
 import { Outbox } from './outbox.ts'
@@ -49,7 +50,11 @@ export interface Transport {
 /** Exchanges by NATS request-reply. Takes over the link's events; the link stays the caller's to start and close. */
 export function createTransport(options: TransportOptions): Transport {
   const { link, wheel, random, maxExchanges = 100_000 } = options
-  const inbox = new Inbox(options.inboxPrefix, createIdSource(options.randomFill))
+  const late = new LateFrames(
+    () => link.client,
+    () => wheel.now(),
+  )
+  const inbox = new Inbox(options.inboxPrefix, createIdSource(options.randomFill), (message) => late.answer(message))
   const parts: TransportParts = { link, wheel, inbox, random, outbox: new Outbox(() => link.client) }
   const outage = new Outage(inbox)
   link.listen({

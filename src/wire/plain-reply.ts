@@ -77,8 +77,8 @@ export function parsePlainReply(headers: MessageHeaders | undefined): PlainReply
 
 /** Of an echo of our own headers only the type of the echoed body is of use; the rest is the client's, cookies included. */
 function contentTypeOf(list: readonly string[]): HeaderList {
-  const index = list.indexOf('content-type')
-  return index % 2 === 0 ? ['content-type', list[index + 1]!] : NO_HEADERS
+  for (let i = 0; i < list.length; i += 2) if (list[i] === 'content-type') return list.slice(i, i + 2)
+  return NO_HEADERS
 }
 
 function parseStatus(text: string): number | undefined {

@@ -1,16 +1,15 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { writeFile } from 'node:fs/promises'
 import { connect as connectSocket } from 'node:net'
-import { join } from 'node:path'
 import { after, afterEach, before, describe, type TestContext, test } from 'node:test'
 import { connect, type Msg, type NatsConnection } from 'nats'
 import { query } from '../store/migrated-database.ts'
 import { eventually } from '../support/eventually.ts'
-import { natsUrl, startNats } from '../support/nats.ts'
+import { natsUrl } from '../support/nats.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
 import { openRaw } from '../support/raw-http.ts'
-import { type RouterSettings, startRouter, temporaryDirectory } from './router-process.ts'
+import { startLargeNats } from './large-nats.ts'
+import { type RouterSettings, startRouter } from './router-process.ts'
 
 const P = `t${process.pid}stop`
 
@@ -104,12 +103,9 @@ describe('SIGTERM', () => {
   })
 
   test('lets a client that reads slowly have the whole of its last response', async (t) => {
-    // More than the system's buffers take from us, and more than a server takes in a message unless it is told to.
+    // More than the system's buffers take from us.
     const largeBytes = 24 * 1024 * 1024
-    const config = join(await temporaryDirectory(), 'nats.conf')
-    await writeFile(config, `max_payload: ${largeBytes + 4096}\nmax_pending: ${4 * largeBytes}\n`)
-    const large = await startNats({ args: ['-c', config] })
-    t.after(() => large.stop())
+    const large = await startLargeNats(t, largeBytes)
     const responder = await connect({ servers: large.url, reconnect: false })
     responder.subscribe(`${P}.large`, {
       callback: (_error, message) => void message.respond(new Uint8Array(largeBytes).fill(120)),

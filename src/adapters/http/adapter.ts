@@ -103,6 +103,12 @@ function handle(parts: HttpAdapterParts, options: HttpAdapterOptions, res: HttpR
   const request = readRequestHead(req, res, options.makeRequestId)
   const exchange = new HttpExchange(parts, res, request)
   res.onAborted(() => exchange.onAborted())
+  if (request.fault !== undefined) {
+    const error = new ExchangeError('bad_request', request.fault, { detail: `The request has ${request.fault}` })
+    // Later: a request behind this one finds it unanswered, for which uWebSockets ends the connection.
+    setImmediate(() => exchange.reset(error))
+    return
+  }
   const error = overLimit(request, options)
   if (error !== undefined) {
     exchange.reset(error)

@@ -69,6 +69,7 @@ export class HttpExchange implements ClientSide, WheelEntry {
   /** The exchange has begun; it may be over already. */
   onBegun(backend: BackendSide): void {
     if (this.#state !== 'closed') this.#backend = backend
+    else backend.reset(new ExchangeError('client_gone', 'the exchange was over before it had begun'))
   }
 
   onBody(chunk: ArrayBuffer, isLast: boolean): void {
@@ -105,7 +106,10 @@ export class HttpExchange implements ClientSide, WheelEntry {
   }
 
   onWritable(): boolean {
-    if (this.#state !== 'closed') this.#backend.drained()
+    if (this.#state === 'closed') return true
+    // uWebSockets leaves what it keeps to the next write, which may be long in coming; the end of a cork is one as well.
+    this.#res.cork(writeNothing)
+    this.#backend.drained()
     return true
   }
 
@@ -135,7 +139,13 @@ export class HttpExchange implements ClientSide, WheelEntry {
     this.#status = head.status
     this.#state = 'headed'
     // What is to come comes when it comes: the client should know at once that it will.
-    if (head.messages || head.length < 0) this.#startStream()
+    if (!head.messages && head.length >= 0) return
+    this.#startStream()
+    if (!this.#isBodyless()) return
+    // None of them is for this client, so that there is nothing to wait for.
+    const backend = this.#backend
+    this.end()
+    backend.reset(new ExchangeError('client_gone', 'the response has no content'))
   }
 
   data(chunk: Uint8Array, meta?: MessageMeta): boolean {
@@ -149,15 +159,15 @@ export class HttpExchange implements ClientSide, WheelEntry {
         corked = this
         corkedBody = chunk
         this.#res.cork(writeWhole)
-        this.#bytesOut += chunk.length
+        if (!this.#isBodyless()) this.#bytesOut += chunk.length
         this.#close(undefined)
         return true
       }
       this.#startStream()
     }
     if (this.#state !== 'streaming') return true
-    this.#bytesOut += chunk.length
     if (this.#isBodyless()) return true
+    this.#bytesOut += chunk.length
     return this.#write(this.#isEventStream ? encodeEvent(chunk, meta) : chunk)
   }
 
@@ -255,6 +265,8 @@ export class HttpExchange implements ClientSide, WheelEntry {
       this.#res.writeHeader('x-accel-buffering', 'no')
     }
     if (this.#parts.draining) this.#res.writeHeader('connection', 'close')
+    // A head is not complete before the first write, and the first event may be long in coming.
+    if (this.#isEventStream && !this.#isBodyless()) this.#res.write(SSE_COMMENT)
   }
 
   writeEnd(): void {
@@ -271,6 +283,11 @@ export class HttpExchange implements ClientSide, WheelEntry {
     const retryAfterS = retryAfterSeconds(error)
     if (retryAfterS !== undefined) res.writeHeader('retry-after', String(retryAfterS))
     if (error.allow !== undefined) res.writeHeader('allow', error.allow.join(', '))
+    if (this.#request.fault !== undefined) {
+      // Where this request ends is in doubt: what follows must not be read as another one, after HEAD neither.
+      res.end(this.#request.method === 'HEAD' ? '' : body, true)
+      return
+    }
     // After a refusal the rest of the body is of no use: closing saves both sides from moving it.
     this.#endWith(body, this.#parts.draining || error.code === 'too_large')
   }
@@ -329,6 +346,7 @@ const writeWhole = () => corked.writeWhole(corkedBody)
 const writeChunk = () => {
   corkedOk = corked.writeChunk(corkedBody!)
 }
+const writeNothing = () => {}
 const writeStreamHead = () => corked.writeStreamHead()
 const writeEnd = () => corked.writeEnd()
 const writeProblem = () => corked.writeProblem(corkedError)

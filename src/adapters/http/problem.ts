@@ -16,6 +16,5 @@ export function encodeProblem(error: ExchangeError, routeName: string | undefine
 /** Seconds for `Retry-After`, or undefined if the error is not about load or absence. */
 export function retryAfterSeconds(error: ExchangeError): number | undefined {
   if (error.retryAfterS !== undefined) return error.retryAfterS
-  const { retry, status } = ERRORS[error.code]
-  return status === 503 || retry === 'later' ? 1 : undefined
+  return error.status === 503 || ERRORS[error.code].retry === 'later' ? 1 : undefined
 }

@@ -16,6 +16,8 @@ export interface HttpRequestHead extends RequestHead {
   /** Names and values of all header fields, in characters. */
   readonly headerBytes: number
   readonly acceptsEventStream: boolean
+  /** Why others on the way may read the request in another way than we do; undefined: they will not. */
+  readonly fault: string | undefined
 }
 
 /** Copies everything out of uWebSockets' request, which is gone when the handler returns. */
@@ -23,24 +25,29 @@ export function readRequestHead(req: HttpRequest, res: HttpResponse, makeRequest
   headers = []
   headerBytes = 0
   req.forEach(collect)
-  let host = ''
+  let host: string | undefined
+  let fault: string | undefined
   let requestId = ''
-  let length = 0
+  let length: number | undefined
   let acceptsEventStream = false
   for (let i = 0; i < headers.length; i += 2) {
     const value = headers[i + 1]!
     switch (headers[i]) {
       case 'host':
+        if (host !== undefined) fault = 'more than one Host'
         host = withoutPort(value)
         break
       case 'content-length':
+        if (length !== undefined) fault = 'more than one Content-Length'
         length = Number(value)
         break
       case 'transfer-encoding':
+        // RFC 9112 section 6.3: with any other coding the end of the body cannot be known.
+        if (length !== undefined || value.toLowerCase() !== 'chunked') fault = 'a Transfer-Encoding other than chunked'
         length = -1
         break
       case 'accept':
-        acceptsEventStream = value.toLowerCase().includes('text/event-stream')
+        acceptsEventStream ||= value.toLowerCase().includes('text/event-stream')
         break
       case 'x-request-id':
         if (SANE_REQUEST_ID.test(value)) requestId = value
@@ -55,17 +62,18 @@ export function readRequestHead(req: HttpRequest, res: HttpResponse, makeRequest
     kind: 'http',
     // Before getMethod, which turns the method into lower case in place.
     method: req.getCaseSensitiveMethod(),
-    host,
+    host: host ?? '',
     path: req.getUrl(),
     query: req.getQuery() ?? '',
     remote: addressText(res.getRemoteAddress()),
     requestId: requestId === '' ? makeRequestId() : requestId,
     headers,
-    length,
+    length: length ?? 0,
     route: undefined,
     subject: '',
     headerBytes,
     acceptsEventStream,
+    fault,
   }
 }
 

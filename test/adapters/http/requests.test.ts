@@ -367,6 +367,36 @@ describe('HTTP to a plain responder', () => {
       })
     }
 
+    const doubtful: [string, string][] = [
+      ['two Host fields', 'Host: a\r\nHost: b'],
+      ['two lengths', 'Host: a\r\nContent-Length: 0\r\nContent-Length: 44'],
+      ['the same length twice', 'Host: a\r\nContent-Length: 44\r\nContent-Length: 44'],
+      ['a coding that is not chunked', 'Host: a\r\nTransfer-Encoding: gzip'],
+      ['a coding after chunked', 'Host: a\r\nTransfer-Encoding: chunked, gzip'],
+      ['two codings', 'Host: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity'],
+    ]
+    for (const [what, fields] of doubtful) {
+      for (const method of ['POST', 'HEAD']) {
+        test(`answers 400 to ${method} with ${what}, and closes`, async () => {
+          const raw = await openRaw(gateway.port)
+          raw.write(`${method} /echo HTTP/1.1\r\n${fields}\r\n\r\n`)
+          assert.match(await raw.closed(), /^HTTP\/1\.1 400 /)
+          assert.deepEqual(
+            gateway.ended.map(({ code }) => code),
+            ['bad_request'],
+          )
+        })
+      }
+      test(`takes nothing behind ${what} for a request`, async () => {
+        const raw = await openRaw(gateway.port)
+        raw.write(`HEAD /echo HTTP/1.1\r\n${fields}\r\n\r\nGET /hello/smuggled HTTP/1.1\r\nHost: x\r\n\r\n`)
+        await raw.closed()
+        await gateway.assertIdle()
+        assert.equal(gateway.ended.length, 1)
+        assert.deepEqual(received, [])
+      })
+    }
+
     test('answers 431 to header fields over the limit', async () => {
       const response = await get('/hello/a', { headers: { 'x-big': 'x'.repeat(16 * 1024) } })
       assert.equal(response.status, 431)

@@ -210,6 +210,43 @@ describe('many plain replies over HTTP', () => {
     )
   })
 
+  test('show their head to a client of events before the first of them', async () => {
+    const raw = await openRequest('/hand')
+    raw.write('Accept: text/event-stream\r\n\r\n')
+    await arrived()
+    reply('', { 'x-first': 'yes' })
+    assert.match(await raw.until(/\r\n\r\n/), /x-first: yes\r\n/)
+    raw.destroy()
+  })
+
+  test('end with their head where the response has no content, without waiting for the rest', async () => {
+    for (const [method, status] of [
+      ['HEAD', '200'],
+      ['GET', '204'],
+      ['GET', '304'],
+    ]) {
+      request = undefined
+      gateway.ended.length = 0
+      const raw = await openRaw(gateway.port)
+      raw.write(`${method} /hand HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n`)
+      await arrived()
+      reply('one', { 'Sx-Status': status! })
+      const head = await raw.until(/\r\n\r\n$/)
+      assert.ok(head.startsWith(`HTTP/1.1 ${status} `))
+      assert.doesNotMatch(head, /transfer-encoding|content-length/i)
+      await gateway.assertIdle()
+      assert.deepEqual(
+        gateway.ended.map(({ code, bytesOut }) => [code, bytesOut]),
+        [['ok', 0]],
+      )
+      reply('two')
+      raw.write('GET /three HTTP/1.1\r\nHost: x\r\n\r\n')
+      const both = await raw.until(/\r\n0\r\n\r\n$/)
+      assert.match(both.slice(head.length), /^HTTP\/1\.1 200 /)
+      raw.destroy()
+    }
+  })
+
   test('give a HEAD request their headers only', async () => {
     const raw = await openRaw(gateway.port)
     raw.write('HEAD /three HTTP/1.1\r\nHost: x\r\n\r\n')

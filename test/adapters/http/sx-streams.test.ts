@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { after, afterEach, before, describe, test } from 'node:test'
-import { headers as createHeaders } from 'nats'
+import { headers as createHeaders, ErrorCode } from 'nats'
 import type { Stream } from '../../../src/wire/stream.ts'
 import { eventually } from '../../support/eventually.ts'
 import { type Gateway, startGateway } from '../../support/gateway.ts'
@@ -241,6 +241,10 @@ describe('SX/1 streams over HTTP', () => {
     raw.write('POST /vanishing HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n')
     await hand()
     await vanishing.close()
+    // Until the server has noticed, what is sent to it is lost in silence, and only a later ping finds out.
+    await eventually('the server has noticed', () =>
+      backend.nats.request('sx.vanishing').catch(({ code }: { code: string }) => code === ErrorCode.NoResponders),
+    )
     raw.write('3\r\ndef\r\n0\r\n\r\n')
     assert.match(await raw.until(/backend_lost/), /^HTTP\/1\.1 502 /)
     raw.destroy()
