@@ -24,8 +24,10 @@ class Fields {
     const list: string[] = []
     for (const [rawName, values] of headers) {
       const name = rawName.toLowerCase()
-      if (name === 'sx' || name.startsWith('sx-')) this.#sx.set(name, values[0] ?? '')
-      else if (isForwardable(name)) for (const value of values) if (isSafeValue(value)) list.push(name, value)
+      if (name === 'sx' || name.startsWith('sx-')) {
+        // Names that differ in case come apart; the first counts.
+        if (!this.#sx.has(name)) this.#sx.set(name, values[0] ?? '')
+      } else if (isForwardable(name)) for (const value of values) if (isSafeValue(value)) list.push(name, value)
     }
     this.headers = list
   }

@@ -180,7 +180,8 @@ export class Stream implements Side {
   // The peer speaks.
 
   onFrame(frame: Frame): void {
-    if (this.#closed) return
+    // Once all was said on both sides, nothing takes away from our end what it still has to read.
+    if (this.#closed || this.#nothingToHear) return
     this.#heardAtMs = this.#options.now()
     switch (frame.type) {
       case 'accept':
@@ -211,7 +212,7 @@ export class Stream implements Side {
 
   /** A message that is no frame at all. */
   onBroken(reason: string): void {
-    this.#fail(new ExchangeError('protocol_error', reason))
+    if (!this.#nothingToHear) this.#fail(new ExchangeError('protocol_error', reason))
   }
 
   /** A 503: nobody is there to hear us. */

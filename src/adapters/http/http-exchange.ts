@@ -328,7 +328,9 @@ export class HttpExchange implements ClientSide, WheelEntry {
   #writeHead(withOwnType: boolean): void {
     const { status, headers } = this.#head!
     const res = this.#res
-    res.writeStatus(statusLine(status)).writeHeader('x-request-id', this.#request.requestId)
+    // 200 is what uWebSockets writes by itself.
+    if (status !== 200) res.writeStatus(statusLine(status))
+    res.writeHeader('x-request-id', this.#request.requestId)
     for (let i = 0; i < headers.length; i += 2) {
       const name = headers[i]!
       if (name === 'x-request-id' || (!withOwnType && name === 'content-type')) continue
