@@ -1,7 +1,14 @@
 import { type ErrorCode, ExchangeError } from '../exchange/errors.ts'
 import type { HeaderList, MessageMeta, ResponseHead, Side } from '../exchange/exchange.ts'
 import { encodeFrame } from './encode-frame.ts'
-import type { AcceptFrame, EndFrame, Frame, HeadFrame, PingFrame } from './frame.ts'
+import {
+  type AcceptFrame,
+  type EndFrame,
+  type Frame,
+  type HeadFrame,
+  type PingFrame,
+  PROTOCOL_VERSION,
+} from './frame.ts'
 import { ReceiveWindow } from './receive-window.ts'
 import { SendWindow } from './send-window.ts'
 
@@ -180,8 +187,12 @@ export class Stream implements Side {
   // The peer speaks.
 
   onFrame(frame: Frame): void {
-    // Once all was said on both sides, nothing takes away from our end what it still has to read.
-    if (this.#closed || this.#nothingToHear) return
+    if (this.#closed) return
+    if (this.#nothingToHear) {
+      // All was said on both sides: nothing takes away what our end still has to read. A peer that asks missed our end.
+      if (frame.type === 'ping') this.#send(this.#position('pong'), EMPTY, false)
+      return
+    }
     this.#heardAtMs = this.#options.now()
     switch (frame.type) {
       case 'accept':
@@ -246,8 +257,9 @@ export class Stream implements Side {
     this.#send(this.#position('ping'), EMPTY, true)
   }
 
-  #onAccept({ credit, maxBytes }: AcceptFrame): void {
+  #onAccept({ version, credit, maxBytes }: AcceptFrame): void {
     if (this.#options.role === 'backend') this.onBroken('a router does not accept')
+    else if (version !== PROTOCOL_VERSION) this.onBroken(`accepted with version ${version}`)
     else this.#openSending(credit, maxBytes)
   }
 

@@ -224,6 +224,8 @@ class Exchange:
     # The router speaks.
 
     def on_message(self, headers, payload):
+        if self.in_ended and self.out_ended and headers.text('sx').startswith('ping '):
+            self.position('pong', False)  # a router that asks has missed our end
         if self.closed:
             return
         if headers.status == 503:
