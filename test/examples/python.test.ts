@@ -8,6 +8,7 @@ import { connect, createInbox, Empty, ErrorCode, type NatsConnection } from 'nat
 import { Child } from '../../src/dev/child.ts'
 import { ExchangeError } from '../../src/exchange/errors.ts'
 import { eventually } from '../support/eventually.ts'
+import { type Gateway, startGateway } from '../support/gateway.ts'
 import { startNats, type TestNats } from '../support/nats.ts'
 import { RouterEnd } from './router-end.ts'
 
@@ -127,6 +128,48 @@ describe('the Python backend', { skip: missing }, () => {
       end.publishRaw('data 2')
       await end.until(() => end.error !== undefined)
       assert.equal(end.error?.code, 'gap')
+    })
+  })
+
+  describe('behind the router', () => {
+    let gateway: Gateway
+
+    before(async () => {
+      await start('sx', 'http')
+      gateway = await startGateway({
+        natsUrl: server.url,
+        routes: ['echo', 'upload', 'download'].map((name) => ({
+          name,
+          match: { path: `/${name}` },
+          subject: `http.${name}`,
+          body: 'stream',
+          limits: { bodyBytes: '64MiB' },
+        })),
+      })
+    })
+
+    after(() => gateway.close())
+
+    test('streams bodies over HTTP in both directions', async () => {
+      const body = randomBytes(BODY_BYTES)
+      const uploaded = await fetch(`${gateway.url}/upload`, { method: 'POST', body })
+      assert.equal(await uploaded.text(), `${BODY_BYTES} ${createHash('sha256').update(body).digest('hex')}\n`)
+      const downloaded = await fetch(`${gateway.url}/download?bytes=${BODY_BYTES}`)
+      assert.ok(Buffer.from(await downloaded.arrayBuffer()).equals(numbers(BODY_BYTES)))
+      const echoed = await fetch(`${gateway.url}/echo`, { method: 'POST', body: 'small' })
+      assert.equal(await echoed.text(), 'small')
+      await gateway.assertIdle()
+    })
+
+    test('stops when the client leaves', async () => {
+      const abort = new AbortController()
+      const response = await fetch(`${gateway.url}/download?bytes=${BODY_BYTES * 100}`, { signal: abort.signal })
+      const reader = response.body!.getReader()
+      await reader.read()
+      abort.abort()
+      await assert.rejects(reader.closed)
+      await gateway.assertIdle()
+      assert.equal(gateway.ended.at(-1)?.code, 'client_gone')
     })
   })
 

@@ -182,7 +182,8 @@ class Exchange:
             return
         self.out_seq += 1
         self.out_cost += FRAME_COST
-        fields = [('Sx-Status', status), ('Sx-Credit', self.granted), *headers]
+        own = [(name, value) for name, value in headers if not name.lower().startswith(('sx-', 'nats-'))]
+        fields = [('Sx-Status', status), ('Sx-Credit', self.granted), ('Sx-Max', MAX_FRAME), *own]
         self.send(encode(f'head {self.out_seq}', fields), b'', True)
 
     def data(self, payload, kind=''):
