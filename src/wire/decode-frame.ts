@@ -15,6 +15,9 @@ export interface IgnoredFrame {
   readonly type: 'ignored'
 }
 
+/** An end that takes no byte in a frame would be waited for in vain. */
+const NO_ROOM = 'Sx-Max is 0'
+
 /** The headers of one message with their names in lower case, first values only where a field has one. */
 class Fields {
   readonly headers: HeaderList
@@ -77,19 +80,19 @@ function decodeFields(
   payload: Uint8Array,
 ): Frame | BrokenFrame | IgnoredFrame {
   switch (type) {
-    case 'accept':
-      return {
-        type,
-        version: n,
-        credit: fields.number('sx-credit') ?? 0,
-        maxBytes: fields.number('sx-max') ?? Infinity,
-      }
+    case 'accept': {
+      const maxBytes = fields.number('sx-max') ?? Infinity
+      if (n < 1) return broken('an accept without a version')
+      if (maxBytes === 0) return broken(NO_ROOM)
+      return { type, version: n, credit: fields.number('sx-credit') ?? 0, maxBytes }
+    }
     case 'head': {
       const status = fields.number('sx-status') ?? 200
       if (n < 1) return broken('a head without a sequence number')
       if (!(status >= 200 && status <= 599)) return broken(`a head with the status ${status}`)
       const end = fields.text('sx-end') === '1'
       const [credit, maxBytes] = [fields.number('sx-credit'), fields.number('sx-max')]
+      if (maxBytes === 0) return broken(NO_ROOM)
       return { type, seq: n, status, headers: fields.headers, payload, end, credit, maxBytes }
     }
     case 'data':
@@ -133,6 +136,7 @@ export function decodeOpen(
     fields.number('sx-max'),
   ]
   if ([deadlineMs, credit, maxBytes].some(Number.isNaN)) return broken('a field of the OPEN is not a number')
+  if (maxBytes === 0) return broken(NO_ROOM)
   const metadata: string[] = []
   for (const [name, value] of fields.entries()) if (name !== 'sx') metadata.push(name, value)
   return {

@@ -30,13 +30,14 @@ export class ReceiveWindow {
   }
 
   /** A sequenced frame has come. */
-  arrive(seq: number, payloadBytes: number, costsCredit: boolean): Arrival {
+  arrive(type: 'head' | 'data' | 'end', seq: number, payloadBytes: number): Arrival {
     if (seq <= this.#seq) return 'duplicate'
     if (seq !== this.#seq + 1) return 'gap'
     this.#seq = seq
     this.#bytes += payloadBytes
-    if (costsCredit) this.#cost += payloadBytes + FRAME_OVERHEAD_BYTES
-    return this.#cost > this.#granted ? 'overrun' : 'deliver'
+    if (type !== 'end') this.#cost += payloadBytes + FRAME_OVERHEAD_BYTES
+    // A head counts and needs no credit, so what it took too much is no fault of an end behind it either.
+    return type === 'data' && this.#cost > this.#granted ? 'overrun' : 'deliver'
   }
 
   /** Whether all that the peer has sent up to here has come. */

@@ -1,9 +1,6 @@
 import type { MessageMeta } from '../exchange/exchange.ts'
 import { FRAME_OVERHEAD_BYTES } from './frame.ts'
 
-/** Smaller pieces of a byte stream are not worth a frame while the peer is about to grant more. */
-const MIN_PIECE_BYTES = 4096
-
 /** A piece that may be sent now. */
 export interface Piece {
   readonly seq: number
@@ -78,8 +75,8 @@ export class SendWindow {
     if (first === undefined) return undefined
     const room = Math.min(this.#maxBytes, this.#credit - this.#cost - FRAME_OVERHEAD_BYTES)
     const { payload, meta } = first
-    if (room < payload.length && room < MIN_PIECE_BYTES) return undefined
-    if (room < 0) return undefined
+    // However little it is: the peer may never grant more at once. It grants half a window at a time if it is like ours.
+    if (room < Math.min(payload.length, 1)) return undefined
     const isLast = room >= payload.length
     const piece = isLast ? payload : payload.subarray(0, room)
     if (isLast) this.#waiting.shift()

@@ -72,16 +72,24 @@ export class Stream implements Side {
   /** Our end has got it all. */
   #receivingEnded = false
   #headed = false
+  /** A head that waits for NATS to return. */
+  #headWanted: Pick<ResponseHead, 'status' | 'headers'> | undefined
   #dataFrames = 0
   /** What came while our end was full; bounded by the window. */
   #undelivered: { readonly payload: Uint8Array; readonly meta: MessageMeta | undefined }[] = []
   /** Trailers of an end that came behind it. */
   #undeliveredEnd: HeaderList | undefined
+  /** Our end has been handed a frame and has not returned yet, */
+  #handing = false
+  /** and has said already that it has drained. */
+  #drainedAtOnce = false
   /** Our end is full; this is the frame that filled it, which counts as used once it has drained. */
   #fillingBytes: number | undefined
   #peerFull = false
   #heardAtMs: number
   #pingedAtMs: number
+  /** The last frame that a ping or pong has told the peer of. */
+  #toldSeq = 0
   #blockedSinceMs = 0
   #suspended = false
 
@@ -114,6 +122,7 @@ export class Stream implements Side {
 
   /** Backend only: takes the exchange. */
   accept(version: number, maxBytes: number): void {
+    if (this.#closed) return
     this.#send({ type: 'accept', version, credit: this.granted, maxBytes }, EMPTY, true)
   }
 
@@ -121,13 +130,8 @@ export class Stream implements Side {
   head(head: Pick<ResponseHead, 'status' | 'headers'>): void {
     if (this.#closed || this.#headed || this.#sendingEnded) return
     this.#headed = true
-    const seq = this.#sending.next(0, true)
-    const { status, headers } = head
-    this.#send(
-      { type: 'head', seq, status, headers, payload: EMPTY, end: false, credit: this.granted, maxBytes: undefined },
-      EMPTY,
-      true,
-    )
+    this.#headWanted = head
+    this.#pump()
   }
 
   data(chunk: Uint8Array, meta?: MessageMeta): boolean {
@@ -147,6 +151,7 @@ export class Stream implements Side {
   end(trailers: HeaderList = []): void {
     if (this.#closed || this.#endWanted !== undefined || this.#sendingEnded) return
     this.#endWanted = trailers
+    this.#peerFull = false
     this.#pump()
   }
 
@@ -158,6 +163,7 @@ export class Stream implements Side {
 
   /** Our end has used up all that it was handed. */
   drained(): void {
+    if (this.#handing) this.#drainedAtOnce = true
     if (this.#closed || this.#fillingBytes === undefined) return
     const bytes = this.#fillingBytes
     this.#fillingBytes = undefined
@@ -167,7 +173,8 @@ export class Stream implements Side {
       if (next === undefined) break
       this.#hand(next.payload, next.meta)
     }
-    if (this.#fillingBytes === undefined && this.#undeliveredEnd !== undefined) this.#endReceiving(this.#undeliveredEnd)
+    if (this.#closed || this.#fillingBytes !== undefined || this.#undeliveredEnd === undefined) return
+    this.#endReceiving(this.#undeliveredEnd)
   }
 
   /** NATS is gone: what is sent now would be lost. Data waits; a reset is heard by the peer's next ping. */
@@ -202,7 +209,7 @@ export class Stream implements Side {
         this.#onHead(frame)
         break
       case 'data':
-        if (this.#arrive(frame.seq, frame.payload.length, true)) this.#deliver(frame.payload, frame.meta)
+        if (this.#arrive('data', frame.seq, frame.payload.length)) this.#deliver(frame.payload, frame.meta)
         break
       case 'end':
         this.#onEnd(frame)
@@ -243,11 +250,14 @@ export class Stream implements Side {
     }
     const blocked = this.#sending.blocked
     const everyMs = blocked ? BLOCKED_PING_MS : PING_AFTER_MS
-    const quietMs = blocked ? now - this.#blockedSinceMs : silentMs
+    // A peer that speaks itself does not ask us: we say what we have sent, or the loss of the last of it went unseen.
+    const untold = this.#sending.seq > this.#toldSeq
+    const quietMs = blocked ? now - this.#blockedSinceMs : untold ? Infinity : silentMs
     const dueMs = everyMs - Math.min(quietMs, now - this.#pingedAtMs)
-    if (dueMs > 0) return dueMs
-    this.ping()
-    return everyMs
+    if (dueMs <= 0) this.ping()
+    const nextMs = dueMs > 0 ? dueMs : everyMs
+    // Whoever may send may be blocked by then.
+    return this.#sendingEnded ? nextMs : Math.min(nextMs, BLOCKED_PING_MS)
   }
 
   /** Asks the peer what it has; also after NATS was lost, to find out what was lost with it. */
@@ -268,23 +278,25 @@ export class Stream implements Side {
       this.onBroken('a router sends no head')
       return
     }
-    if (!this.#arrive(frame.seq, frame.payload.length, true)) return
+    if (!this.#arrive('head', frame.seq, frame.payload.length)) return
     if (this.#headed) {
       this.onBroken('a second head')
       return
     }
     this.#headed = true
-    this.#openSending(frame.credit ?? 0, frame.maxBytes ?? Infinity)
     const { status, headers, payload, end } = frame
     const { local } = this.#options
     local.head({ status, headers, length: end ? payload.length : -1, messages: false })
+    // Each call of our end may be its last.
+    if (this.#closed) return
     if (payload.length > 0) this.#deliver(payload, undefined)
     else this.#use(0)
+    if (!this.#closed) this.#openSending(frame.credit ?? 0, frame.maxBytes ?? Infinity)
     if (end && !this.#closed) this.#onAllReceived([])
   }
 
   #onEnd({ seq, bytes, trailers }: EndFrame): void {
-    if (!this.#arrive(seq, 0, false)) return
+    if (!this.#arrive('end', seq, 0)) return
     if (this.#options.role === 'router' && !this.#headed) this.onBroken('an end before the head')
     else if (bytes !== this.#receiving.bytes)
       this.#fail(new ExchangeError('gap', `${bytes} bytes sent, ${this.#receiving.bytes} came`))
@@ -301,8 +313,8 @@ export class Stream implements Side {
   }
 
   /** Whether a sequenced frame is the next one and may be delivered. */
-  #arrive(seq: number, payloadBytes: number, costsCredit: boolean): boolean {
-    const arrival = this.#receiving.arrive(seq, payloadBytes, costsCredit)
+  #arrive(type: 'head' | 'data' | 'end', seq: number, payloadBytes: number): boolean {
+    const arrival = this.#receiving.arrive(type, seq, payloadBytes)
     if (arrival === 'duplicate') return false
     if (arrival === 'gap') this.#fail(new ExchangeError('gap', `frame ${seq} came before one that is missing`))
     else if (arrival === 'overrun') this.onBroken('more than the credit covers')
@@ -321,7 +333,11 @@ export class Stream implements Side {
   }
 
   #hand(payload: Uint8Array, meta: MessageMeta | undefined): void {
-    if (this.#options.local.data(payload, meta)) this.#use(payload.length)
+    this.#handing = true
+    const hasRoom = this.#options.local.data(payload, meta) || this.#drainedAtOnce
+    this.#handing = false
+    this.#drainedAtOnce = false
+    if (hasRoom) this.#use(payload.length)
     else this.#fillingBytes = payload.length
   }
 
@@ -357,6 +373,7 @@ export class Stream implements Side {
   /** Sends what credit covers, tells our end that there is room again, and at last says that it was all. */
   #pump(): void {
     if (this.#suspended) return
+    if (this.#headWanted !== undefined) this.#sendHead(this.#headWanted)
     for (let piece = this.#sending.take(); piece !== undefined; piece = this.#sending.take()) {
       const { seq, payload, meta } = piece
       const asksReply = this.#dataFrames++ % REPLY_EVERY_FRAMES === 0
@@ -378,7 +395,18 @@ export class Stream implements Side {
     }
   }
 
+  #sendHead({ status, headers }: Pick<ResponseHead, 'status' | 'headers'>): void {
+    this.#headWanted = undefined
+    const seq = this.#sending.next(0, true)
+    this.#send(
+      { type: 'head', seq, status, headers, payload: EMPTY, end: false, credit: this.granted, maxBytes: undefined },
+      EMPTY,
+      true,
+    )
+  }
+
   #position(type: 'ping' | 'pong'): PingFrame {
+    if (!this.#suspended) this.#toldSeq = this.#sending.seq
     return { type, seq: this.#sending.seq, credit: this.granted, bytes: this.#sending.bytes }
   }
 

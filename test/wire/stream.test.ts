@@ -1,0 +1,286 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { ExchangeError } from '../../src/exchange/errors.ts'
+import type { MessageMeta } from '../../src/exchange/exchange.ts'
+import type { DataFrame, HeadFrame } from '../../src/wire/frame.ts'
+import { Stream, type StreamOptions } from '../../src/wire/stream.ts'
+
+const WINDOW_BYTES = 1000
+const ERROR = new ExchangeError('internal', 'the application gave up')
+const ALL_CALLS = ['head', 'data', 'end', 'drained', 'reset'] as const
+
+/** A stream with what it sent and what its end heard, each as one line; `on` is called in the midst of a call. */
+class Harness {
+  readonly sent: string[] = []
+  readonly heard: string[] = []
+  readonly stream: Stream
+  on: (call: (typeof ALL_CALLS)[number]) => void = () => {}
+  hasRoom = true
+  nowMs = 1000
+  closes = 0
+
+  constructor(options: Partial<StreamOptions> = {}) {
+    this.stream = new Stream({
+      role: 'router',
+      sends: true,
+      receives: true,
+      windowBytes: WINDOW_BYTES,
+      credit: 10_000,
+      maxBytes: 10_000,
+      now: () => this.nowMs,
+      onClosed: () => this.closes++,
+      send: (block, payload, asksReply) => {
+        const sx = /Sx: (.*)\r\n/.exec(Buffer.from(block).toString('latin1'))![1]
+        const text = payload.length > 0 ? ` ${Buffer.from(payload)}` : ''
+        this.sent.push(`${sx}${text}${asksReply ? ' ?' : ''}`)
+      },
+      local: {
+        head: ({ status }) => this.#hear('head', `head ${status}`),
+        data: (chunk: Uint8Array, _meta?: MessageMeta) => {
+          this.#hear('data', `data ${Buffer.from(chunk)}`)
+          return this.hasRoom
+        },
+        end: () => this.#hear('end', 'end'),
+        reset: ({ code }) => this.#hear('reset', `reset ${code}`),
+        drained: () => this.#hear('drained', 'drained'),
+      },
+      ...options,
+    })
+  }
+
+  /** What it sent since it was asked last. */
+  takeSent(): string[] {
+    return this.sent.splice(0)
+  }
+
+  takeHeard(): string[] {
+    return this.heard.splice(0)
+  }
+
+  #hear(call: (typeof ALL_CALLS)[number], line: string): void {
+    this.heard.push(line)
+    this.on(call)
+  }
+}
+
+function data(seq: number, text: string): DataFrame {
+  return { type: 'data', seq, payload: Buffer.from(text), meta: undefined }
+}
+
+function head(text = '', end = false): HeadFrame {
+  return {
+    type: 'head',
+    seq: 1,
+    status: 200,
+    headers: [],
+    payload: Buffer.from(text),
+    end,
+    credit: 20_000,
+    maxBytes: undefined,
+  }
+}
+
+function end(seq: number, bytes: number) {
+  return { type: 'end', seq, bytes, trailers: [] } as const
+}
+
+const grant = (credit: number) => ({ type: 'credit', credit }) as const
+const RESET = { type: 'reset', code: 'busy', status: undefined, reason: undefined } as const
+
+describe('a stream that has closed', () => {
+  const ways: Record<string, (h: Harness) => void> = {
+    'by its own reset': (h) => h.stream.reset(ERROR),
+    'by the reset of its peer': (h) => h.stream.onFrame(RESET),
+    'by a 503': (h) => h.stream.onPeerGone(),
+    'by a broken frame': (h) => h.stream.onBroken('nonsense'),
+    'by a gap': (h) => h.stream.onFrame(data(7, 'late')),
+    'by silence': (h) => {
+      h.nowMs += 30_000
+      h.stream.onTick()
+    },
+    'by both ends': (h) => {
+      h.stream.end()
+      h.stream.onFrame(head('', true))
+    },
+  }
+  for (const [way, close] of Object.entries(ways)) {
+    for (const role of ['router', 'backend'] as const) {
+      if (role === 'backend' && way === 'by both ends') continue
+      test(`${way}, as a ${role}, says and hears nothing more`, () => {
+        const h = new Harness({ role })
+        close(h)
+        assert.equal(h.stream.closed, true)
+        h.takeSent()
+        h.takeHeard()
+        h.stream.accept(1, 100)
+        h.stream.head({ status: 200, headers: [] })
+        assert.equal(h.stream.data(Buffer.from('x')), true)
+        h.stream.end()
+        h.stream.drained()
+        h.stream.suspend()
+        h.stream.resume()
+        h.stream.ping()
+        h.stream.reset(ERROR)
+        for (const frame of [head(), data(1, 'x'), end(1, 0), RESET, grant(1e6)]) h.stream.onFrame(frame)
+        h.stream.onFrame({ type: 'accept', version: 1, credit: 1, maxBytes: 1 })
+        h.stream.onFrame({ type: 'ping', seq: 9, credit: 1, bytes: 1 })
+        h.stream.onBroken('nonsense')
+        h.stream.onPeerGone()
+        assert.equal(h.stream.onTick(), undefined)
+        assert.deepEqual(h.takeSent(), [])
+        assert.deepEqual(h.takeHeard(), [])
+        assert.equal(h.closes, 1)
+      })
+    }
+  }
+})
+
+describe('an end that acts in the midst of a call', () => {
+  for (const call of ALL_CALLS) {
+    test(`hears nothing after it has reset in ${call}`, () => {
+      const h = new Harness({ credit: 64 })
+      h.stream.data(Buffer.from('waits'))
+      h.on = (at) => {
+        if (at === call) h.stream.reset(ERROR)
+      }
+      h.stream.onFrame(head('first', true))
+      if (call === 'reset') h.stream.onFrame(RESET)
+      assert.equal(h.heard.at(-1)?.split(' ')[0], call)
+      assert.equal(h.stream.closed, true)
+      assert.equal(h.closes, 1)
+    })
+  }
+
+  test('hears no end that came behind what it has reset in while it drained', () => {
+    const h = new Harness({ role: 'backend' })
+    h.hasRoom = false
+    for (const frame of [data(1, 'a'), data(2, 'b'), end(3, 2)]) h.stream.onFrame(frame)
+    h.on = () => h.stream.reset(ERROR)
+    h.stream.drained()
+    assert.deepEqual(h.heard, ['data a', 'data b'])
+  })
+
+  test('may say that it has drained before it says that it is full', () => {
+    const h = new Harness({ role: 'backend' })
+    h.hasRoom = false
+    h.on = (call) => {
+      if (call === 'data') h.stream.drained()
+    }
+    for (const frame of [data(1, 'a'), data(2, 'b'), end(3, 2)]) h.stream.onFrame(frame)
+    assert.deepEqual(h.heard, ['data a', 'data b', 'end'])
+  })
+
+  test('may end its own direction, and still hears the rest', () => {
+    const h = new Harness({ role: 'backend' })
+    h.on = (call) => {
+      if (call === 'data') h.stream.end()
+    }
+    for (const frame of [data(1, 'a'), data(2, 'b'), end(3, 2)]) h.stream.onFrame(frame)
+    assert.deepEqual(h.heard, ['data a', 'data b', 'end'])
+    assert.deepEqual(h.sent, ['end 1 ?'])
+    assert.equal(h.stream.closed, true)
+  })
+})
+
+describe('a sender', () => {
+  test('is told once that there is room, when all that waited has gone', () => {
+    const h = new Harness({ credit: 64 + 2 })
+    assert.equal(h.stream.data(Buffer.from('abc')), false)
+    assert.deepEqual(h.takeSent(), ['data 1 ab ?'])
+    h.stream.onFrame(grant(2 * 64 + 2))
+    assert.deepEqual(h.takeHeard(), [])
+    h.stream.onFrame(grant(2 * 64 + 3))
+    assert.deepEqual(h.takeSent(), ['data 2 c'])
+    assert.deepEqual(h.takeHeard(), ['drained'])
+    h.stream.onFrame(grant(10_000))
+    assert.deepEqual(h.takeHeard(), [])
+  })
+
+  test('that has ended is not told of room', () => {
+    const h = new Harness({ credit: 64 })
+    h.stream.data(Buffer.from('abc'))
+    h.stream.end()
+    h.stream.onFrame(grant(1000))
+    h.stream.onFrame(grant(2000))
+    assert.deepEqual(h.takeSent(), ['data 1 abc ?', 'end 2 ?'])
+    assert.deepEqual(h.takeHeard(), [])
+  })
+
+  test('that waits for credit asks within two seconds, whenever it was blocked', () => {
+    const h = new Harness({ credit: 0 })
+    const firstMs = h.stream.onTick()!
+    assert.ok(firstMs <= 1000, `the next tick is after ${firstMs} ms`)
+    h.nowMs += firstMs / 2
+    h.stream.data(Buffer.from('waits'))
+    h.nowMs += firstMs / 2
+    h.nowMs += h.stream.onTick()!
+    h.stream.onTick()
+    assert.deepEqual(h.takeSent(), ['ping 0 ?'])
+  })
+
+  test('tells what it has sent though its peer speaks all the time', () => {
+    const h = new Harness({ role: 'backend' })
+    h.stream.onFrame(data(1, 'a'))
+    h.stream.data(Buffer.from('lost'))
+    h.takeSent()
+    for (let i = 2; i < 15; i++) {
+      h.nowMs += 1000
+      h.stream.onFrame(data(i, 'a'))
+      h.stream.onTick()
+    }
+    assert.deepEqual(
+      h.takeSent().filter((line) => !line.startsWith('credit')),
+      ['ping 1 ?'],
+    )
+  })
+
+  test('asks nothing of a peer that speaks while there is nothing to tell', () => {
+    const h = new Harness({ role: 'backend', windowBytes: 100_000 })
+    for (let i = 1; i < 25; i++) {
+      h.nowMs += 1000
+      h.stream.onFrame(data(i, 'a'))
+      h.stream.onTick()
+    }
+    assert.deepEqual(h.takeSent(), [])
+  })
+})
+
+describe('a receiver', () => {
+  test('hands on nothing while its end is full, and grants nothing for it', () => {
+    const h = new Harness({ role: 'backend' })
+    h.hasRoom = false
+    h.stream.onFrame(data(1, 'a'.repeat(400)))
+    h.stream.onFrame(data(2, 'b'.repeat(400)))
+    assert.equal(h.heard.length, 1)
+    assert.deepEqual(h.takeSent(), [])
+    h.stream.drained()
+    assert.equal(h.heard.length, 2)
+    h.stream.drained()
+    assert.equal(h.stream.granted, WINDOW_BYTES + 928)
+  })
+
+  test('takes a head that credit does not cover, and an end behind it', () => {
+    const h = new Harness()
+    h.hasRoom = false
+    h.stream.onFrame(head('x'.repeat(WINDOW_BYTES)))
+    h.stream.onFrame(end(2, WINDOW_BYTES))
+    h.stream.drained()
+    assert.deepEqual(h.heard.slice(2), ['end'])
+  })
+})
+
+describe('a stream that has lost NATS', () => {
+  test('sends nothing, and then a ping and all that has waited, the head first', () => {
+    const h = new Harness({ role: 'backend' })
+    h.stream.suspend()
+    h.stream.head({ status: 200, headers: [] })
+    assert.equal(h.stream.data(Buffer.from('a')), false)
+    h.stream.end()
+    h.stream.onFrame({ type: 'ping', seq: 0, credit: 0, bytes: 0 })
+    h.nowMs += 60_000
+    h.stream.onTick()
+    assert.deepEqual(h.takeSent(), [])
+    h.stream.resume()
+    assert.deepEqual(h.takeSent(), ['ping 0 ?', 'head 1 ?', 'data 2 a ?', 'end 3 ?'])
+  })
+})
