@@ -50,7 +50,8 @@ function field(name: string, value: string | number | undefined): string {
 function encodeHeaders(headers: HeaderList): string {
   let block = ''
   for (let i = 0; i < headers.length; i += 2) {
-    const name = headers[i]!
+    // A field of ours in other case would be read as ours.
+    const name = headers[i]!.toLowerCase()
     if (isForwardable(name)) block += field(name, headers[i + 1])
   }
   return block
