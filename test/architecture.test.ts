@@ -18,7 +18,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   telemetry: ['exchange'],
   admin: ['exchange', 'routing', 'telemetry'],
   config: ['exchange', 'routing/spec.ts', 'routing/check.ts', 'routing/parse.ts'],
-  backend: ['exchange', 'wire'],
+  backend: ['exchange', 'wire', 'nats/encoded-headers.ts', 'nats/inbox.ts', 'nats/late-frames.ts'],
   client: ['adapters/framing.ts'],
 }
 
@@ -27,7 +27,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
  * of any: those are erased, and a connection that it is handed has one.
  */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
-  nats: ['nats', 'dev/demo-backend.ts', 'bench', 'cli/bench.ts'],
+  nats: ['nats', 'backend', 'dev/demo-backend.ts', 'bench', 'cli/bench.ts'],
   'uWebSockets.js': ['adapters', 'bench'],
   pg: ['store'],
   kysely: ['store'],

@@ -63,6 +63,12 @@ export class Inbox {
     })
   }
 
+  /** Gives the subscription up, where the connection goes on without this inbox. */
+  detach(): void {
+    this.#subscription?.unsubscribe()
+    this.#subscription = undefined
+  }
+
   /** Gives the entry a token; the caller closes it with `remove`. */
   add(entry: InboxEntry): string {
     const token = this.#nextToken()

@@ -1,0 +1,60 @@
+import type { NatsConnection, QueuedIterator, Status } from 'nats'
+import { Events } from 'nats'
+
+/** After a reconnect, for the server to spread our subscriptions and the routers theirs. */
+const SPREAD_MS = 250
+/** A stream that could not go on for this long is given up. */
+const MAX_OUTAGE_MS = 10_000
+
+export interface ConnectionListener {
+  onDown(): void
+  /** The connection is back, and interest has had time to spread. */
+  onUp(): void
+  /** It has been gone for too long, or is closed for good. */
+  onLost(): void
+}
+
+/** Tells of the loss and the return of a connection until it is stopped. */
+export class ConnectionWatch {
+  readonly #nats: NatsConnection
+  readonly #listener: ConnectionListener
+  readonly #statuses: QueuedIterator<Status>
+  #timer: NodeJS.Timeout | undefined
+  #stopped = false
+
+  constructor(nats: NatsConnection, listener: ConnectionListener) {
+    this.#nats = nats
+    this.#listener = listener
+    // More than its type says: it can be stopped.
+    this.#statuses = nats.status() as QueuedIterator<Status>
+    void this.#follow()
+    void nats.closed().then(() => {
+      if (!this.#stopped) listener.onLost()
+    })
+  }
+
+  stop(): void {
+    this.#stopped = true
+    clearTimeout(this.#timer)
+    this.#statuses.stop()
+  }
+
+  async #follow(): Promise<void> {
+    for await (const { type } of this.#statuses) {
+      if (this.#stopped) return
+      if (type === Events.Disconnect) {
+        this.#listener.onDown()
+        this.#after(MAX_OUTAGE_MS, () => this.#listener.onLost())
+      } else if (type === Events.Reconnect) {
+        clearTimeout(this.#timer)
+        await this.#nats.flush().catch(() => undefined)
+        if (!this.#stopped) this.#after(SPREAD_MS, () => this.#listener.onUp())
+      }
+    }
+  }
+
+  #after(delayMs: number, act: () => void): void {
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(act, delayMs)
+  }
+}

@@ -1,0 +1,155 @@
+import { type ErrorCode, ExchangeError } from '../exchange/errors.ts'
+import type { HeaderList, MessageMeta, ResponseHead, Side } from '../exchange/exchange.ts'
+import type { ExchangeRequest } from './exchange-request.ts'
+import { handledRejection } from './handled-rejection.ts'
+import { type ExchangeMessage, Incoming } from './incoming.ts'
+
+/** Where the answers of an exchange go: a stream of SX/1, or one plain reply. */
+export interface Outlet extends Pick<Side, 'data' | 'end' | 'reset' | 'drained'> {
+  head(head: Pick<ResponseHead, 'status' | 'headers'>): void
+}
+
+export interface ExchangeHead {
+  /** Default 200. */
+  readonly status?: number
+  readonly headers?: ConstructorParameters<typeof Headers>[0]
+}
+
+type SendMeta = Omit<MessageMeta, 'fin'>
+
+/**
+ * One exchange with a client, both ways at once, as a handler sees it: iterate over what the client sends, `send` what
+ * it should get. Each direction ends by itself. States: open -> closed, when both directions have ended, or by a reset
+ * from either end, which aborts `signal`.
+ */
+export class BackendExchange implements AsyncIterable<ExchangeMessage> {
+  readonly request: ExchangeRequest
+  readonly #outlet: Outlet
+  readonly #incoming: Incoming
+  readonly #abort = new AbortController()
+  #headed = false
+  #ended = false
+  #error: ExchangeError | undefined
+  /** Settles when there is room for more. */
+  #room: { readonly promise: Promise<void>; resolve(): void; reject(error: ExchangeError): void } | undefined
+
+  constructor(request: ExchangeRequest, outlet: Outlet, maxMessageBytes: number) {
+    this.request = request
+    this.#outlet = outlet
+    this.#incoming = new Incoming({
+      onRead: () => outlet.drained(),
+      onTooLarge: () => this.reset('too_large', `a message may have up to ${maxMessageBytes} bytes`),
+      maxMessageBytes,
+    })
+  }
+
+  /** The NATS subject that it came on. */
+  get subject(): string {
+    return this.request.subject
+  }
+
+  /** The client's headers. */
+  get headers(): Headers {
+    return this.request.headers
+  }
+
+  /** Aborts when the exchange is reset by either end: the client left, the router is gone, the service stops. */
+  get signal(): AbortSignal {
+    return this.#abort.signal
+  }
+
+  /** What the client sends; one reader at a time. Throws an `ExchangeError` if the exchange is reset. */
+  [Symbol.asyncIterator](): AsyncIterator<ExchangeMessage, undefined> {
+    return { next: () => this.#incoming.next() }
+  }
+
+  /** Status and headers of the response; once, before anything is sent. Without it they are 200 and none. */
+  head({ status = 200, headers }: ExchangeHead = {}): void {
+    if (this.#headed) throw new Error('the head of this exchange is out already')
+    this.#headed = true
+    this.#outlet.head({ status, headers: headerList(headers) })
+  }
+
+  /**
+   * Text goes as a text message and bytes as a binary one where the client's protocol tells them apart. Resolves when
+   * there is room for more; rejects if the exchange is reset.
+   */
+  send(message: string | Uint8Array | ExchangeMessage, meta?: SendMeta): Promise<void> {
+    if (this.#error !== undefined) return handledRejection(this.#error)
+    if (this.#ended) return handledRejection(new Error('this exchange has been ended'))
+    if (!this.#headed) this.head()
+    const { data, ...own } = typeof message === 'object' && 'data' in message ? message : { data: message }
+    const bytes = typeof data === 'string' ? Buffer.from(data) : data
+    const all: SendMeta = {
+      ...(this.request.kind === 'ws' && { type: typeof data === 'string' ? 'text' : 'binary' }),
+      ...own,
+      ...meta,
+    }
+    if (this.#outlet.data(bytes, Object.keys(all).length > 0 ? all : undefined)) return Promise.resolve()
+    this.#room ??= openRoom()
+    return this.#room.promise
+  }
+
+  /** Nothing more is sent; the client may go on. */
+  end(): void {
+    if (this.#error !== undefined || this.#ended) return
+    if (!this.#headed) this.head()
+    this.#ended = true
+    this.#outlet.end()
+  }
+
+  /** Ends both directions with an error. @param reason is shown to the client */
+  reset(code: ErrorCode = 'backend_error', reason?: string): void {
+    if (this.#error !== undefined) return
+    const error = new ExchangeError(
+      code,
+      `the backend reset the exchange: ${code}`,
+      reason === undefined ? {} : { detail: reason },
+    )
+    this.#outlet.reset(error)
+    this.fail(error)
+  }
+
+  // What follows is for the transport.
+
+  /** @internal */
+  get incoming(): Incoming {
+    return this.#incoming
+  }
+
+  /** @internal The exchange is over before its end. */
+  fail(error: ExchangeError): void {
+    if (this.#error !== undefined) return
+    this.#error = error
+    this.#incoming.fail(error)
+    this.#room?.reject(error)
+    this.#room = undefined
+    this.#abort.abort(error)
+  }
+
+  /** @internal */
+  onRoom(): void {
+    this.#room?.resolve()
+    this.#room = undefined
+  }
+}
+
+function openRoom() {
+  let resolve!: () => void
+  let reject!: (error: ExchangeError) => void
+  const promise = new Promise<void>((onRoom, onReset) => {
+    resolve = onRoom
+    reject = onReset
+  })
+  // Seen by whoever awaits it.
+  promise.catch(() => undefined)
+  return { promise, resolve, reject }
+}
+
+/** Names in lower case; each `set-cookie` stays a field of its own. */
+function headerList(init: ExchangeHead['headers']): HeaderList {
+  if (init === undefined) return []
+  const list: string[] = []
+  for (const [name, value] of init instanceof Headers ? init : new Headers(init)) list.push(name, value)
+  return list
+}

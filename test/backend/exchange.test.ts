@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { connect } from 'nats'
+import type { BackendExchange } from '../../src/backend/index.ts'
+import { ExchangeError } from '../../src/exchange/errors.ts'
+import { eventually } from '../support/eventually.ts'
+import { natsUrl } from '../support/nats.ts'
+import { openExchange } from '../support/sx-router.ts'
+import { startService } from './start-service.ts'
+
+describe('an exchange handler', () => {
+  test('talks both ways at once and ends when it returns', async (t) => {
+    const { service, router, prefix } = await startService(t)
+    service.exchange(`${prefix}.*`, async (x) => {
+      for await (const message of x) await x.send(message)
+    })
+    await service.flush()
+    const x = openExchange(router, `${prefix}.7`, { kind: 'ws', more: true })
+    await x.send('one', { type: 'text' })
+    await x.until(() => x.messages.length === 1)
+    await x.send(Buffer.from([1, 2]), { type: 'binary' })
+    await x.until(() => x.messages.length === 2)
+    await x.end()
+    await x.whole()
+    assert.deepEqual(
+      x.messages.map(({ data, meta }) => [data.toString('latin1'), meta?.type]),
+      [
+        ['one', 'text'],
+        ['\x01\x02', 'binary'],
+      ],
+    )
+    assert.equal(x.status, 200)
+    await eventually('nothing is left', () => service.size === 0)
+  })
+
+  test('puts the parts of one message together, and refuses one without an end', async (t) => {
+    const { service, router, prefix } = await startService(t, { maxMessageBytes: 100 })
+    const lengths: number[] = []
+    service.exchange(prefix, async (x) => {
+      for await (const { data } of x) lengths.push(data.length)
+    })
+    await service.flush()
+    const x = openExchange(router, prefix, { kind: 'ws', more: true })
+    await x.send(Buffer.alloc(30), { type: 'binary', fin: false })
+    await x.send(Buffer.alloc(40), { type: 'binary' })
+    await eventually('it came', () => lengths.length === 1)
+    assert.deepEqual(lengths, [70])
+    await x.send(Buffer.alloc(60), { type: 'binary', fin: false })
+    await x.send(Buffer.alloc(60), { type: 'binary', fin: false }).catch(() => undefined)
+    assert.equal((await x.failed()).code, 'too_large')
+  })
+
+  test('sends its own head, and marks text and bytes for a WebSocket', async (t) => {
+    const { service, router, prefix } = await startService(t)
+    service.exchange(prefix, async (x) => {
+      x.head({ status: 201, headers: { 'x-a': 'b' } })
+      await x.send('text')
+      await x.send(new Uint8Array([1]))
+      await x.send('event', { event: 'tick', id: '3' })
+    })
+    await service.flush()
+    const x = openExchange(router, prefix, { kind: 'ws' })
+    await x.whole()
+    assert.equal(x.status, 201)
+    assert.equal(x.header('x-a'), 'b')
+    assert.deepEqual(
+      x.messages.map(({ meta }) => meta),
+      [{ type: 'text' }, { type: 'binary' }, { type: 'text', event: 'tick', id: '3' }],
+    )
+  })
+
+  test('that throws resets the exchange', async (t) => {
+    const { service, router, prefix, errors } = await startService(t)
+    service.exchange(prefix, () => {
+      throw new Error('a secret')
+    })
+    await service.flush()
+    const error = await openExchange(router, prefix).failed()
+    assert.equal(error.code, 'backend_error')
+    assert.doesNotMatch(error.message, /secret/)
+    assert.equal(errors.length, 1)
+  })
+
+  test('resets with a code and a reason of its own', async (t) => {
+    const { service, router, prefix } = await startService(t)
+    service.exchange(prefix, (x) => x.reset('forbidden', 'not yours'))
+    await service.flush()
+    const error = await openExchange(router, prefix).failed()
+    assert.equal(error.code, 'forbidden')
+    assert.equal(error.detail, 'not yours')
+  })
+
+  test('hears in every wait that the client has left, and may ignore its sends', async (t) => {
+    const { service, router, prefix, errors } = await startService(t)
+    const heard: string[] = []
+    let exchange: BackendExchange | undefined
+    service.exchange(prefix, async (x) => {
+      exchange = x
+      x.signal.addEventListener('abort', () => heard.push('signal'))
+      await assert.rejects(x[Symbol.asyncIterator]().next(), ExchangeError)
+      heard.push('read')
+      await assert.rejects(x.send('late'), ExchangeError)
+      heard.push('send')
+      void x.send('not awaited')
+    })
+    await service.flush()
+    const x = openExchange(router, prefix, { more: true })
+    await x.until(() => x.stream !== undefined && exchange !== undefined)
+    x.reset(new ExchangeError('client_gone', 'left'))
+    await eventually('nothing is left', () => exchange !== undefined && service.size === 0)
+    assert.deepEqual(heard, ['signal', 'read', 'send'])
+    assert.deepEqual(errors, [])
+  })
+
+  test('hears by the 503 that the router is gone', async (t) => {
+    const { service, prefix } = await startService(t)
+    const router = await connect({ servers: await natsUrl() })
+    let signal: AbortSignal | undefined
+    let send: (() => Promise<void>) | undefined
+    service.exchange(prefix, async (x) => {
+      signal = x.signal
+      send = () => x.send('is anybody there?')
+      await new Promise((resolve) => x.signal.addEventListener('abort', resolve))
+    })
+    await service.flush()
+    const x = openExchange(router, prefix, { more: true })
+    await x.until(() => x.stream !== undefined)
+    await x.vanish()
+    await send!()
+    await eventually('the signal', () => signal?.aborted)
+    await eventually('nothing is left', () => service.size === 0)
+  })
+
+  test('that does not read what the client sends does not keep it from its end', async (t) => {
+    const { service, router, prefix } = await startService(t)
+    service.exchange(prefix, (x) => void x.send('enough'))
+    await service.flush()
+    const x = openExchange(router, prefix, { more: true })
+    for (let i = 0; i < 20; i++) await x.send(Buffer.alloc(64 * 1024))
+    await x.end()
+    await x.whole()
+    await eventually('nothing is left', () => service.size === 0)
+  })
+
+  test('answers a plain NATS request with all that it sent', async (t) => {
+    const { service, router, prefix } = await startService(t)
+    service.exchange(prefix, async (x) => {
+      for await (const { data } of x) {
+        await x.send(data)
+        await x.send('!')
+      }
+    })
+    await service.flush()
+    assert.equal((await router.request(prefix, 'hi')).string(), 'hi!')
+  })
+})
