@@ -5,6 +5,7 @@ import { isForwardable, toAsciiValue } from '../wire/header-field.ts'
 import { BackendExchange, type Outlet } from './exchange.ts'
 import { exchangeRequest } from './exchange-request.ts'
 import { type ExchangeHandler, type ReportError, runHandler } from './handler.ts'
+import { publish } from './publish.ts'
 
 /** Of max_payload, for the headers of the reply. */
 const HEADER_ROOM_BYTES = 16 * 1024
@@ -18,7 +19,7 @@ export interface PlainOptions {
 
 /**
  * Answers a plain NATS request, as `nats req` makes it, with the same handler: all that it sends goes back as one
- * message. Resolves when the handler has returned.
+ * message.
  * @returns the exchange, and when its handler is done
  */
 export function answerPlain(options: PlainOptions, handler: ExchangeHandler) {
@@ -88,12 +89,12 @@ class PlainReply implements Outlet {
 }
 
 function respond(nats: NatsConnection, message: Msg, status: number, list: HeaderList, payload: Uint8Array): void {
-  if (message.reply === undefined || message.reply === '' || nats.isClosed()) return
+  if (message.reply === undefined || message.reply === '') return
   const headers = createHeaders()
   headers.append('Sx-Status', String(status))
   for (let i = 0; i < list.length; i += 2) {
     const value = toAsciiValue(list[i + 1]!)
     if (value !== undefined && isForwardable(list[i]!)) headers.append(list[i]!, value)
   }
-  nats.publish(message.reply, payload, { headers })
+  publish(nats, message.reply, payload, { headers })
 }

@@ -11,6 +11,7 @@ import { ConnectionWatch } from './connection-watch.ts'
 import { type FetchHandler, fetchExchange } from './fetch-handler.ts'
 import type { ExchangeHandler, ReportError } from './handler.ts'
 import { answerPlain, refusePlain } from './plain-reply.ts'
+import { publish } from './publish.ts'
 import { Session, type SessionParts } from './session.ts'
 
 const EMPTY = new Uint8Array(0)
@@ -99,15 +100,18 @@ export class Service {
   async #drain(timeoutMs: number): Promise<void> {
     const { nats, ownsConnection, micro } = this.#options
     // What the server has sent before it hears of this still comes, and is answered with `draining`.
-    if (!nats.isClosed()) await Promise.race([micro.stop(), after(timeoutMs)])
-    await this.#idle(timeoutMs)
+    if (nats.isClosed()) await this.#idle(timeoutMs)
+    else await within(timeoutMs, Promise.all([micro.stop(), this.#idle(timeoutMs)]))
     this.#resetAll(new ExchangeError('draining', 'the service stops'))
     this.#running.clear()
     this.#watch.stop()
     this.#wheel.stop()
     if (nats.isClosed()) return
     // The last frames, a reset perhaps, are still on their way to the server.
-    await Promise.race([nats.flush().catch(() => undefined), after(1000)])
+    await within(
+      1000,
+      nats.flush().catch(() => undefined),
+    )
     this.#inbox.detach()
     if (ownsConnection) await nats.close()
   }
@@ -148,7 +152,7 @@ export class Service {
   #refuse(reply: string, code: ErrorCode): void {
     const frame = { type: 'reset', code, status: undefined, reason: undefined } as const
     const headers = new EncodedHeaders(encodeFrame(frame)) as unknown as MsgHdrs
-    this.#options.nats.publish(reply, EMPTY, { headers })
+    publish(this.#options.nats, reply, EMPTY, { headers })
   }
 
   #over(running: Running): void {
@@ -158,12 +162,10 @@ export class Service {
 
   async #idle(timeoutMs: number): Promise<void> {
     if (this.#running.size === 0) return
-    let timer: NodeJS.Timeout | undefined
-    await new Promise<void>((resolve) => {
+    const idle = new Promise<void>((resolve) => {
       this.#onIdle = resolve
-      timer = setTimeout(resolve, timeoutMs)
     })
-    clearTimeout(timer)
+    await within(timeoutMs, idle)
     this.#onIdle = undefined
   }
 
@@ -184,8 +186,11 @@ function endpointName(subject: string): string {
     .replaceAll(/[^\w-]/g, '-')
 }
 
-function after(delayMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, delayMs).unref()
+/** Resolves with the promise, or when time is up. */
+async function within(timeoutMs: number, promise: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const timeout = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs)
   })
+  await Promise.race([promise, timeout]).finally(() => clearTimeout(timer))
 }

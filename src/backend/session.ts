@@ -9,6 +9,7 @@ import { Stream } from '../wire/stream.ts'
 import { BackendExchange } from './exchange.ts'
 import { exchangeRequest } from './exchange-request.ts'
 import { type ExchangeHandler, type ReportError, runHandler } from './handler.ts'
+import { publish } from './publish.ts'
 
 /** What a router may have on the way to us, on one exchange. */
 const WINDOW_BYTES = 256 * 1024
@@ -55,9 +56,8 @@ export class Session implements InboxEntry, WheelEntry {
         drained: () => this.#exchange.onRoom(),
       },
       send(headerBlock, payload, asksReply) {
-        if (nats.isClosed()) return
         const headers = new EncodedHeaders(headerBlock) as unknown as MsgHdrs
-        nats.publish(routerSubject, payload, asksReply ? { headers, reply } : { headers })
+        publish(nats, routerSubject, payload, asksReply ? { headers, reply } : { headers })
       },
       onClosed: () => this.#onClosed(),
       now: () => wheel.now(),

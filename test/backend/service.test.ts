@@ -152,4 +152,40 @@ describe('a service', () => {
     await x.whole()
     assert.equal(x.text, 'onetwo')
   })
+
+  test('drains in time where NATS is away', async (t) => {
+    const server = await startNats()
+    t.after(() => server.stop())
+    const nats = { servers: server.url, maxReconnectAttempts: -1, reconnectTimeWait: 50 }
+    const service = await serve({ nats, name: 'away', version: '1.0.0' })
+    service.fetch('away', () => new Response())
+    await service.flush()
+    await server.kill()
+    const startedMs = performance.now()
+    await service.drain(100)
+    assert.ok(performance.now() - startedMs < 3000)
+  })
+
+  test('stops its handlers when the connection that it was given is drained', async (t) => {
+    const nats = await connect({ servers: await natsUrl() })
+    const router = await connect({ servers: await natsUrl() })
+    t.after(() => router.close())
+    const errors: unknown[] = []
+    const service = await serve({ nats, name: 'given', version: '1.0.0', onError: (error) => errors.push(error) })
+    const subject = `given-drained-${process.pid}`
+    let signal: AbortSignal | undefined
+    service.exchange(subject, async (x) => {
+      signal = x.signal
+      while (!x.signal.aborted) {
+        await x.send('tick')
+        await new Promise(setImmediate)
+      }
+    })
+    await service.flush()
+    const x = openExchange(router, subject)
+    await x.until(() => x.messages.length > 0)
+    await nats.drain()
+    await eventually('the handler hears of it', () => signal?.aborted && service.size === 0)
+    await service.drain()
+  })
 })
