@@ -35,8 +35,12 @@ describe('npm run dev', () => {
 
     const abort = new AbortController()
     const ticks = await fetch(`${dev.url}/ticks`, { headers: { accept: 'text/event-stream' }, signal: abort.signal })
-    const { value: firstEvent } = await ticks.body!.getReader().read()
-    assert.match(Buffer.from(firstEvent!).toString(), /data: \{"tick":1/)
+    let events = ''
+    for await (const chunk of ticks.body!.pipeThrough(new TextDecoderStream())) {
+      events += chunk
+      if (events.includes('\n\n') && events.includes('data:')) break
+    }
+    assert.match(events, /data: \{"tick":1/)
     abort.abort()
 
     const file = join(checkout, 'config/routes.yaml')
