@@ -6,7 +6,6 @@ import { DeadlineWheel } from './exchange/deadline-wheel.ts'
 import { NatsLink } from './nats/connection.ts'
 import { createTransport } from './nats/transport.ts'
 import { createRouteTables } from './route-tables.ts'
-import { createRouting } from './routing/dispatch.ts'
 import { createExchangeLog } from './telemetry/exchange-log.ts'
 import { ExchangeMetrics } from './telemetry/exchange-metrics.ts'
 import type { RouterLogger } from './telemetry/log.ts'
@@ -49,7 +48,7 @@ export async function startApp(config: RouterConfig, logger: RouterLogger): Prom
     maxHeaderBytes: limits.headerBytes,
     maxUriBytes: limits.uriBytes,
     maxConnections: limits.connections,
-    dispatch: createRouting(tables.current),
+    dispatch: tables.dispatch,
     wheel,
     observer: observeAll(metrics, createExchangeLog(logger)),
     makeRequestId: createRequestIds(),

@@ -1,6 +1,10 @@
 import { resolve } from 'node:path'
 import type { RouterConfig } from './config/router-config.ts'
 import { readRoutesFile } from './config/routes-file.ts'
+import { CLOSED_SIDE } from './exchange/closed-side.ts'
+import { ExchangeError } from './exchange/errors.ts'
+import type { Dispatch } from './exchange/exchange.ts'
+import { createRouting } from './routing/dispatch.ts'
 import { compileTable, type RouteTable, type TableOptions } from './routing/table.ts'
 import { openDatabase } from './store/database.ts'
 import { RoutesFileWatch } from './store/routes-file-watch.ts'
@@ -11,6 +15,8 @@ import type { RouterLogger } from './telemetry/log.ts'
 export interface RouteTables {
   /** Requests under way keep the route that they began with; this is for the next one. */
   readonly current: () => RouteTable
+  /** The way in for requests: refuses them while no table is known, as nobody can say that a route is not there. */
+  readonly dispatch: Dispatch
   /** Since the epoch; undefined: none is loaded yet. */
   readonly loadedAtMs: number | undefined
   /** Rows that the table does without. */
@@ -34,14 +40,23 @@ export function createRouteTables(
     cacheFile: config.routes.cacheFile,
     logger,
     onSnapshot(specs, revision, quarantined) {
+      const unserved = specs.filter(({ match }) => match.kind !== 'http').map(({ name }) => name)
+      if (unserved.length > 0)
+        logger.warn({ routes: unserved }, 'routes of a kind that this version does not serve yet')
       table = compileTable(specs, { revision, dispatch, defaultMaxBodyBytes })
       loadedAtMs = Date.now()
       quarantinedRoutes = quarantined.length
     },
   })
   const routesFile = createRoutesFileWatch(config, logger)
+  const routing = createRouting(() => table)
   return {
     current: () => table,
+    dispatch(request, client) {
+      if (loadedAtMs !== undefined) return routing(request, client)
+      client.reset(new ExchangeError('busy', 'no routing table is loaded yet', { detail: 'The router is starting' }))
+      return CLOSED_SIDE
+    },
     get loadedAtMs() {
       return loadedAtMs
     },

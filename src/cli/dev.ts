@@ -1,4 +1,5 @@
 import { ChildGuard } from '../dev/child-guard.ts'
+import { withdrawDevServers } from '../dev/dev-servers.ts'
 import { createProgress } from '../dev/progress.ts'
 import { type Session, startSession } from '../dev/session.ts'
 import { createPaint } from './print.ts'
@@ -12,7 +13,7 @@ export const verb: Verb = {
     'log-level': { type: 'string', value: 'LEVEL', description: 'log level of the router (default: info)' },
     'no-backend': { type: 'boolean', description: 'start no demo backend' },
   },
-  examples: ['dev', 'dev --port 8081 --admin-port 9091', 'dev --no-backend'],
+  examples: ['engine-router dev', 'engine-router dev --port 8081 --admin-port 9091', 'engine-router dev --no-backend'],
   async run({ options }, io) {
     const guard = new ChildGuard()
     // main.ts ends the process at the second Ctrl-C; what still runs then is killed.
@@ -37,6 +38,7 @@ export const verb: Verb = {
       if (!io.signal.aborted) throw error
     } finally {
       if (io.signal.aborted) io.stdout.write('\nStopping all of it; Ctrl-C again kills it at once.\n')
+      withdrawDevServers(io.cwd)
       await guard.close()
       process.off('exit', killAll)
     }
@@ -77,7 +79,8 @@ ${paint('bold', 'engine-router is ready')}: ${url} for clients, ${adminUrl} for 
   curl ${url}/hello/world
   curl ${url}/echo -H 'content-type: text/plain' -d 'hello'
   curl -N ${url}/ticks -H 'accept: text/event-stream'
-  curl ${adminUrl}/metrics${kill}
+  curl ${adminUrl}/metrics
+  npm run router -- routes explain GET /hello/world${kill}
 
 Edit ${routesFile} and save: the router follows. Ctrl-C ends all of it.
 

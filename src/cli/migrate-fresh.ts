@@ -1,10 +1,10 @@
 import { hidePassword } from '../config/router-config.ts'
 import { migrateFresh } from '../store/migrations.ts'
-import { ask, isInteractive } from './ask.ts'
 import { loadVerbConfig } from './config-options.ts'
+import { confirmDeletion } from './confirm-deletion.ts'
 import { DATABASE_OPTIONS } from './database-options.ts'
 import { MIGRATION_TIMEOUT_MS, printSteps } from './migrate-steps.ts'
-import { type Io, UsageError, type Verb, VerbError } from './verb.ts'
+import type { Verb } from './verb.ts'
 import { withDatabase } from './with-database.ts'
 
 export const verb: Verb = {
@@ -15,15 +15,9 @@ export const verb: Verb = {
   examples: ['engine-router migrate fresh --yes && engine-router routes apply config/routes.yaml'],
   async run(args, io) {
     const { database } = await loadVerbConfig(args, io)
-    if (args.options.yes !== true) await confirm(io, hidePassword(database.url))
+    if (args.options.yes !== true) await confirmDeletion(io, hidePassword(database.url))
     const steps = await withDatabase(database, migrateFresh, { statementTimeoutMs: MIGRATION_TIMEOUT_MS })
     printSteps(io, steps, args.options.json === true)
     return 0
   },
-}
-
-async function confirm(io: Io, url: string): Promise<void> {
-  if (!isInteractive(io)) throw new UsageError(`this deletes all routes and their history in ${url}: say --yes`)
-  const answer = await ask(io, `This deletes all routes and their history in ${url}. Type "yes" to go on: `)
-  if (answer !== 'yes') throw new VerbError('nothing was done')
 }

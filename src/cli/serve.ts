@@ -1,6 +1,6 @@
 import { startApp } from '../app.ts'
 import { createLogger } from '../telemetry/log.ts'
-import { CONFIG_OPTIONS, loadVerbConfig } from './config-options.ts'
+import { CONFIG_OPTIONS, loadServeConfig } from './config-options.ts'
 import { type Verb, VerbError } from './verb.ts'
 
 export const verb: Verb = {
@@ -10,7 +10,7 @@ export const verb: Verb = {
   },
   examples: ['engine-router serve', 'engine-router serve -c /etc/engine-router/router.yaml --log-level debug'],
   async run(args, io) {
-    const config = await loadVerbConfig(args, io)
+    const config = await loadServeConfig(args, io)
     const logger = createLogger(config.log.level)
     if (config.listen.tcp.length > 0) {
       logger.warn(

@@ -16,8 +16,13 @@ const connection = await connect({
 
 connection.subscribe('hello.*', {
   queue: 'q',
-  callback: (_error, message) =>
-    message.respond(json.encode({ hello: message.subject.split('.')[1], from: process.pid })),
+  callback: (_error, message) => {
+    const reply = headers()
+    reply.set('content-type', 'application/json')
+    message.respond(`${JSON.stringify({ hello: message.subject.split('.')[1], from: process.pid })}\n`, {
+      headers: reply,
+    })
+  },
 })
 
 connection.subscribe('demo.echo', {

@@ -6,6 +6,7 @@ import { DEFAULT_CONFIG_FILE, loadConfig } from '../config/load.ts'
 import { hidePassword } from '../config/router-config.ts'
 import type { Child } from './child.ts'
 import type { ChildGuard } from './child-guard.ts'
+import { announceDevServers } from './dev-servers.ts'
 import { assertPortFree } from './ports.ts'
 import type { Progress } from './progress.ts'
 import { createRouterDocument, DEFAULT_ROUTES_FILE } from './router-document.ts'
@@ -77,6 +78,7 @@ export async function startSession(
       )
     : undefined
 
+  announceDevServers(cwd, { pid: process.pid, natsUrl: nats.url, databaseUrl: postgres.url })
   const routerFile = join(dataDirectory, 'router.yaml')
   const userFile = resolve(cwd, env.ENGINE_ROUTER_CONFIG || DEFAULT_CONFIG_FILE)
   await writeFile(routerFile, await createRouterDocument(userFile, { port: http.port, adminPort }))

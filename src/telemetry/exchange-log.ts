@@ -3,14 +3,14 @@ import type { ExchangeError } from '../exchange/errors.ts'
 import type { ExchangeObserver } from '../exchange/observer.ts'
 
 /**
- * One line an exchange at debug; one at warn for a failure on our side of the client (status 5xx), at error for our
- * own. Neither headers nor the query are logged: both carry credentials.
+ * One line an exchange at debug; at warn if it failed on our side of the client (status 5xx) or a response was cut, at
+ * error if it was our fault. Neither headers nor the query are logged: both carry credentials.
  */
 export function createExchangeLog(logger: PinoLogger): ExchangeObserver {
   return {
     begun() {},
     ended(request, status, error, durationMs, bytesIn, bytesOut) {
-      const level = levelOf(error)
+      const level = levelOf(error, status)
       if (!logger.isLevelEnabled(level)) return
       const { requestId, method, path, remote, subject } = request
       const fields = { requestId, route: request.route?.name, method, path, remote, subject, status, bytesIn, bytesOut }
@@ -22,8 +22,11 @@ export function createExchangeLog(logger: PinoLogger): ExchangeObserver {
   }
 }
 
-function levelOf(error: ExchangeError | undefined): 'debug' | 'warn' | 'error' {
-  if (error === undefined || error.status < 500) return 'debug'
+function levelOf(error: ExchangeError | undefined, status: number): 'debug' | 'warn' | 'error' {
+  if (error === undefined || error.code === 'client_gone') return 'debug'
+  // Cut: the client had been told that all was well.
+  const isCut = status > 0 && status < 400
+  if (error.status < 500 && !isCut) return 'debug'
   return error.code === 'internal' ? 'error' : 'warn'
 }
 

@@ -54,9 +54,9 @@ describe('the log of a router', () => {
     // One whose value cannot be part of a subject, and one that is too long in the query.
     const raw = await openRaw(app.httpPort)
     raw.write('GET /ok/%ff?token=secret-query HTTP/1.1\r\nHost: x\r\nX-Request-Id: mine-1\r\n\r\n')
-    await raw.until(/\r\n\r\n\{.*\}$/)
+    await raw.until(/\r\n\r\n\{.*\}\n$/)
     raw.write(`GET /ok/1?token=secret-query-${'x'.repeat(9000)} HTTP/1.1\r\nHost: x\r\nX-Request-Id: mine-2\r\n\r\n`)
-    await raw.until(/HTTP\/1\.1 414 [\s\S]*\}$/)
+    await raw.until(/HTTP\/1\.1 414 [\s\S]*\}\n$/)
     raw.destroy()
     ids.push('mine-1', 'mine-2')
     await idle()

@@ -20,14 +20,15 @@ describe('migrate', () => {
 
   test('up and down say what they did', async () => {
     assert.deepEqual(await migrate('up'), { code: 0, stdout: 'nothing to do\n', stderr: '' })
-    assert.equal((await migrate('down')).stdout, 'reverted 0001_routes\n')
+    assert.equal((await migrate('down')).code, 2, 'asks first where nobody can answer')
+    assert.equal((await migrate('down --yes')).stdout, 'reverted 0001_routes\n')
     assert.deepEqual(JSON.parse((await migrate('up --json')).stdout), {
       steps: [{ name: '0001_routes', direction: 'up' }],
     })
   })
 
   test('status shows what is pending', async () => {
-    await migrate('down')
+    await migrate('down --yes')
     assert.match((await migrate('status')).stdout, /0001_routes +no\n/)
     assert.deepEqual(JSON.parse((await migrate('status --json')).stdout), {
       migrations: [{ name: '0001_routes', appliedAt: null }],

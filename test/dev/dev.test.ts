@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
@@ -32,6 +32,12 @@ describe('npm run dev', () => {
       headers: { 'content-type': 'text/plain' },
     })
     assert.deepEqual([echo.status, echo.headers.get('content-type'), await echo.text()], [201, 'text/plain', 'ping'])
+
+    // The verbs find the servers of dev by themselves.
+    const verb = [join(checkout, 'src/main.ts'), 'routes', 'explain', 'GET', '/hello/world']
+    const explained = spawnSync(process.execPath, verb, { cwd: checkout, encoding: 'utf8', env: bareEnv() })
+    assert.equal(explained.status, 0, explained.stderr)
+    assert.match(explained.stdout, /hello\.world[\s\S]*yes/)
 
     const abort = new AbortController()
     const ticks = await fetch(`${dev.url}/ticks`, { headers: { accept: 'text/event-stream' }, signal: abort.signal })
@@ -119,8 +125,14 @@ async function startDev(checkout: string) {
   return { ...dev, url: `http://127.0.0.1:${port}` }
 }
 
-function run(checkout: string, args: readonly string[]) {
+/** As in a shell that knows of no servers. */
+function bareEnv(): NodeJS.ProcessEnv {
   const { NATS_URL: _nats, DATABASE_URL: _database, ...env } = process.env
+  return env
+}
+
+function run(checkout: string, args: readonly string[]) {
+  const env = bareEnv()
   // A group of its own, as a shell gives it: npm, its shell and dev.
   const child: ChildProcess = spawn('npm', ['run', 'dev', '--', ...args], { cwd: checkout, env, detached: true })
   let output = ''

@@ -130,9 +130,21 @@ function overLimit(request: HttpRequestHead, options: HttpAdapterOptions): Excha
   return undefined
 }
 
+/** `LIBUS_LISTEN_EXCLUSIVE_PORT`. Without it two processes share the port unawares, each with a half of the clients. */
+const EXCLUSIVE_PORT = 1
+
+/** uWebSockets takes a host and options together, which its types do not know. */
+type ListenAt = (
+  host: string,
+  port: number,
+  options: number,
+  then: (socket: us_listen_socket | false) => void,
+) => TemplatedApp
+
 function listen(app: TemplatedApp, { host, port }: HttpAdapterOptions): Promise<us_listen_socket> {
   return new Promise((resolve, reject) => {
-    app.listen(host, port, (socket) => {
+    const listenAt = app.listen.bind(app) as unknown as ListenAt
+    listenAt(host, port, EXCLUSIVE_PORT, (socket) => {
       if (socket) resolve(socket)
       else
         reject(new Error(`cannot listen on ${host}:${port}: the port is taken, or not this machine's or user's to use`))

@@ -2,7 +2,7 @@ import { ERRORS, type ExchangeError } from '../../exchange/errors.ts'
 
 /** RFC 9457 body of an error: what a client may know, and the id under which the log has the rest. */
 export function encodeProblem(error: ExchangeError, routeName: string | undefined, requestId: string): string {
-  return JSON.stringify({
+  const problem = {
     type: 'about:blank',
     status: error.status,
     code: error.code,
@@ -10,7 +10,8 @@ export function encodeProblem(error: ExchangeError, routeName: string | undefine
     detail: error.detail,
     route: routeName ?? null,
     requestId,
-  })
+  }
+  return `${JSON.stringify(problem)}\n`
 }
 
 /** Seconds for `Retry-After`, or undefined if the error is not about load or absence. */

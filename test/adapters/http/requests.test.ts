@@ -359,7 +359,7 @@ describe('HTTP to a plain responder', () => {
       test(`answers ${status} ${code} to ${what}, and publishes nothing`, async () => {
         const raw = await openRaw(gateway.port)
         raw.write(Buffer.from(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`, 'latin1'))
-        const text = await raw.until(/\r\n\r\n\{.*\}$/)
+        const text = await raw.until(/\r\n\r\n\{.*\}\n$/)
         assert.match(text, new RegExp(`^HTTP/1\\.1 ${status} `))
         assert.equal((JSON.parse(text.slice(text.indexOf('{'))) as { code: string }).code, code)
         assert.deepEqual(received, [])
