@@ -95,10 +95,14 @@ export async function isPostmasterOf(directory: string): Promise<boolean> {
   return (await postmasterOf(directory)) !== undefined
 }
 
-/** Stops the postmaster that a killed run left on this directory. */
+/** Stops the postmaster that a killed run left on this directory, or takes away the trace of one that is gone. */
 export async function stopStalePostmaster(directory: string): Promise<void> {
   const pid = await postmasterOf(directory)
-  if (pid === undefined) return
+  if (pid === undefined) {
+    // Postgres refuses to start while a process has the pid in it, be it another's or a zombie that nobody has reaped.
+    await rm(join(directory, 'postmaster.pid'), { force: true })
+    return
+  }
   process.kill(pid, 'SIGINT')
   const deadline = Date.now() + STALE_STOP_MS
   while (commandLineOf(pid).includes(directory)) {

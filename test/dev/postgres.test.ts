@@ -62,6 +62,15 @@ test('starts after a crash that left its pid file', async () => {
   assert.deepEqual(await query(next.url, 'select * from kept'), [])
 })
 
+test('starts although another process has the pid of one that is gone', async () => {
+  const first = await startDevPostgres(guard, dataDirectory)
+  await first.child.stop()
+  const { directory } = JSON.parse(await readFile(settingsFile, 'utf8')) as { directory: string }
+  await writeFile(join(directory, 'postmaster.pid'), `${process.pid}\n${directory}\n`)
+  const second = await startDevPostgres(guard, dataDirectory)
+  assert.deepEqual(await query(second.url, 'select 1 as n'), [{ n: 1 }])
+})
+
 test('begins anew when its settings are gone', async () => {
   const first = await startDevPostgres(guard, dataDirectory)
   await query(first.url, 'create table lost (n int)')

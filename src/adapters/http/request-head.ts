@@ -58,10 +58,13 @@ export function readRequestHead(req: HttpRequest, res: HttpResponse, makeRequest
         break
     }
   }
+  // Before getMethod, which turns the method into lower case in place.
+  const method = req.getCaseSensitiveMethod()
+  // A 2xx to it would mean a tunnel (RFC 9110 section 9.3.6).
+  if (method === 'CONNECT') fault = 'the method CONNECT, and this is no proxy'
   return {
     kind: 'http',
-    // Before getMethod, which turns the method into lower case in place.
-    method: req.getCaseSensitiveMethod(),
+    method,
     host: host ?? '',
     path: req.getUrl(),
     query: req.getQuery() ?? '',

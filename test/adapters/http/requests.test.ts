@@ -397,6 +397,13 @@ describe('HTTP to a plain responder', () => {
       })
     }
 
+    test('takes no CONNECT, to which a success would mean a tunnel', async () => {
+      const raw = await openRaw(gateway.port)
+      raw.write('CONNECT /echo HTTP/1.1\r\nHost: x\r\n\r\n')
+      assert.match(await raw.closed(), /^HTTP\/1\.1 400 [\s\S]*bad_request/)
+      assert.deepEqual(received, [])
+    })
+
     test('answers 431 to header fields over the limit', async () => {
       const response = await get('/hello/a', { headers: { 'x-big': 'x'.repeat(16 * 1024) } })
       assert.equal(response.status, 431)
