@@ -21,7 +21,7 @@ const BLOCKED_PING_MS = 1000
 /** How often data asks for a 503 in case that nobody is there. */
 const REPLY_EVERY_FRAMES = 16
 /** What may wait for credit after `data` said that it is full: a client cannot always be stopped at once. */
-const MAX_WAITING_BYTES = 16 * 1024 * 1024
+const MAX_WAITING_BYTES = 128 * 1024 * 1024
 
 const EMPTY = new Uint8Array(0)
 
@@ -137,7 +137,7 @@ export class Stream implements Side {
   data(chunk: Uint8Array, meta?: MessageMeta): boolean {
     if (this.#closed || this.#endWanted !== undefined || this.#sendingEnded) return true
     // A copy: the bytes are the caller's, and leave later.
-    this.#sending.push(Uint8Array.prototype.slice.call(chunk), meta)
+    this.#sending.push(Buffer.from(chunk), meta)
     this.#pump()
     if (this.#closed || !this.#sending.blocked) return true
     if (this.#sending.waitingBytes > MAX_WAITING_BYTES) {
