@@ -96,9 +96,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
     const body = this.#body
     const streaming = this.#state === 'streaming'
     if (!(streaming ? body.count(chunk) : body.push(chunk))) {
-      const error = new ExchangeError('too_large', `the body has more than ${body.maxBytes} bytes`)
-      this.#stream?.reset(error)
-      this.#fail(error)
+      this.#fail(new ExchangeError('too_large', `the body has more than ${body.maxBytes} bytes`))
       return true
     }
     if (streaming) return this.#stream!.data(chunk)
@@ -150,9 +148,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
       // Decodes and checks them. An error that went on from here would end the client library's read loop.
       headers = message.headers
     } catch (cause) {
-      const error = new ExchangeError('backend_error', 'the reply has a malformed header', { cause })
-      this.#stream?.reset(error)
-      this.#fail(error)
+      this.#fail(new ExchangeError('backend_error', 'the reply has a malformed header', { cause }))
       return
     }
     if (headers !== undefined && headers.code === 503 && data.length === 0) this.#onNoResponders()
@@ -185,9 +181,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
 
   onDeadline(): void {
     if (this.#endsAtMs > 0 && this.#parts.wheel.now() >= this.#endsAtMs) {
-      const error = new ExchangeError('timeout', 'the exchange took longer than the route allows')
-      this.#stream?.reset(error)
-      this.#fail(error)
+      this.#fail(new ExchangeError('timeout', 'the exchange took longer than the route allows'))
     } else if (this.#state === 'waiting') {
       this.#send()
     } else if (this.#state === 'opened' || this.#state === 'queued') {
@@ -333,9 +327,12 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
     this.#client.end(trailers)
   }
 
+  /** Both ends hear of it. */
   #fail(error: ExchangeError): void {
     if (this.#state === 'closed') return
+    // First: the stream tells us that it is closed, and the client would never hear of what is over already.
     this.#close()
+    this.#stream?.reset(error)
     this.#client.reset(error)
   }
 
