@@ -90,6 +90,8 @@ export class HttpExchange implements ClientSide, WheelEntry {
 
   #endBody(): void {
     this.#isBodyWhole = true
+    // It may have been in the same read as what filled the backend. Unread, the connection would not tell that it closes.
+    this.drained()
     this.#backend.end()
   }
 
@@ -151,6 +153,7 @@ export class HttpExchange implements ClientSide, WheelEntry {
   data(chunk: Uint8Array, meta?: MessageMeta): boolean {
     if (this.#state === 'headed') {
       if (this.#head!.length === chunk.length) {
+        this.drained()
         if (chunk.length > AT_ONCE_BYTES && !this.#isBodyless()) {
           this.#state = 'sending'
           this.#res.cork(() => this.#writeLarge(chunk))

@@ -89,4 +89,24 @@ describe('a stream that comes to a limit', () => {
     await eventually('the reset', () => backend.resets.length === 1)
     assert.equal(backend.resets[0]?.code, 'too_large')
   })
+
+  for (const path of ['/plain', '/large']) {
+    test(`leaves the connection in order when a whole response comes before the body is: ${path}`, async () => {
+      const raw = await openRaw(gateway.port)
+      raw.write(`${POST.replace('%s', path)}3\r\nabc\r\n`)
+      await raw.until(/enough$/)
+      raw.write('3\r\ndef\r\n0\r\n\r\nGET /plain HTTP/1.1\r\nHost: x\r\n\r\n')
+      await raw.until(/enoughHTTP\/1\.1 200 OK[^]*enough$/)
+      raw.destroy()
+    })
+  }
+
+  test('hears that its client leaves, also after a body whose end came with its beginning', async () => {
+    const raw = await openRaw(gateway.port)
+    raw.write(`${POST.replace('%s', '/hand')}3\r\nabc\r\n0\r\n\r\n`)
+    await hand()
+    raw.socket.end()
+    await eventually('the reset', () => backend.resets.length === 1)
+    assert.equal(backend.resets[0]?.code, 'client_gone')
+  })
 })
