@@ -7,6 +7,7 @@ import { LateFrames } from '../nats/late-frames.ts'
 import { decodeOpen } from '../wire/decode-frame.ts'
 import { encodeFrame } from '../wire/encode-frame.ts'
 import { PROTOCOL_VERSION } from '../wire/frame.ts'
+import { isPeerSubject } from '../wire/peer-subject.ts'
 import { ConnectionWatch } from './connection-watch.ts'
 import { type FetchHandler, fetchExchange } from './fetch-handler.ts'
 import type { ExchangeHandler, ReportError } from './handler.ts'
@@ -128,7 +129,7 @@ export class Service {
       return
     }
     const { subject, reply } = message
-    if (reply === undefined || reply === '') return
+    if (!isPeerSubject(reply)) return
     if (open.type === 'broken' || open.version < PROTOCOL_VERSION) this.#refuse(reply, 'protocol_error')
     else if (refusal !== undefined) this.#refuse(reply, refusal)
     else {

@@ -84,6 +84,11 @@ export class Inbox {
     return this.#prefix + token
   }
 
+  /** Whether what is published to the subject would come back here. */
+  owns(subject: string): boolean {
+    return subject.startsWith(this.#prefix)
+  }
+
   entries(): Iterable<InboxEntry> {
     return this.#entries.values()
   }

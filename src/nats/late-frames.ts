@@ -2,6 +2,7 @@ import type { Msg, MsgHdrs, NatsConnection } from 'nats'
 import type { ErrorCode } from '../exchange/errors.ts'
 import { isFrame } from '../wire/decode-frame.ts'
 import { encodeFrame } from '../wire/encode-frame.ts'
+import { isPeerSubject } from '../wire/peer-subject.ts'
 import { EncodedHeaders } from './encoded-headers.ts'
 
 const MAX_ANSWERS_PER_SECOND = 1000
@@ -27,7 +28,7 @@ export class LateFrames {
 
   answer(message: Msg): void {
     const { reply } = message
-    if (reply === undefined || reply === '' || !hasFrame(message)) return
+    if (!isPeerSubject(reply) || !hasFrame(message)) return
     const now = this.#now()
     if (now - this.#windowStartMs >= 1000) {
       this.#windowStartMs = now

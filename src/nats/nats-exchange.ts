@@ -5,6 +5,7 @@ import type { BackendSide, ClientSide, HeaderList, RequestHead } from '../exchan
 import type { Route } from '../exchange/route.ts'
 import { decodeFrame, isFrame } from '../wire/decode-frame.ts'
 import { withMore } from '../wire/open.ts'
+import { isPeerSubject } from '../wire/peer-subject.ts'
 import { type PlainReply, parsePlainReply } from '../wire/plain-reply.ts'
 import { resetError, type Stream } from '../wire/stream.ts'
 import { openBackendStream } from './backend-stream.ts'
@@ -240,8 +241,8 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
       if (frame.type === 'reset') this.#onRefused(resetError(frame.code, frame.status, frame.reason))
       else if (frame.type !== 'accept' && frame.type !== 'head') {
         this.#fail(new ExchangeError('protocol_error', `the first frame is neither accept nor head: ${frame.type}`))
-      } else if (replySubject === undefined || replySubject === '') {
-        this.#fail(new ExchangeError('protocol_error', 'the first frame has no reply subject'))
+      } else if (!isPeerSubject(replySubject) || this.#parts.inbox.owns(replySubject)) {
+        this.#fail(new ExchangeError('protocol_error', `the first frame has no fit reply subject: ${replySubject}`))
       } else this.#openStream(replySubject)
     }
     const stream = this.#stream

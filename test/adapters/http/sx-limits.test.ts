@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, describe, test } from 'node:test'
+import { headers as createHeaders } from 'nats'
 import type { Stream } from '../../../src/wire/stream.ts'
 import { eventually } from '../../support/eventually.ts'
 import { type Gateway, startGateway } from '../../support/gateway.ts'
@@ -15,6 +16,8 @@ describe('a stream that comes to a limit', () => {
   let gateway: Gateway
   /** The stream that a test drives by hand. */
   let held: Stream | undefined
+  /** What a backend by hand names as its subject. */
+  let named = ''
 
   before(async () => {
     const url = await natsUrl()
@@ -28,6 +31,13 @@ describe('a stream that comes to a limit', () => {
     backend.nats.subscribe(`${P}.large`, {
       callback: (_error, message) => void message.respond(`${'x'.repeat(200_000)}enough`),
     })
+    backend.nats.subscribe(`${P}.named`, {
+      callback: (_error, message) => {
+        const headers = createHeaders()
+        headers.set('Sx', 'accept 1')
+        backend.nats.publish(message.reply!, '', { headers, reply: named === '' ? message.reply! : named })
+      },
+    })
     await backend.nats.flush()
     const route = (name: string) => ({
       name,
@@ -39,7 +49,7 @@ describe('a stream that comes to a limit', () => {
     gateway = await startGateway({
       natsUrl: url,
       routes: [
-        ...['hand', 'plain', 'large'].map(route),
+        ...['hand', 'plain', 'large', 'named'].map(route),
         { ...route('short'), subject: `${P}.hand`, maxDuration: '150ms' },
         { ...route('small'), subject: `${P}.hand`, limits: { bodyBytes: '1KiB' } },
       ],
@@ -96,7 +106,7 @@ describe('a stream that comes to a limit', () => {
       raw.write(`${POST.replace('%s', path)}3\r\nabc\r\n`)
       await raw.until(/enough$/)
       raw.write('3\r\ndef\r\n0\r\n\r\nGET /plain HTTP/1.1\r\nHost: x\r\n\r\n')
-      await raw.until(/enoughHTTP\/1\.1 200 OK[^]*enough$/)
+      await raw.until(/enoughHTTP\/1\.1 200 OK[\s\S]*enough$/)
       raw.destroy()
     })
   }
@@ -109,4 +119,31 @@ describe('a stream that comes to a limit', () => {
     await eventually('the reset', () => backend.resets.length === 1)
     assert.equal(backend.resets[0]?.code, 'client_gone')
   })
+
+  for (const [what, subject] of [
+    ['the server', '$JS.API.STREAM.DELETE.orders'],
+    ['many', `${P}.*`],
+    ['the router itself', ''],
+    ['nobody, at length', `${P}.${'x'.repeat(600)}`],
+  ] as const) {
+    test(`is a 502 when the backend names the subject of ${what}`, async () => {
+      named = subject
+      const published: string[] = []
+      const client = gateway.link.client!
+      const { publish } = client
+      client.publish = (to, ...rest) => {
+        published.push(to)
+        publish.call(client, to, ...rest)
+      }
+      const response = await fetch(`${gateway.url}/named`, {
+        method: 'POST',
+        body: 'abc',
+        signal: AbortSignal.timeout(5000),
+      })
+      client.publish = publish
+      assert.equal(response.status, 502)
+      assert.equal(((await response.json()) as { code: string }).code, 'protocol_error')
+      assert.deepEqual(published, [`${P}.named`])
+    })
+  }
 })

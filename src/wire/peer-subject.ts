@@ -1,0 +1,11 @@
+/** A line of the protocol of NATS has a limit as well, and a server cuts off a connection that writes a longer one. */
+const MAX_SUBJECT_LENGTH = 512
+/** Tokens without wildcards; those with `$` in front are the server's, and JetStream's. */
+const PLAIN_SUBJECT = /^(?!\$)[^.*>\s]+(?:\.[^.*>\s]+)*$/
+
+/**
+ * Whether a subject that a peer names may be published to: what it names as its own, we write to with our permissions.
+ */
+export function isPeerSubject(subject: string | undefined): subject is string {
+  return subject !== undefined && subject.length <= MAX_SUBJECT_LENGTH && PLAIN_SUBJECT.test(subject)
+}
