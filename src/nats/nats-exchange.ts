@@ -55,6 +55,8 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
   readonly #maxBodyBytes: number
   #state: State = 'buffering'
   #body: RequestBody | undefined
+  /** OPEN has said that the body goes on, and the backend waits for its end. */
+  #promisedMore = false
   #retries = 0
   #refusals = 0
   /** Until when a request without responders is held; 0: none was missing yet. */
@@ -205,9 +207,11 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
       this.payload = body.take(Infinity)
       return
     }
-    const room = this.#parts.link.maxPayload - this.headerBlock.length - 1024
+    const room = Math.max(0, this.#parts.link.maxPayload - this.headerBlock.length - 1024)
     this.payload = body.take(Math.min(FIRST_CHUNK_BYTES, room))
-    if (body.more) this.headerBlock = withMore(this.headerBlock)
+    if (!body.more) return
+    this.#promisedMore = true
+    this.headerBlock = withMore(this.headerBlock)
   }
 
   #onNoResponders(): void {
@@ -253,7 +257,6 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
   }
 
   #openStream(backendSubject: string): void {
-    const body = this.#body
     this.#state = 'streaming'
     this.payload = EMPTY
     this.#stream = openBackendStream(this.#parts, {
@@ -261,7 +264,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
       messages: this.#route.reply === 'many',
       backendSubject,
       replySubject: this.reply,
-      sends: this.#route.body === 'stream' && body !== undefined && body.more,
+      sends: this.#promisedMore,
       windowBytes: this.#windowBytes,
       onClosed: () => this.#close(),
     })
@@ -271,7 +274,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
   /** The backend has accepted: what of the body has waited for that goes now. */
   #sendRest(stream: Stream): void {
     const body = this.#body
-    if (body === undefined || this.#route.body === 'whole' || stream.closed) return
+    if (body === undefined || !this.#promisedMore || stream.closed) return
     const rest = body.take(Infinity)
     const room = rest.length === 0 || stream.data(rest)
     if (body.ended) stream.end()
