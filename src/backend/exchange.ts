@@ -90,12 +90,14 @@ export class BackendExchange implements AsyncIterable<ExchangeMessage> {
     return this.#room.promise
   }
 
-  /** Nothing more is sent; the client may go on. */
+  /** Nothing more is sent; the client may go on. A `send` that still waits for room resolves. */
   end(): void {
     if (this.#error !== undefined || this.#ended) return
     if (!this.#headed) this.head()
     this.#ended = true
     this.#outlet.end()
+    // What waits goes out before the end; no more room is told of.
+    this.onRoom()
   }
 
   /** Ends both directions with an error. @param reason is shown to the client */

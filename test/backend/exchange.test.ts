@@ -50,6 +50,20 @@ describe('an exchange handler', () => {
     assert.equal((await x.failed()).code, 'too_large')
   })
 
+  test('is not kept waiting for room by a `send` that its own end has overtaken', async (t) => {
+    const { service, router, prefix } = await startService(t)
+    service.exchange(prefix, async (x) => {
+      const sent = x.send(Buffer.alloc(300 * 1024))
+      x.end()
+      await sent
+    })
+    await service.flush()
+    const x = openExchange(router, prefix, { windowBytes: 64 * 1024 })
+    await x.whole()
+    assert.equal(x.text.length, 300 * 1024)
+    await eventually('nothing is left', () => service.size === 0)
+  })
+
   test('sends its own head, and marks text and bytes for a WebSocket', async (t) => {
     const { service, router, prefix } = await startService(t)
     service.exchange(prefix, async (x) => {
