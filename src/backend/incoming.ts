@@ -58,7 +58,8 @@ export class Incoming {
   data(chunk: Uint8Array, meta?: MessageMeta): boolean {
     if (this.#discarding) return true
     if (meta?.fin === false || this.#parts.length > 0) {
-      this.#parts.push(chunk)
+      // Empty ones would be any number within the limit.
+      if (chunk.length > 0) this.#parts.push(chunk)
       this.#partsBytes += chunk.length
       if (this.#partsBytes > this.#options.maxMessageBytes) {
         this.#parts = []
