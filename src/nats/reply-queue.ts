@@ -26,8 +26,8 @@ export class ReplyQueue {
       this.#replies = this.#replies.slice(this.#next)
       this.#next = 0
     }
-    // A copy: the original keeps the whole read of the socket alive that it came with.
-    this.#replies.push({ data: data.slice(), meta })
+    // A copy, which `slice` of a Buffer is not: the original keeps the whole read of the socket alive that it came with.
+    this.#replies.push({ data: new Uint8Array(data), meta })
     return true
   }
 

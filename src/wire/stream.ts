@@ -329,7 +329,8 @@ export class Stream implements Side {
       return
     }
     if (this.#fillingBytes === undefined) this.#hand(payload, meta)
-    else this.#undelivered.push({ payload, meta })
+    // A copy: many small ones would each keep the whole read of the socket alive that they came with.
+    else this.#undelivered.push({ payload: new Uint8Array(payload), meta })
   }
 
   #hand(payload: Uint8Array, meta: MessageMeta | undefined): void {
