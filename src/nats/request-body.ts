@@ -44,7 +44,14 @@ export class RequestBody {
   take(maxBytes: number): Uint8Array {
     const start = this.#taken
     this.#taken = Math.min(this.#filled, start + maxBytes)
-    return this.#buffer.subarray(start, this.#taken)
+    const taken = this.#buffer.subarray(start, this.#taken)
+    if (this.#taken === this.#filled) {
+      // A stream may go on for days, and needs no beginning of its body.
+      this.#buffer = EMPTY
+      this.#filled = 0
+      this.#taken = 0
+    }
+    return taken
   }
 
   /** Whether anything follows what was taken. */
