@@ -6,6 +6,7 @@ import { DeadlineWheel } from './exchange/deadline-wheel.ts'
 import { NatsLink } from './nats/connection.ts'
 import { createTransport } from './nats/transport.ts'
 import { createRouteTables } from './route-tables.ts'
+import { createRouting } from './routing/dispatch.ts'
 import { createExchangeLog } from './telemetry/exchange-log.ts'
 import { ExchangeMetrics } from './telemetry/exchange-metrics.ts'
 import type { RouterLogger } from './telemetry/log.ts'
@@ -48,7 +49,7 @@ export async function startApp(config: RouterConfig, logger: RouterLogger): Prom
     maxHeaderBytes: limits.headerBytes,
     maxUriBytes: limits.uriBytes,
     maxConnections: limits.connections,
-    dispatch: tables.dispatch,
+    dispatch: createRouting(tables.current).dispatch,
     wheel,
     observer: observeAll(metrics, createExchangeLog(logger)),
     makeRequestId: createRequestIds(),
@@ -63,8 +64,8 @@ export async function startApp(config: RouterConfig, logger: RouterLogger): Prom
     lateMessages: transport.lateMessages,
     natsConnected: link.connected,
     natsReconnects: link.reconnects,
-    routes: tables.current().size,
-    tableRevision: tables.current().revision,
+    routes: tables.current()?.size ?? 0,
+    tableRevision: tables.current()?.revision ?? 0,
     tableLoadedAtMs: tables.loadedAtMs,
     quarantinedRoutes: tables.quarantined,
     draining,

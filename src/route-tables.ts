@@ -1,10 +1,6 @@
 import { resolve } from 'node:path'
 import type { RouterConfig } from './config/router-config.ts'
 import { readRoutesFile } from './config/routes-file.ts'
-import { CLOSED_SIDE } from './exchange/closed-side.ts'
-import { ExchangeError } from './exchange/errors.ts'
-import type { Dispatch } from './exchange/exchange.ts'
-import { createRouting } from './routing/dispatch.ts'
 import { compileTable, type RouteTable, type TableOptions } from './routing/table.ts'
 import { openDatabase } from './store/database.ts'
 import { RoutesFileWatch } from './store/routes-file-watch.ts'
@@ -13,10 +9,10 @@ import type { RouterLogger } from './telemetry/log.ts'
 
 /** The table that a router serves from, replaced as a whole when the database has a newer one. */
 export interface RouteTables {
-  /** Requests under way keep the route that they began with; this is for the next one. */
-  readonly current: () => RouteTable
-  /** The way in for requests: refuses them while no table is known, as nobody can say that a route is not there. */
-  readonly dispatch: Dispatch
+  /**
+   * Requests under way keep the route that they began with; this is for the next one. Undefined: none is loaded yet.
+   */
+  readonly current: () => RouteTable | undefined
   /** Since the epoch; undefined: none is loaded yet. */
   readonly loadedAtMs: number | undefined
   /** Rows that the table does without. */
@@ -32,7 +28,7 @@ export function createRouteTables(
   dispatch: TableOptions['dispatch'],
 ): RouteTables {
   const defaultMaxBodyBytes = config.limits.bodyBytes
-  let table = compileTable([], { revision: 0, dispatch, defaultMaxBodyBytes })
+  let table: RouteTable | undefined
   let loadedAtMs: number | undefined
   let quarantinedRoutes = 0
   const watch = new RouteWatch({
@@ -49,14 +45,8 @@ export function createRouteTables(
     },
   })
   const routesFile = createRoutesFileWatch(config, logger)
-  const routing = createRouting(() => table)
   return {
     current: () => table,
-    dispatch(request, client) {
-      if (loadedAtMs !== undefined) return routing(request, client)
-      client.reset(new ExchangeError('busy', 'no routing table is loaded yet', { detail: 'The router is starting' }))
-      return CLOSED_SIDE
-    },
     get loadedAtMs() {
       return loadedAtMs
     },

@@ -56,7 +56,7 @@ export const verb: Verb = {
     })
     try {
       await connect(CONNECT_TIMEOUT_MS, io.signal)
-      const dispatch = createRouting(() => table)
+      const { dispatch } = createRouting(() => table)
       return await (json ? callForJson(dispatch, request, io) : callForText(dispatch, request, io))
     } finally {
       await link.close()

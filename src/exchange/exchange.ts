@@ -21,6 +21,7 @@ export interface MessageMeta {
 
 /** How a request begins. Made by an adapter; `route` and `subject` are set by routing before the transport sees it. */
 export interface RequestHead {
+  /** The protocol that the client speaks: of a multiplexed connection, what it runs over. */
   readonly kind: Kind
   /** As sent by the client. */
   readonly method: string
@@ -56,7 +57,8 @@ export interface ResponseHead {
 export interface Side {
   /** False: full; send no more until the peer's `drained`. The bytes are the callee's to copy if it keeps them. */
   data(chunk: Uint8Array, meta?: MessageMeta): boolean
-  end(trailers?: HeaderList): void
+  /** @param closeCode of a WebSocket, 1000 if absent; other protocols have none */
+  end(trailers?: HeaderList, closeCode?: number): void
   reset(error: ExchangeError): void
   /** The other direction has room again, after a `data` that returned false. */
   drained(): void

@@ -29,3 +29,8 @@ export interface Route {
   /** Policies and transport, composed once when the table was compiled. */
   readonly dispatch: Dispatch
 }
+
+/** Whether an exchange on this route is a connection: messages both ways from the start, in place of a request's body. */
+export function isDuplex(route: Pick<Route, 'kind' | 'websocket'>): boolean {
+  return route.kind === 'tcp' || (route.kind === 'ws' && route.websocket === 'stream')
+}

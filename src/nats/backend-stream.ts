@@ -71,8 +71,8 @@ class StreamClient implements StreamLocal {
     return this.#client.data(chunk, meta)
   }
 
-  end(trailers?: HeaderList): void {
-    this.#client.end(trailers)
+  end(trailers?: HeaderList, closeCode?: number): void {
+    this.#client.end(trailers, closeCode)
   }
 
   reset(error: ExchangeError): void {

@@ -1,7 +1,7 @@
 import type { Msg, MsgHdrs } from 'nats'
 import type { WheelEntry } from '../exchange/deadline-wheel.ts'
 import { ExchangeError } from '../exchange/errors.ts'
-import type { BackendSide, ClientSide, HeaderList, RequestHead } from '../exchange/exchange.ts'
+import type { BackendSide, ClientSide, HeaderList, MessageMeta, RequestHead } from '../exchange/exchange.ts'
 import type { Route } from '../exchange/route.ts'
 import { decodeFrame, isFrame } from '../wire/decode-frame.ts'
 import { withMore } from '../wire/open.ts'
@@ -9,6 +9,7 @@ import { isPeerSubject } from '../wire/peer-subject.ts'
 import { type PlainReply, parsePlainReply } from '../wire/plain-reply.ts'
 import { resetError, type Stream } from '../wire/stream.ts'
 import { openBackendStream } from './backend-stream.ts'
+import { EarlyMessages } from './early-messages.ts'
 import type { InboxEntry } from './inbox.ts'
 import type { Outgoing } from './outbox.ts'
 import { type Delivery, PlainReplies } from './plain-replies.ts'
@@ -55,6 +56,8 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
   readonly #maxBodyBytes: number
   #state: State = 'buffering'
   #body: RequestBody | undefined
+  /** Of a connection, in place of a body. */
+  #early: EarlyMessages | undefined
   /** OPEN has said that the body goes on, and the backend waits for its end. */
   #promisedMore = false
   #retries = 0
@@ -93,8 +96,15 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
 
   // The client's side speaks.
 
-  data(chunk: Uint8Array): boolean {
+  /** A connection has no body to wait for: its backend hears of it at once. */
+  begin(): void {
+    this.#early = new EarlyMessages()
+    this.#send()
+  }
+
+  data(chunk: Uint8Array, meta?: MessageMeta): boolean {
     if (this.#state === 'closed') return true
+    if (this.#early !== undefined) return this.#onMessageOfConnection(this.#early, chunk, meta)
     this.#body ??= new RequestBody(this.#maxBodyBytes)
     const body = this.#body
     const streaming = this.#state === 'streaming'
@@ -102,17 +112,24 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
       this.#fail(new ExchangeError('too_large', `the body has more than ${body.maxBytes} bytes`))
       return true
     }
-    if (streaming) return this.#stream!.data(chunk)
+    if (streaming) return this.#stream!.data(chunk, meta)
     if (this.#route.body === 'whole') return true
     // The beginning goes out at once; the rest waits for a backend that accepts.
     if (this.#state === 'buffering') this.#send()
     return false
   }
 
-  end(): void {
+  #onMessageOfConnection(early: EarlyMessages, chunk: Uint8Array, meta: MessageMeta | undefined): boolean {
+    if (this.#state === 'streaming') return this.#stream!.data(chunk, meta)
+    if (!early.push(chunk, meta)) this.#fail(new ExchangeError('too_large', 'too much before a backend has accepted'))
+    return false
+  }
+
+  end(trailers?: HeaderList, closeCode?: number): void {
     if (this.#body !== undefined) this.#body.ended = true
     if (this.#state === 'buffering') this.#send()
-    else if (this.#state === 'streaming') this.#stream!.end()
+    else if (this.#state === 'streaming') this.#stream!.end(trailers, closeCode)
+    else this.#early?.end(trailers, closeCode)
   }
 
   reset(error: ExchangeError): void {
@@ -133,7 +150,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
       this.onLinkDown()
       return false
     }
-    if (this.#retries + this.#refusals === 0 && this.#body !== undefined) this.#loadBody(this.#body)
+    if (this.#retries + this.#refusals === 0) this.#loadOpen()
     this.#state = 'opened'
     return true
   }
@@ -202,14 +219,20 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
     this.#parts.outbox.push(this)
   }
 
-  #loadBody(body: RequestBody): void {
+  #loadOpen(): void {
+    const body = this.#body
+    if (this.#early?.more) this.#promiseMore()
+    if (body === undefined) return
     if (this.#route.body === 'whole') {
       this.payload = body.take(Infinity)
       return
     }
     const room = Math.max(0, this.#parts.link.maxPayload - this.headerBlock.length - 1024)
     this.payload = body.take(Math.min(FIRST_CHUNK_BYTES, room))
-    if (!body.more) return
+    if (body.more) this.#promiseMore()
+  }
+
+  #promiseMore(): void {
     this.#promisedMore = true
     this.headerBlock = withMore(this.headerBlock)
   }
@@ -274,7 +297,9 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
   /** The backend has accepted: what of the body has waited for that goes now. */
   #sendRest(stream: Stream): void {
     const body = this.#body
-    if (body === undefined || !this.#promisedMore || stream.closed) return
+    if (!this.#promisedMore || stream.closed) return
+    if (this.#early?.sendInto(stream)) this.#client.drained()
+    if (body === undefined) return
     const rest = body.take(Infinity)
     const room = rest.length === 0 || stream.data(rest)
     if (body.ended) stream.end()
@@ -326,9 +351,9 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
   }
 
   /** The response is whole. */
-  #finish(trailers?: HeaderList): void {
+  #finish(): void {
     this.#close()
-    this.#client.end(trailers)
+    this.#client.end()
   }
 
   /** Both ends hear of it. */
@@ -358,6 +383,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
     this.#parts.inbox.remove(this.#token)
     this.#parts.wheel.cancel(this)
     this.#body = undefined
+    this.#early = undefined
     this.#replies = undefined
     this.payload = EMPTY
   }

@@ -3,7 +3,7 @@ import type { DeadlineWheel } from '../exchange/deadline-wheel.ts'
 import { ExchangeError } from '../exchange/errors.ts'
 import type { BackendSide, ClientSide, Dispatch, RequestHead } from '../exchange/exchange.ts'
 import { createIdSource, type RandomFill } from '../exchange/id-source.ts'
-import type { Route } from '../exchange/route.ts'
+import { isDuplex, type Route } from '../exchange/route.ts'
 import { encodeOpen, encodeOpenPrefix, MAX_OPEN_HEADER_BYTES } from '../wire/open.ts'
 import type { NatsLink } from './connection.ts'
 import { Inbox } from './inbox.ts'
@@ -97,6 +97,11 @@ function open(
   const headerBlock = encodeOpen(prefix, request, route.forwardHeaders)
   if (headerBlock === undefined) {
     return refuse(client, new ExchangeError('headers_too_large', `more than ${MAX_OPEN_HEADER_BYTES} bytes to forward`))
+  }
+  if (isDuplex(route)) {
+    const connection = new NatsExchange(parts, route, request, client, headerBlock, windowBytes, 0)
+    connection.begin()
+    return connection
   }
   // A whole body must fit into one message, and max_payload counts the headers too.
   const maxBodyBytes =

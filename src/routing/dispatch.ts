@@ -3,37 +3,60 @@ import { ExchangeError } from '../exchange/errors.ts'
 import type { BackendSide, ClientSide, Dispatch, RequestHead } from '../exchange/exchange.ts'
 import { createMatch, type Match, type RouteTable } from './table.ts'
 
+/** The way from a request to its route, in the table of the moment. */
+export interface Routing {
+  /**
+   * Sets `route` and `subject` of the request; gives the error if there is no route, or none that it can take. With an
+   * error too, `route` may be set: the log and the reply name the route that refused.
+   * @param kind whose routes to look among; default: the request's own
+   */
+  resolve(request: RequestHead, kind?: 'http' | 'ws'): ExchangeError | undefined
+  /** Resolves, and begins the exchange. Without a route the client is reset, and what it still sends is ignored. */
+  readonly dispatch: Dispatch
+}
+
 /**
- * The entry for requests with a path: matches against the table of the moment, sets `route` and `subject`, and hands
- * over to the route's dispatch. Without a match the client is reset, and what it still sends is ignored.
+ * For requests with a path.
+ * @param current undefined while no table is known, when nobody can say that a route is not there: `busy`
  */
-export function createRouting(current: () => RouteTable): Dispatch {
+export function createRouting(current: () => RouteTable | undefined): Routing {
   const match = createMatch()
-  return (request, client) => {
-    current().match(request, match)
-    return proceed(match, request, client)
-  }
+  return createEntry(current, (table, request, kind) => {
+    table.match(request, match, kind)
+    return match
+  })
 }
 
-/** The entry for a tcp listener, whose connections all go to the route of that name, looked up for each. */
-export function createNamedRouting(current: () => RouteTable, name: string): Dispatch {
+/** For a tcp listener, whose connections all go to the route of that name, looked up for each. */
+export function createNamedRouting(current: () => RouteTable | undefined, name: string): Routing {
   const match = createMatch()
-  return (request, client) => {
-    current().matchName(name, match)
-    return proceed(match, request, client)
-  }
+  return createEntry(current, (table) => {
+    table.matchName(name, match)
+    return match
+  })
 }
 
-function proceed(match: Match, request: RequestHead, client: ClientSide): BackendSide {
-  const { route, subject, error } = match
-  // With an error too: the log and the reply name the route that refused.
-  request.route = route
-  if (route === undefined || error !== undefined) {
-    client.reset(toError(match, request))
+function createEntry(
+  current: () => RouteTable | undefined,
+  find: (table: RouteTable, request: RequestHead, kind: 'http' | 'ws' | undefined) => Match,
+): Routing {
+  const resolve = (request: RequestHead, kind?: 'http' | 'ws') => {
+    const table = current()
+    if (table === undefined) {
+      return new ExchangeError('busy', 'no routing table is loaded yet', { detail: 'The router is starting' })
+    }
+    const match = find(table, request, kind)
+    request.route = match.route
+    request.subject = match.subject
+    return match.route === undefined || match.error !== undefined ? toError(match, request) : undefined
+  }
+  const dispatch = (request: RequestHead, client: ClientSide): BackendSide => {
+    const error = resolve(request)
+    if (error === undefined) return request.route!.dispatch(request, client)
+    client.reset(error)
     return CLOSED_SIDE
   }
-  request.subject = subject
-  return route.dispatch(request, client)
+  return { resolve, dispatch }
 }
 
 function toError({ error, allow, detail }: Match, request: RequestHead): ExchangeError {

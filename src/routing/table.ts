@@ -1,5 +1,5 @@
 import type { Dispatch, RequestHead } from '../exchange/exchange.ts'
-import type { Route } from '../exchange/route.ts'
+import type { Kind, Route } from '../exchange/route.ts'
 import { type CompiledRoute, compileRoute } from './compiled-route.ts'
 import { HostIndex } from './host-index.ts'
 import { PATH_FAULT, PathScan } from './path-scan.ts'
@@ -83,14 +83,17 @@ export class RouteTable {
     return this.#names.get(name)?.route
   }
 
-  /** Finds the route and renders the subject. A tcp request has no route here: see `matchName`. */
-  match(request: RequestHead, out: Match): void {
+  /**
+   * Finds the route and renders the subject.
+   * @param kind whose routes to look among; a tcp route has no path and is found by `matchName`
+   */
+  match(request: RequestHead, out: Match, kind: Kind = request.kind): void {
     clear(out)
-    if (request.kind === 'tcp') {
+    if (kind === 'tcp') {
       out.error = 'no_route'
       return
     }
-    const index = this.#hosts[request.kind]
+    const index = this.#hosts[kind]
     if (!this.#scan.read(request.path, index.maxSegments)) {
       out.error = 'bad_request'
       out.detail = PATH_FAULT

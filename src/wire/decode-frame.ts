@@ -1,6 +1,6 @@
 import { ERRORS, type ErrorCode } from '../exchange/errors.ts'
 import type { HeaderList, MessageMeta } from '../exchange/exchange.ts'
-import type { Frame, OpenFrame } from './frame.ts'
+import type { EndFrame, Frame, OpenFrame } from './frame.ts'
 import { isForwardable, isSafeValue } from './header-field.ts'
 import type { MessageHeaders } from './plain-reply.ts'
 
@@ -99,7 +99,13 @@ function decodeFields(
       return n < 1 ? broken('data without a sequence number') : { type, seq: n, payload, meta: metaOf(fields) }
     case 'end':
       if (n < 1) return broken('an end without a sequence number')
-      return { type, seq: n, bytes: fields.number('sx-bytes') ?? Number.NaN, trailers: fields.headers }
+      return {
+        type,
+        seq: n,
+        bytes: fields.number('sx-bytes') ?? Number.NaN,
+        trailers: fields.headers,
+        ...closeCodeOf(fields),
+      }
     case 'reset': {
       const code = fields.text('sx-code') ?? ''
       const status = fields.number('sx-status')
@@ -119,6 +125,14 @@ function decodeFields(
     default:
       return n === -1 ? { type: 'ignored' } : broken(`a sequenced frame of an unknown type: ${type}`)
   }
+}
+
+/** RFC 6455 section 7.4: the codes that may be sent; any other is read as none. */
+function closeCodeOf(fields: Fields): Pick<EndFrame, 'closeCode'> | undefined {
+  const closeCode = fields.number('sx-close')
+  if (closeCode === undefined || closeCode < 1000 || closeCode > 4999) return undefined
+  if ((closeCode >= 1004 && closeCode <= 1006) || (closeCode >= 1015 && closeCode < 3000)) return undefined
+  return { closeCode }
 }
 
 /** Reads an OPEN as a backend does; undefined if the message is none. */

@@ -30,7 +30,10 @@ function encodeFields(frame: Frame): string {
       )
     }
     case 'end':
-      return `end ${frame.seq}\r\nSx-Bytes: ${frame.bytes}\r\n${encodeHeaders(frame.trailers)}`
+      return (
+        `end ${frame.seq}\r\nSx-Bytes: ${frame.bytes}\r\n` +
+        `${frame.closeCode === undefined ? '' : `Sx-Close: ${frame.closeCode}\r\n`}${encodeHeaders(frame.trailers)}`
+      )
     case 'reset':
       return `reset -\r\nSx-Code: ${frame.code}\r\n${field('Sx-Status', frame.status)}${field('Sx-Reason', frame.reason)}`
     case 'credit':

@@ -57,6 +57,8 @@ export interface EndFrame {
   /** Payload bytes of all frames of this direction. */
   readonly bytes: number
   readonly trailers: HeaderList
+  /** Of a WebSocket. */
+  readonly closeCode?: number | undefined
 }
 
 export interface ResetFrame {

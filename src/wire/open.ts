@@ -14,7 +14,7 @@ const MAX_FRAME_BYTES = 64 * 1024
  */
 export function encodeOpenPrefix(route: Omit<Route, 'dispatch'>, windowBytes: number): string {
   return (
-    `NATS/1.0\r\nSx: open 1\r\nSx-Kind: ${route.kind}\r\nSx-Route: ${route.name}\r\n` +
+    `NATS/1.0\r\nSx: open 1\r\nSx-Route: ${route.name}\r\n` +
     `Sx-Deadline: ${route.timeoutMs}\r\nSx-Credit: ${windowBytes}\r\nSx-Max: ${MAX_FRAME_BYTES}\r\n`
   )
 }
@@ -28,7 +28,7 @@ export function encodeOpen(
   request: RequestHead,
   forwardHeaders: Route['forwardHeaders'],
 ): Uint8Array | undefined {
-  let block = `${prefix}Sx-Method: ${request.method}\r\nSx-Path: ${request.path}\r\nSx-Request-Id: ${request.requestId}\r\n`
+  let block = `${prefix}Sx-Kind: ${request.kind}\r\nSx-Method: ${request.method}\r\nSx-Path: ${request.path}\r\nSx-Request-Id: ${request.requestId}\r\n`
   block += `Sx-Remote: ${request.remote}\r\n`
   if (request.host !== '') block += metadata('Sx-Host', request.host)
   if (request.query !== '') block += metadata('Sx-Query', request.query)

@@ -65,7 +65,7 @@ export class Stream implements Side {
   readonly #sending: SendWindow
   readonly #receiving: ReceiveWindow
   #closed = false
-  #endWanted: HeaderList | undefined
+  #endWanted: Pick<EndFrame, 'trailers' | 'closeCode'> | undefined
   #sendingEnded = false
   /** The peer has said that it was all. */
   #allReceived = false
@@ -77,8 +77,8 @@ export class Stream implements Side {
   #dataFrames = 0
   /** What came while our end was full; bounded by the window. */
   #undelivered: { readonly payload: Uint8Array; readonly meta: MessageMeta | undefined }[] = []
-  /** Trailers of an end that came behind it. */
-  #undeliveredEnd: HeaderList | undefined
+  /** An end that came behind it. */
+  #undeliveredEnd: Pick<EndFrame, 'trailers' | 'closeCode'> | undefined
   /** Our end has been handed a frame and has not returned yet, */
   #handing = false
   /** and has said already that it has drained. */
@@ -148,9 +148,9 @@ export class Stream implements Side {
     return false
   }
 
-  end(trailers: HeaderList = []): void {
+  end(trailers: HeaderList = [], closeCode?: number): void {
     if (this.#closed || this.#endWanted !== undefined || this.#sendingEnded) return
-    this.#endWanted = trailers
+    this.#endWanted = { trailers, closeCode }
     this.#peerFull = false
     this.#pump()
   }
@@ -292,15 +292,16 @@ export class Stream implements Side {
     if (payload.length > 0) this.#deliver(payload, undefined)
     else this.#use(0)
     if (!this.#closed) this.#openSending(frame.credit ?? 0, frame.maxBytes ?? Infinity)
-    if (end && !this.#closed) this.#onAllReceived([])
+    if (end && !this.#closed) this.#onAllReceived({ trailers: [], closeCode: undefined })
   }
 
-  #onEnd({ seq, bytes, trailers }: EndFrame): void {
+  #onEnd(end: EndFrame): void {
+    const { seq, bytes } = end
     if (!this.#arrive('end', seq, 0)) return
     if (this.#options.role === 'router' && !this.#headed) this.onBroken('an end before the head')
     else if (bytes !== this.#receiving.bytes)
       this.#fail(new ExchangeError('gap', `${bytes} bytes sent, ${this.#receiving.bytes} came`))
-    else this.#onAllReceived(trailers)
+    else this.#onAllReceived(end)
   }
 
   #onPing({ type, seq, credit, bytes }: PingFrame): void {
@@ -348,17 +349,17 @@ export class Stream implements Side {
     this.#send({ type: 'credit', credit }, EMPTY, false)
   }
 
-  #onAllReceived(trailers: HeaderList): void {
+  #onAllReceived(end: Pick<EndFrame, 'trailers' | 'closeCode'>): void {
     this.#allReceived = true
-    if (this.#fillingBytes === undefined) this.#endReceiving(trailers)
-    else this.#undeliveredEnd = trailers
+    if (this.#fillingBytes === undefined) this.#endReceiving(end)
+    else this.#undeliveredEnd = end
   }
 
-  #endReceiving(trailers: HeaderList): void {
+  #endReceiving({ trailers, closeCode }: Pick<EndFrame, 'trailers' | 'closeCode'>): void {
     this.#receivingEnded = true
     const { local } = this.#options
     this.#closeIfEnded()
-    local.end(trailers)
+    local.end(trailers, closeCode)
   }
 
   #openSending(credit: number, maxBytes: number): void {
@@ -388,7 +389,7 @@ export class Stream implements Side {
     if (this.#endWanted !== undefined && !this.#sendingEnded) {
       this.#sendingEnded = true
       const { bytes } = this.#sending
-      this.#send({ type: 'end', seq: this.#sending.next(0, false), bytes, trailers: this.#endWanted }, EMPTY, true)
+      this.#send({ type: 'end', seq: this.#sending.next(0, false), bytes, ...this.#endWanted }, EMPTY, true)
       this.#closeIfEnded()
     } else if (this.#peerFull) {
       this.#peerFull = false

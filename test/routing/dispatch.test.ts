@@ -45,7 +45,7 @@ function refused(head: Partial<RequestHead>): { error: ExchangeError; request: R
   const seen: string[] = []
   const client = createClient()
   const asked = request(head)
-  assert.equal(createRouting(() => tableThatNotes(seen))(asked, client), CLOSED_SIDE)
+  assert.equal(createRouting(() => tableThatNotes(seen)).dispatch(asked, client), CLOSED_SIDE)
   assert.deepEqual(seen, [])
   assert.equal(client.resets.length, 1)
   return { error: client.resets[0]!, request: asked }
@@ -54,7 +54,7 @@ function refused(head: Partial<RequestHead>): { error: ExchangeError; request: R
 describe('createRouting', () => {
   test('sets route and subject and hands over to the route', () => {
     const seen: string[] = []
-    const routing = createRouting(() => tableThatNotes(seen))
+    const routing = createRouting(() => tableThatNotes(seen)).dispatch
     const client = createClient()
     assert.equal(routing(request({ method: 'POST', path: '/orders/7' }), client), BACKEND)
     assert.deepEqual(seen, ['1 orders orders secret.7'])
@@ -64,7 +64,7 @@ describe('createRouting', () => {
   test('asks for the table with each request', () => {
     const seen: string[] = []
     let current = tableThatNotes(seen, 1)
-    const routing = createRouting(() => current)
+    const routing = createRouting(() => current).dispatch
     routing(request({ method: 'POST', path: '/orders/7' }), createClient())
     current = tableThatNotes(seen, 2)
     routing(request({ method: 'POST', path: '/orders/8' }), createClient())
@@ -96,7 +96,7 @@ describe('createRouting', () => {
 
   test('does not carry an error over to the next request', () => {
     const seen: string[] = []
-    const routing = createRouting(() => tableThatNotes(seen))
+    const routing = createRouting(() => tableThatNotes(seen)).dispatch
     const client = createClient()
     routing(request({ path: '/orders/7' }), client)
     routing(request({ method: 'POST', path: '/orders/a.b' }), client)
@@ -115,7 +115,7 @@ describe('createRouting', () => {
 describe('createNamedRouting', () => {
   test('sends every connection to the tcp route of that name', () => {
     const seen: string[] = []
-    const routing = createNamedRouting(() => tableThatNotes(seen), 'shell')
+    const routing = createNamedRouting(() => tableThatNotes(seen), 'shell').dispatch
     assert.equal(routing(request({ kind: 'tcp', path: '' }), createClient()), BACKEND)
     assert.deepEqual(seen, ['1 shell shell secret.shell'])
   })
@@ -124,7 +124,10 @@ describe('createNamedRouting', () => {
     const seen: string[] = []
     for (const name of ['orders', 'nobody']) {
       const client = createClient()
-      assert.equal(createNamedRouting(() => tableThatNotes(seen), name)(request({ kind: 'tcp' }), client), CLOSED_SIDE)
+      assert.equal(
+        createNamedRouting(() => tableThatNotes(seen), name).dispatch(request({ kind: 'tcp' }), client),
+        CLOSED_SIDE,
+      )
       assert.equal(client.resets[0]?.code, 'no_route')
     }
     assert.deepEqual(seen, [])

@@ -79,7 +79,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     maxUriBytes,
     maxConnections,
     wheel,
-    dispatch: createRouting(() => table),
+    dispatch: createRouting(() => table).dispatch,
     makeRequestId: () => `test-${next++}`,
     observer: {
       begun() {},

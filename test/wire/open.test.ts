@@ -115,11 +115,11 @@ describe('encodeOpen', () => {
         const expected = [
           'NATS/1.0',
           'Sx',
-          'Sx-Kind',
           'Sx-Route',
           'Sx-Deadline',
           'Sx-Credit',
           'Sx-Max',
+          'Sx-Kind',
           'Sx-Method',
           'Sx-Path',
           'Sx-Request-Id',
