@@ -46,6 +46,8 @@ export interface MuxConnection {
   onBytes(chunk: Uint8Array): void
   /** The connection takes more, after a `send` that said that it is full. */
   onWritable(): void
+  /** TCP: the client has sent all that it will (FIN). What is under way goes on, and the session closes after it. */
+  onEnded(): void
   /** The connection is gone, for whatever reason. Comes once, and last. */
   onClosed(): void
   /**
