@@ -42,6 +42,8 @@ export interface MuxData {
   readonly t: 'data'
   readonly id: number
   readonly body: MuxBody
+  /** The same as an `end` after it. */
+  readonly end?: boolean | undefined
   /** False: a part of a message, more of it follows. */
   readonly fin?: false | undefined
   /** Of a server-sent event. */
@@ -89,12 +91,15 @@ export interface MuxGoaway {
   readonly detail?: string | undefined
 }
 
+/** Payload bytes of one frame: longer bodies take several. */
+export const MAX_BODY_BYTES = 64 * 1024
+
 export type MuxFrame = MuxOpen | MuxHead | MuxData | MuxEnd | MuxReset | MuxCredit | MuxPing | MuxGoaway
 
 /** What is not a frame. The connection ends with it: where the next frame begins cannot be known. */
 export class MuxFrameError extends Error {
-  constructor(message: string) {
-    super(message)
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
     this.name = 'MuxFrameError'
   }
 }
