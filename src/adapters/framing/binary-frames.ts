@@ -24,6 +24,8 @@ const TEXT = 2
 const FIELDS = 4
 
 const MAX_FIELDS_BYTES = 0xffff
+/** Of the length and the braces. */
+const FIELDS_OVERHEAD_BYTES = 4
 const MAX_PAYLOAD_BYTES = 2 + MAX_FIELDS_BYTES + MAX_BODY_BYTES
 
 const TYPES = ['', 'open', 'head', 'data', 'end', 'reset', 'credit', 'ping', 'pong', 'goaway'] as const
@@ -48,23 +50,24 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 export function encodeBinaryFrame(frame: MuxFrame): Uint8Array<ArrayBuffer> {
   const content = 'body' in frame ? frame.body : undefined
   const body = content === undefined ? EMPTY : typeof content === 'string' ? encoder.encode(content) : content
-  const json = encodeFields(frame)
-  const fields = json === '' ? EMPTY : encoder.encode(`{${json}}`)
-  if (fields.length > MAX_FIELDS_BYTES) throw new MuxFrameError(`fields of more than ${MAX_FIELDS_BYTES} bytes`)
   if (body.length > MAX_BODY_BYTES) throw new MuxFrameError(`a body of more than ${MAX_BODY_BYTES} bytes`)
-  const fieldsLength = fields.length === 0 ? 0 : 2 + fields.length
-  const out = new Uint8Array(HEADER_BYTES + fieldsLength + body.length)
+  const json = encodeFields(frame)
+  // Room for the worst case, three bytes a character: to encode in place takes half the time of to encode and to copy.
+  const out = new Uint8Array(HEADER_BYTES + FIELDS_OVERHEAD_BYTES + json.length * 3 + body.length)
   const view = new DataView(out.buffer)
-  out[0] = NUMBERS[frame.t]
-  out[1] = (isLast(frame) ? END : 0) | (typeof content === 'string' ? TEXT : 0) | (fieldsLength === 0 ? 0 : FIELDS)
-  view.setUint32(2, 'id' in frame ? frame.id : 0)
-  view.setUint32(6, fieldsLength + body.length)
-  if (fieldsLength > 0) {
-    view.setUint16(HEADER_BYTES, fields.length)
-    out.set(fields, HEADER_BYTES + 2)
+  let at = HEADER_BYTES
+  if (json !== '') {
+    const { written } = encoder.encodeInto(`{${json}}`, out.subarray(at + 2))
+    if (written > MAX_FIELDS_BYTES) throw new MuxFrameError(`fields of more than ${MAX_FIELDS_BYTES} bytes`)
+    view.setUint16(at, written)
+    at += 2 + written
   }
-  out.set(body, HEADER_BYTES + fieldsLength)
-  return out
+  out[0] = NUMBERS[frame.t]
+  out[1] = (isLast(frame) ? END : 0) | (typeof content === 'string' ? TEXT : 0) | (json === '' ? 0 : FIELDS)
+  view.setUint32(2, 'id' in frame ? frame.id : 0)
+  view.setUint32(6, at - HEADER_BYTES + body.length)
+  out.set(body, at)
+  return out.subarray(0, at + body.length)
 }
 
 /** @throws MuxFrameError unless the message is one whole frame. A body of bytes is a view of the message. */
