@@ -120,6 +120,7 @@ export class Session implements InboxEntry, WheelEntry {
   /** NATS is back, and interest has had time to spread. */
   resume(): void {
     this.#stream.resume()
+    this.#scheduleTick()
   }
 
   /** Ends it now, from our side. The handler hears of it, and is not waited for. */

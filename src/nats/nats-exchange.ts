@@ -191,7 +191,9 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
 
   /** NATS is back, and interest has had time to spread. */
   onLinkUp(): void {
-    this.#stream?.resume()
+    if (this.#state !== 'streaming') return
+    this.#stream!.resume()
+    this.#scheduleTick()
   }
 
   /** NATS has been gone for longer than a stream may be interrupted. */

@@ -1,6 +1,6 @@
 import { ERRORS, type ErrorCode } from '../exchange/errors.ts'
 import type { HeaderList, MessageMeta } from '../exchange/exchange.ts'
-import type { EndFrame, Frame, OpenFrame } from './frame.ts'
+import { type EndFrame, type Frame, LEAST_MAX_BYTES, MAX_META_CHARS, type OpenFrame } from './frame.ts'
 import { isForwardable, isSafeValue } from './header-field.ts'
 import type { MessageHeaders } from './plain-reply.ts'
 
@@ -15,8 +15,7 @@ export interface IgnoredFrame {
   readonly type: 'ignored'
 }
 
-/** An end that takes no byte in a frame would be waited for in vain. */
-const NO_ROOM = 'Sx-Max is 0'
+const TOO_SMALL = `Sx-Max is below ${LEAST_MAX_BYTES}`
 
 /** The headers of one message with their names in lower case, first values only where a field has one. */
 class Fields {
@@ -83,7 +82,7 @@ function decodeFields(
     case 'accept': {
       const maxBytes = fields.number('sx-max') ?? Infinity
       if (n < 1) return broken('an accept without a version')
-      if (maxBytes === 0) return broken(NO_ROOM)
+      if (maxBytes < LEAST_MAX_BYTES) return broken(TOO_SMALL)
       return { type, version: n, credit: fields.number('sx-credit') ?? 0, maxBytes }
     }
     case 'head': {
@@ -92,11 +91,15 @@ function decodeFields(
       if (!(status >= 200 && status <= 599)) return broken(`a head with the status ${status}`)
       const end = fields.text('sx-end') === '1'
       const [credit, maxBytes] = [fields.number('sx-credit'), fields.number('sx-max')]
-      if (maxBytes === 0) return broken(NO_ROOM)
+      if (maxBytes !== undefined && maxBytes < LEAST_MAX_BYTES) return broken(TOO_SMALL)
       return { type, seq: n, status, headers: fields.headers, payload, end, credit, maxBytes }
     }
-    case 'data':
-      return n < 1 ? broken('data without a sequence number') : { type, seq: n, payload, meta: metaOf(fields) }
+    case 'data': {
+      if (n < 1) return broken('data without a sequence number')
+      const meta = metaOf(fields)
+      if (isTooLong(meta?.event) || isTooLong(meta?.id)) return broken('the name or id of an event is too long')
+      return { type, seq: n, payload, meta }
+    }
     case 'end':
       if (n < 1) return broken('an end without a sequence number')
       return {
@@ -130,7 +133,7 @@ function decodeFields(
 /** RFC 6455 section 7.4: the codes that may be sent; any other is read as none. */
 function closeCodeOf(fields: Fields): Pick<EndFrame, 'closeCode'> | undefined {
   const closeCode = fields.number('sx-close')
-  if (closeCode === undefined || closeCode < 1000 || closeCode > 4999) return undefined
+  if (closeCode === undefined || !(closeCode >= 1000 && closeCode <= 4999)) return undefined
   if ((closeCode >= 1004 && closeCode <= 1006) || (closeCode >= 1015 && closeCode < 3000)) return undefined
   return { closeCode }
 }
@@ -150,7 +153,7 @@ export function decodeOpen(
     fields.number('sx-max'),
   ]
   if ([deadlineMs, credit, maxBytes].some(Number.isNaN)) return broken('a field of the OPEN is not a number')
-  if (maxBytes === 0) return broken(NO_ROOM)
+  if (maxBytes !== undefined && maxBytes < LEAST_MAX_BYTES) return broken(TOO_SMALL)
   const metadata: string[] = []
   for (const [name, value] of fields.entries()) if (name !== 'sx') metadata.push(name, value)
   return {
@@ -177,6 +180,10 @@ function metaOf(fields: Fields): MessageMeta | undefined {
     ...(id !== undefined && { id }),
     ...(fin === '0' && { fin: false }),
   }
+}
+
+function isTooLong(text: string | undefined): boolean {
+  return text !== undefined && text.length > MAX_META_CHARS
 }
 
 function parseNumber(text: string): number {

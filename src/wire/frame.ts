@@ -7,6 +7,12 @@ export const PROTOCOL_VERSION = 1
 /** What a sequenced frame costs of the credit beside its payload. */
 export const FRAME_OVERHEAD_BYTES = 64
 
+/** An end takes at least this much payload in one frame, or its peer would have to cut what it sends to crumbs. */
+export const LEAST_MAX_BYTES = 4096
+
+/** Of an event's name or id: longer ones would be memory that no credit counts. */
+export const MAX_META_CHARS = 400
+
 /** The first message of an exchange, as a backend reads it. */
 export interface OpenFrame {
   readonly type: 'open'

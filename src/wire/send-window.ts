@@ -1,5 +1,5 @@
 import type { MessageMeta } from '../exchange/exchange.ts'
-import { FRAME_OVERHEAD_BYTES } from './frame.ts'
+import { FRAME_OVERHEAD_BYTES, LEAST_MAX_BYTES } from './frame.ts'
 
 /** A piece that may be sent now. */
 export interface Piece {
@@ -30,7 +30,7 @@ export class SendWindow {
   /** @param maxBytes largest payload of a frame */
   constructor(credit: number, maxBytes: number) {
     this.#credit = credit
-    this.#maxBytes = maxBytes
+    this.#maxBytes = Math.max(maxBytes, 1)
   }
 
   /** Number of the last frame. */
@@ -48,6 +48,7 @@ export class SendWindow {
     return this.#waiting.length > 0
   }
 
+  /** Payloads, and what a frame for each of them costs: many chunks of no bytes are no less to keep. */
   get waitingBytes(): number {
     return this.#waitingBytes
   }
@@ -66,22 +67,26 @@ export class SendWindow {
   /** Queues a chunk, which is kept: copy it if the bytes are not the caller's to give. */
   push(payload: Uint8Array, meta: MessageMeta | undefined): void {
     this.#waiting.push({ payload, meta })
-    this.#waitingBytes += payload.length
+    this.#waitingBytes += payload.length + FRAME_OVERHEAD_BYTES
   }
 
-  /** The next frame that credit allows, if there is one; it counts as sent. */
-  take(): Piece | undefined {
+  /**
+   * The next frame that credit allows, if there is one; it counts as sent.
+   * @param leastBytes a chunk is not cut to less: a peer that grants a few bytes at a time would get a frame for each
+   */
+  take(leastBytes = LEAST_MAX_BYTES): Piece | undefined {
     const first = this.#waiting[0]
     if (first === undefined) return undefined
     const room = Math.min(this.#maxBytes, this.#credit - this.#cost - FRAME_OVERHEAD_BYTES)
     const { payload, meta } = first
-    // However little it is: the peer may never grant more at once. It grants half a window at a time if it is like ours.
-    if (room < Math.min(payload.length, 1)) return undefined
+    if (room < Math.min(payload.length, this.#maxBytes, leastBytes)) return undefined
     const isLast = room >= payload.length
     const piece = isLast ? payload : payload.subarray(0, room)
-    if (isLast) this.#waiting.shift()
-    else first.payload = payload.subarray(room)
     this.#waitingBytes -= piece.length
+    if (isLast) {
+      this.#waiting.shift()
+      this.#waitingBytes -= FRAME_OVERHEAD_BYTES
+    } else first.payload = payload.subarray(room)
     const part = isLast || meta === undefined ? meta : { ...meta, fin: false as const }
     return { seq: this.next(piece.length, true), payload: piece, meta: part }
   }

@@ -1,5 +1,6 @@
 import { type ErrorCode, ExchangeError } from '../exchange/errors.ts'
 import type { HeaderList, MessageMeta, ResponseHead, Side } from '../exchange/exchange.ts'
+import { Delivery, type Ending } from './delivery.ts'
 import { encodeFrame } from './encode-frame.ts'
 import {
   type AcceptFrame,
@@ -9,15 +10,12 @@ import {
   type PingFrame,
   PROTOCOL_VERSION,
 } from './frame.ts'
+import { Pulse } from './pulse.ts'
 import { ReceiveWindow } from './receive-window.ts'
 import { SendWindow } from './send-window.ts'
 
-/** A peer that says nothing for this long is asked; */
-const PING_AFTER_MS = 10_000
-/** and one that says nothing for this long is dead. */
-const DEAD_AFTER_MS = 30_000
-/** A sender that waits for credit asks too, in case a message of credit was lost. */
-const BLOCKED_PING_MS = 1000
+/** How often a sender looks whether it is blocked. */
+const SENDER_TICK_MS = 1000
 /** How often data asks for a 503 in case that nobody is there. */
 const REPLY_EVERY_FRAMES = 16
 /** What may wait for credit after `data` said that it is full: a client cannot always be stopped at once. */
@@ -64,8 +62,10 @@ export class Stream implements Side {
   readonly #options: StreamOptions
   readonly #sending: SendWindow
   readonly #receiving: ReceiveWindow
+  readonly #delivery: Delivery
+  readonly #pulse: Pulse
   #closed = false
-  #endWanted: Pick<EndFrame, 'trailers' | 'closeCode'> | undefined
+  #endWanted: Ending | undefined
   #sendingEnded = false
   /** The peer has said that it was all. */
   #allReceived = false
@@ -75,23 +75,7 @@ export class Stream implements Side {
   /** A head that waits for NATS to return. */
   #headWanted: Pick<ResponseHead, 'status' | 'headers'> | undefined
   #dataFrames = 0
-  /** What came while our end was full; bounded by the window. */
-  #undelivered: { readonly payload: Uint8Array; readonly meta: MessageMeta | undefined }[] = []
-  /** An end that came behind it. */
-  #undeliveredEnd: Pick<EndFrame, 'trailers' | 'closeCode'> | undefined
-  /** Our end has been handed a frame and has not returned yet, */
-  #handing = false
-  /** and has said already that it has drained. */
-  #drainedAtOnce = false
-  /** Our end is full; this is the frame that filled it, which counts as used once it has drained. */
-  #fillingBytes: number | undefined
   #peerFull = false
-  #heardAtMs: number
-  #pingedAtMs: number
-  /** The last frame that a ping or pong has told the peer of. */
-  #toldSeq = 0
-  #blockedSinceMs = 0
-  #suspended = false
 
   constructor(options: StreamOptions) {
     this.#options = options
@@ -100,8 +84,12 @@ export class Stream implements Side {
     this.#sendingEnded = !options.sends
     this.#allReceived = !options.receives
     this.#receivingEnded = !options.receives
-    this.#heardAtMs = options.now()
-    this.#pingedAtMs = this.#heardAtMs
+    this.#delivery = new Delivery(
+      options.local,
+      (payloadBytes) => this.#use(payloadBytes),
+      (end) => this.#endReceiving(end),
+    )
+    this.#pulse = new Pulse(options.now)
   }
 
   get closed(): boolean {
@@ -163,44 +151,37 @@ export class Stream implements Side {
 
   /** Our end has used up all that it was handed. */
   drained(): void {
-    if (this.#handing) this.#drainedAtOnce = true
-    if (this.#closed || this.#fillingBytes === undefined) return
-    const bytes = this.#fillingBytes
-    this.#fillingBytes = undefined
-    this.#use(bytes)
-    while (this.#fillingBytes === undefined && !this.#closed) {
-      const next = this.#undelivered.shift()
-      if (next === undefined) break
-      this.#hand(next.payload, next.meta)
-    }
-    if (this.#closed || this.#fillingBytes !== undefined || this.#undeliveredEnd === undefined) return
-    this.#endReceiving(this.#undeliveredEnd)
+    this.#delivery.drained()
   }
 
   /** NATS is gone: what is sent now would be lost. Data waits; a reset is heard by the peer's next ping. */
   suspend(): void {
-    this.#suspended = true
+    this.#pulse.onDown()
   }
 
-  /** NATS is back: finds out whether something was lost with it, and goes on. */
+  /**
+   * NATS is back. Asks the peer what it has until it answers, and sends nothing else before: what it missed would be a
+   * gap. `onTick` is to be called after this.
+   */
   resume(): void {
-    if (this.#closed || !this.#suspended) return
-    this.#suspended = false
-    this.#heardAtMs = this.#options.now()
-    this.ping()
-    this.#pump()
+    if (this.#pulse.onReturn() && !this.#nothingToHear) this.ping()
   }
 
   // The peer speaks.
 
   onFrame(frame: Frame): void {
     if (this.#closed) return
+    const hasReturned = this.#pulse.onHeard()
     if (this.#nothingToHear) {
       // All was said on both sides: nothing takes away what our end still has to read. A peer that asks missed our end.
       if (frame.type === 'ping') this.#send(this.#position('pong'), EMPTY, false)
       return
     }
-    this.#heardAtMs = this.#options.now()
+    this.#take(frame)
+    if (hasReturned && !this.#closed) this.#pump()
+  }
+
+  #take(frame: Frame): void {
     switch (frame.type) {
       case 'accept':
         this.#onAccept(frame)
@@ -235,35 +216,33 @@ export class Stream implements Side {
 
   /** A 503: nobody is there to hear us. */
   onPeerGone(): void {
-    if (!this.#nothingToHear) this.#lose('the other end is gone')
+    if (!this.#nothingToHear && !this.#pulse.awaitsReturn) this.#lose('the other end is gone')
   }
 
   /** @returns milliseconds until it wants to be called again; undefined: never */
   onTick(): number | undefined {
     if (this.#closed || this.#nothingToHear) return undefined
-    if (this.#suspended) return PING_AFTER_MS
-    const now = this.#options.now()
-    const silentMs = now - this.#heardAtMs
-    if (silentMs >= DEAD_AFTER_MS) {
-      this.#lose(`the other end has been silent for ${silentMs} ms`)
+    const pulse = this.#pulse
+    if (pulse.isDown) return pulse.everyMs
+    if (pulse.isDead) {
+      this.#lose(`the other end has been silent for ${pulse.silentMs} ms`)
       return undefined
     }
-    const blocked = this.#sending.blocked
-    const everyMs = blocked ? BLOCKED_PING_MS : PING_AFTER_MS
-    // A peer that speaks itself does not ask us: we say what we have sent, or the loss of the last of it went unseen.
-    const untold = this.#sending.seq > this.#toldSeq
-    const quietMs = blocked ? now - this.#blockedSinceMs : untold ? Infinity : silentMs
-    const dueMs = everyMs - Math.min(quietMs, now - this.#pingedAtMs)
-    if (dueMs <= 0) this.ping()
-    const nextMs = dueMs > 0 ? dueMs : everyMs
+    let dueMs = pulse.dueMs(this.#sending.seq)
+    if (dueMs <= 0) {
+      // However little its credit covers: a peer that never grants more at once still gets a frame a second.
+      if (this.#sending.blocked) this.#pump(1)
+      this.ping()
+      dueMs = pulse.everyMs
+    }
     // Whoever may send may be blocked by then.
-    return this.#sendingEnded ? nextMs : Math.min(nextMs, BLOCKED_PING_MS)
+    return this.#sendingEnded ? dueMs : Math.min(dueMs, SENDER_TICK_MS)
   }
 
   /** Asks the peer what it has; also after NATS was lost, to find out what was lost with it. */
   ping(): void {
     if (this.#closed) return
-    this.#pingedAtMs = this.#options.now()
+    this.#pulse.onPinged()
     this.#send(this.#position('ping'), EMPTY, true)
   }
 
@@ -329,18 +308,7 @@ export class Stream implements Side {
       this.onBroken('data before the head')
       return
     }
-    if (this.#fillingBytes === undefined) this.#hand(payload, meta)
-    // A copy: many small ones would each keep the whole read of the socket alive that they came with.
-    else this.#undelivered.push({ payload: new Uint8Array(payload), meta })
-  }
-
-  #hand(payload: Uint8Array, meta: MessageMeta | undefined): void {
-    this.#handing = true
-    const hasRoom = this.#options.local.data(payload, meta) || this.#drainedAtOnce
-    this.#handing = false
-    this.#drainedAtOnce = false
-    if (hasRoom) this.#use(payload.length)
-    else this.#fillingBytes = payload.length
+    this.#delivery.push(payload, meta)
   }
 
   #use(payloadBytes: number): void {
@@ -349,13 +317,12 @@ export class Stream implements Side {
     this.#send({ type: 'credit', credit }, EMPTY, false)
   }
 
-  #onAllReceived(end: Pick<EndFrame, 'trailers' | 'closeCode'>): void {
+  #onAllReceived(end: Ending): void {
     this.#allReceived = true
-    if (this.#fillingBytes === undefined) this.#endReceiving(end)
-    else this.#undeliveredEnd = end
+    this.#delivery.end(end)
   }
 
-  #endReceiving({ trailers, closeCode }: Pick<EndFrame, 'trailers' | 'closeCode'>): void {
+  #endReceiving({ trailers, closeCode }: Ending): void {
     this.#receivingEnded = true
     const { local } = this.#options
     this.#closeIfEnded()
@@ -373,17 +340,17 @@ export class Stream implements Side {
   }
 
   /** Sends what credit covers, tells our end that there is room again, and at last says that it was all. */
-  #pump(): void {
-    if (this.#suspended) return
+  #pump(leastBytes?: number): void {
+    if (this.#pulse.isQuiet) return
     if (this.#headWanted !== undefined) this.#sendHead(this.#headWanted)
-    for (let piece = this.#sending.take(); piece !== undefined; piece = this.#sending.take()) {
+    for (let piece = this.#sending.take(leastBytes); piece !== undefined; piece = this.#sending.take(leastBytes)) {
       const { seq, payload, meta } = piece
       const asksReply = this.#dataFrames++ % REPLY_EVERY_FRAMES === 0
       this.#send({ type: 'data', seq, payload, meta }, payload, asksReply)
-      this.#blockedSinceMs = 0
+      this.#pulse.onFlowing()
     }
     if (this.#sending.blocked) {
-      if (this.#blockedSinceMs === 0) this.#blockedSinceMs = this.#options.now()
+      this.#pulse.onBlocked()
       return
     }
     if (this.#endWanted !== undefined && !this.#sendingEnded) {
@@ -408,13 +375,13 @@ export class Stream implements Side {
   }
 
   #position(type: 'ping' | 'pong'): PingFrame {
-    if (!this.#suspended) this.#toldSeq = this.#sending.seq
+    this.#pulse.onTold(this.#sending.seq)
     return { type, seq: this.#sending.seq, credit: this.granted, bytes: this.#sending.bytes }
   }
 
   #send(frame: Frame, payload: Uint8Array, asksReply: boolean): void {
-    // Credit and pings that are not sent are made up for by the ping of `resume`.
-    if (this.#suspended) return
+    // What is not sent has no number: a credit is made up for by the next ping or pong, an accept by the head.
+    if (this.#pulse.isDown || (this.#pulse.isQuiet && frame.type !== 'ping' && frame.type !== 'reset')) return
     this.#options.send(encodeFrame(frame), payload, asksReply)
   }
 
@@ -446,7 +413,7 @@ export class Stream implements Side {
     if (this.#closed) return
     this.#closed = true
     this.#sending.clear()
-    this.#undelivered = []
+    this.#delivery.stop()
     this.#options.onClosed()
   }
 }

@@ -5,12 +5,14 @@ import { MsgHdrsImpl } from 'nats/lib/nats-base-client/internal_mod.js'
 import { ERRORS, type ErrorCode } from '../../src/exchange/errors.ts'
 import { decodeFrame } from '../../src/wire/decode-frame.ts'
 import { encodeFrame } from '../../src/wire/encode-frame.ts'
-import type { Frame } from '../../src/wire/frame.ts'
+import { type Frame, LEAST_MAX_BYTES } from '../../src/wire/frame.ts'
 
 const EMPTY = new Uint8Array(0)
 
 const seq = fc.integer({ min: 1, max: 2 ** 40 })
 const bytes = fc.integer({ min: 0, max: 2 ** 48 })
+const maxBytes = fc.integer({ min: LEAST_MAX_BYTES, max: 2 ** 40 })
+const closeCode = fc.oneof(fc.constantFrom(1000, 1003, 1007, 1014), fc.integer({ min: 3000, max: 4999 }))
 const optionalBytes = fc.option(bytes, { nil: undefined })
 const code = fc.constantFrom(...(Object.keys(ERRORS) as ErrorCode[]))
 /** Visible ASCII without white space at its ends, which a header field does not keep. */
@@ -28,7 +30,7 @@ const meta = fc
 
 const frame = fc
   .oneof(
-    fc.record({ type: fc.constant('accept'), version: fc.constant(1), credit: bytes, maxBytes: seq }),
+    fc.record({ type: fc.constant('accept'), version: fc.constant(1), credit: bytes, maxBytes }),
     fc.record({
       type: fc.constant('head'),
       seq,
@@ -37,10 +39,13 @@ const frame = fc
       payload,
       end: fc.boolean(),
       credit: optionalBytes,
-      maxBytes: fc.option(seq, { nil: undefined }),
+      maxBytes: fc.option(maxBytes, { nil: undefined }),
     }),
     fc.record({ type: fc.constant('data'), seq, payload, meta }),
-    fc.record({ type: fc.constant('end'), seq, bytes, trailers: headers }),
+    fc.record(
+      { type: fc.constant('end'), seq, bytes, trailers: headers, closeCode },
+      { requiredKeys: ['type', 'seq', 'bytes', 'trailers'] },
+    ),
     fc.record({
       type: fc.constant('reset'),
       code,

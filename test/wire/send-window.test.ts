@@ -25,24 +25,47 @@ describe('SendWindow', () => {
     assert.equal(window.next(0, false), 3)
   })
 
-  test('cuts a chunk to what the peer takes, however small that is', () => {
-    const window = new SendWindow(10_000, 1000)
-    window.open(10_000, 10)
-    window.push(new Uint8Array(25), undefined)
-    assert.deepEqual(lengths(takeAll(window)), [10, 10, 5])
+  test('cuts a chunk to what the peer takes', () => {
+    const window = new SendWindow(20_000, 10_000)
+    window.open(20_000, 4096)
+    window.push(new Uint8Array(9000), undefined)
+    assert.deepEqual(lengths(takeAll(window)), [4096, 4096, 808])
     assert.equal(window.blocked, false)
   })
 
-  test('sends what credit covers, however little that is, and the rest when it grows', () => {
-    const window = new SendWindow(OVERHEAD_BYTES + 1, 1000)
-    window.push(new Uint8Array(100), undefined)
-    assert.deepEqual(lengths(takeAll(window)), [1])
-    assert.equal(window.waitingBytes, 99)
+  test('makes progress under a limit of no bytes', () => {
+    const window = new SendWindow(20_000, -1)
+    window.push(new Uint8Array(2), undefined)
+    assert.deepEqual(lengths(takeAll(window)), [1, 1])
+  })
+
+  test('sends what credit covers, and the rest when it grows', () => {
+    const window = new SendWindow(OVERHEAD_BYTES + 5000, 10_000)
+    window.push(new Uint8Array(6000), undefined)
+    assert.deepEqual(lengths(takeAll(window)), [5000])
+    assert.equal(window.waitingBytes, 1000 + OVERHEAD_BYTES)
     window.grant(OVERHEAD_BYTES + 1)
     assert.deepEqual(takeAll(window), [])
-    window.grant(2 * OVERHEAD_BYTES + 100)
-    assert.deepEqual(lengths(takeAll(window)), [99])
+    window.grant(2 * OVERHEAD_BYTES + 6000)
+    assert.deepEqual(lengths(takeAll(window)), [1000])
     assert.equal(window.waitingBytes, 0)
+  })
+
+  test('cuts nothing to crumbs for a peer that grants a few bytes at a time, unless it is asked to', () => {
+    const window = new SendWindow(0, 10_000)
+    window.push(new Uint8Array(6000), undefined)
+    for (let credit = 0; credit < OVERHEAD_BYTES + 4096; credit++) {
+      window.grant(credit)
+      assert.equal(window.take(), undefined)
+    }
+    assert.equal(window.take(1)?.payload.length, 4095)
+    assert.equal(window.take(1), undefined)
+  })
+
+  test('counts what chunks of no bytes cost to keep', () => {
+    const window = new SendWindow(0, 10_000)
+    for (let i = 0; i < 10; i++) window.push(new Uint8Array(0), { type: 'text' })
+    assert.equal(window.waitingBytes, 10 * OVERHEAD_BYTES)
   })
 
   test('waits when credit covers no more than the frame', () => {

@@ -1,7 +1,7 @@
 /** Two streams over a NATS that loses, repeats and delays, against a model of what each end may hear. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { HOSTILE, SURVIVABLE } from './simulation/scenarios.ts'
+import { HOSTILE, SERVER_DEATH, SURVIVABLE } from './simulation/scenarios.ts'
 import { simulateMany } from './simulation/simulate.ts'
 
 const SEED = 1
@@ -24,4 +24,10 @@ describe('a simulated exchange is never taken for whole when it is not, and alwa
       assert.ok(tally.resets.size > 0, 'none was reset')
     })
   }
+})
+
+test('a simulated exchange goes on after its server was killed, if nothing was lost with it, and only then', () => {
+  const { exchanges, whole, survived } = simulateMany(SERVER_DEATH, SEED, EXCHANGES)
+  assert.ok(survived > 100, `only ${survived} went on`)
+  assert.ok(whole < exchanges, 'nothing was lost')
 })

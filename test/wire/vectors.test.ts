@@ -36,6 +36,7 @@ interface Step {
   readonly hears?: 'head' | 'data' | 'end' | 'reset'
   readonly advanceMs?: number
   readonly noResponders?: true
+  readonly nats?: 'lost' | 'back'
   readonly payload?: Payload
   readonly status?: number
   readonly headers?: readonly string[]
@@ -156,6 +157,8 @@ class EndUnderTest {
     else if (step.local !== undefined) this.#act(step.local, step)
     else if (step.hears !== undefined) this.#hears(step.hears, step)
     else if (step.noResponders === true) this.#stream!.onPeerGone()
+    else if (step.nats === 'lost') this.#stream!.suspend()
+    else if (step.nats === 'back') this.#stream!.resume()
     else if (step.advanceMs !== undefined) {
       this.#nowMs += step.advanceMs
       this.#stream!.onTick()

@@ -115,7 +115,8 @@ def main(root):
     frames = json.loads((root / 'frames.json').read_text())['decode']
     conversations = [json.loads(path.read_text()) for path in sorted(root.glob('conversations/backend/*.json'))]
     cases = [(each['name'], check_decode, each) for each in frames]
-    cases += [(each['name'], replay, each) for each in conversations]
+    # This backend ends with its connection.
+    cases += [(each['name'], replay, each) for each in conversations if each.get('needs') != 'reconnect']
     for name, check, vector in cases:
         try:
             check(vector)

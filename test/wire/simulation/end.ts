@@ -45,7 +45,12 @@ export interface EndOptions {
 export class End implements StreamLocal, Addressee, Tenant {
   readonly said = new Transcript()
   readonly stream: Stream
+  /** A numbered frame of ours got lost with NATS: the exchange cannot be whole any more. */
+  hasLostFrame = false
+  /** It was not over when NATS was lost. */
+  wasInterrupted = false
   readonly #options: EndOptions
+  #tickNo = 0
   #peer: End | undefined
   #connection: Connection | undefined
   #nextChunk = 0
@@ -140,15 +145,21 @@ export class End implements StreamLocal, Addressee, Tenant {
   }
 
   onNoResponders(): void {
-    if (this.#options.process.alive) this.stream.onPeerGone()
+    if (this.reachable) this.stream.onPeerGone()
+  }
+
+  onLost(type: string): void {
+    if (type === 'head' || type === 'data' || type === 'end') this.hasLostFrame = true
   }
 
   suspend(): void {
+    if (!this.stream.closed) this.wasInterrupted = true
     this.stream.suspend()
   }
 
   resume(): void {
     this.stream.resume()
+    this.#tick()
   }
 
   giveUp(): void {
@@ -298,6 +309,11 @@ export class End implements StreamLocal, Addressee, Tenant {
     const { process, clock } = this.#options
     if (!process.alive || this.stream.closed) return
     const delayMs = this.stream.onTick()
-    if (delayMs !== undefined) clock.after(delayMs, () => this.#tick())
+    const tickNo = ++this.#tickNo
+    if (delayMs === undefined) return
+    clock.after(delayMs, () => {
+      // Another was asked for since.
+      if (tickNo === this.#tickNo) this.#tick()
+    })
   }
 }

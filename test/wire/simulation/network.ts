@@ -14,6 +14,8 @@ export interface Faults {
   readonly death: number
   /** Of a connection, within the first seconds: it is lost for a while, and with it what is under way. */
   readonly outage: number
+  /** The server is killed within the first seconds, and all return to it, each in its own time. */
+  readonly serverDeath: boolean
 }
 
 export interface Message {
@@ -28,6 +30,8 @@ export interface Addressee {
   readonly reachable: boolean
   onMessage(message: Message, from: Addressee): void
   onNoResponders(): void
+  /** A message of its own was lost on the way, of this type. */
+  onLost(type: string): void
 }
 
 /** Of a publish to a subscription that has just gone, so often the sender hears nothing. */
@@ -41,12 +45,19 @@ export class Connection {
   readonly #faults: Faults
   readonly #maxDelayMs: number
   #lastArrivalMs = 0
+  /** Of the server that messages are on their way through. */
+  #server = 0
 
   constructor(clock: VirtualClock, random: Random, faults: Faults) {
     this.#clock = clock
     this.#random = random
     this.#faults = faults
     this.#maxDelayMs = random.pick([0, 1, 10, 200])
+  }
+
+  /** What is on its way is lost. */
+  loseServer(): void {
+    this.#server++
   }
 
   publish(message: Message, from: Addressee, to: Addressee): void {
@@ -58,10 +69,13 @@ export class Connection {
       return
     }
     if (random.chance(loss) && (losesOnly === undefined || losesOnly.includes(typeOf(message)))) return
-    this.#clock.at(atMs, () => this.#deliver(message, from, to))
-    if (random.chance(duplicate)) {
-      this.#clock.at(atMs + random.below(MAX_DUPLICATE_DELAY_MS), () => this.#deliver(message, from, to))
+    const server = this.#server
+    const arrive = () => {
+      if (server === this.#server) this.#deliver(message, from, to)
+      else from.onLost(typeOf(message))
     }
+    this.#clock.at(atMs, arrive)
+    if (random.chance(duplicate)) this.#clock.at(atMs + random.below(MAX_DUPLICATE_DELAY_MS), arrive)
   }
 
   /** A message that is slow holds up those behind it. */
@@ -72,8 +86,12 @@ export class Connection {
   }
 
   #deliver(message: Message, from: Addressee, to: Addressee): void {
-    if (to.reachable) to.onMessage(message, from)
-    else if (message.asksReply && !this.#random.chance(SILENT_LOSS)) from.onNoResponders()
+    if (to.reachable) {
+      to.onMessage(message, from)
+      return
+    }
+    from.onLost(typeOf(message))
+    if (message.asksReply && !this.#random.chance(SILENT_LOSS)) from.onNoResponders()
   }
 }
 

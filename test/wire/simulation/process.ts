@@ -38,7 +38,10 @@ export class Process {
   }
 
   loseConnection(clock: VirtualClock, random: Random): void {
-    const outageMs = random.below(random.pick([500, 5000, 2 * MAX_OUTAGE_MS]))
+    this.loseConnectionFor(clock, random.below(random.pick([500, 5000, 2 * MAX_OUTAGE_MS])))
+  }
+
+  loseConnectionFor(clock: VirtualClock, outageMs: number): void {
     this.#connected = false
     for (const tenant of this.#tenants) tenant.suspend()
     if (outageMs > MAX_OUTAGE_MS) clock.after(MAX_OUTAGE_MS, () => this.#each((tenant) => tenant.giveUp()))

@@ -1,7 +1,7 @@
 import type { Faults } from './network.ts'
 import type { Scenario } from './simulate.ts'
 
-const CALM: Faults = { loss: 0, duplicate: 0, falseNoResponders: 0, death: 0, outage: 0 }
+const CALM: Faults = { loss: 0, duplicate: 0, falseNoResponders: 0, death: 0, outage: 0, serverDeath: false }
 
 /** Nothing goes wrong that a stream must not survive: every exchange is whole. */
 export const SURVIVABLE = {
@@ -12,6 +12,9 @@ export const SURVIVABLE = {
   },
 } satisfies Record<string, Scenario>
 
+/** An exchange that loses nothing with the server is whole, and any other is not. */
+export const SERVER_DEATH: Scenario = { faults: { ...CALM, serverDeath: true }, givesUp: false }
+
 /** What was heard is right as far as it goes, and both ends come to an end. */
 export const HOSTILE = {
   'applications that give up': { faults: CALM, givesUp: true },
@@ -20,7 +23,7 @@ export const HOSTILE = {
   'processes that die': { faults: { ...CALM, death: 0.3 }, givesUp: false },
   'connections that are lost': { faults: { ...CALM, outage: 0.4 }, givesUp: false },
   'everything at once': {
-    faults: { loss: 0.05, duplicate: 0.05, falseNoResponders: 0.01, death: 0.1, outage: 0.2 },
+    faults: { loss: 0.05, duplicate: 0.05, falseNoResponders: 0.01, death: 0.1, outage: 0.2, serverDeath: false },
     givesUp: true,
   },
 } satisfies Record<string, Scenario>

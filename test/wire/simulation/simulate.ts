@@ -17,6 +17,8 @@ export interface Tally {
   exchanges: number
   /** Both ends said and heard all. */
   whole: number
+  /** Of those, how many have lost NATS on the way. */
+  survived: number
   /** By the code that an end heard. */
   readonly resets: Map<string, number>
 }
@@ -25,12 +27,15 @@ const EXCHANGES = 8
 const PROCESSES = 2
 /** An application says all it has in less, and a dead peer is found out in half a minute. */
 const LIMIT_MS = 10 * 60_000
+const STARTS_WITHIN_MS = 1000
 /** When something may happen to a process. */
 const FAULTS_WITHIN_MS = 3000
+/** Who returns within this time, and the time for interest to spread, goes on. */
+const MAX_RETURN_MS = 9500
 
 /** Runs seeds until there are `exchanges`; a failure names its seed. */
 export function simulateMany(scenario: Scenario, firstSeed: number, exchanges: number): Tally {
-  const tally: Tally = { exchanges: 0, whole: 0, resets: new Map() }
+  const tally: Tally = { exchanges: 0, whole: 0, survived: 0, resets: new Map() }
   for (let seed = firstSeed; tally.exchanges < exchanges; seed++) {
     try {
       simulate(scenario, seed, tally)
@@ -59,13 +64,21 @@ function simulate({ faults, givesUp }: Scenario, seed: number, tally: Tally): vo
     const pair = createEnds(clock, random, [routers[r]!, backends[b]!], givesUp)
     const [router, backend] = pair
     ends.push(pair)
-    clock.after(random.below(1000), () => {
+    clock.after(random.below(STARTS_WITHIN_MS), () => {
       router.start(backend, connect(`${r}>${b}`))
       backend.start(router, connect(`${b}<${r}`))
     })
   }
+  if (faults.serverDeath) {
+    // An exchange that begins without NATS is none.
+    clock.after(STARTS_WITHIN_MS + random.below(FAULTS_WITHIN_MS), () => {
+      const maxReturnMs = random.pick([200, MAX_RETURN_MS])
+      for (const connection of connections.values()) connection.loseServer()
+      for (const process of [...routers, ...backends]) process.loseConnectionFor(clock, random.below(maxReturnMs))
+    })
+  }
   assert.ok(clock.run(clock.nowMs + LIMIT_MS), 'something still goes on after the time that all of it may take')
-  for (const pair of ends) record(tally, pair)
+  for (const pair of ends) record(tally, pair, faults)
 }
 
 function createProcesses(clock: VirtualClock, random: Random, { death, outage }: Faults): Process[] {
@@ -112,16 +125,22 @@ function createEnds(
 function createLimits(random: Random): { windowBytes: number; takesBytes: number } {
   return {
     windowBytes: random.pick([1024, 4096, 64 * 1024, 64 * 1024, 256 * 1024]),
-    takesBytes: random.pick([1, 100, 4096, 64 * 1024, 1024 * 1024]),
+    takesBytes: random.pick([4096, 10_000, 64 * 1024, 1024 * 1024]),
   }
 }
 
-function record(tally: Tally, pair: readonly [End, End]): void {
+function record(tally: Tally, pair: readonly [End, End], { serverDeath }: Faults): void {
   for (const end of pair) {
     end.assertOver()
     const { resetCode } = end
     if (resetCode !== undefined) tally.resets.set(resetCode, (tally.resets.get(resetCode) ?? 0) + 1)
   }
   tally.exchanges++
-  if (pair.every((end) => end.whole)) tally.whole++
+  const isWhole = pair.every((end) => end.whole)
+  if (isWhole) tally.whole++
+  if (isWhole && pair.every((end) => end.wasInterrupted)) tally.survived++
+  if (serverDeath) {
+    const isHarmed = pair.some((end) => end.hasLostFrame)
+    assert.equal(isWhole, !isHarmed, isHarmed ? 'whole in spite of a loss' : 'reset without a loss')
+  }
 }

@@ -1,0 +1,82 @@
+import type { MessageMeta, Side } from '../exchange/exchange.ts'
+import type { EndFrame } from './frame.ts'
+
+/** How a direction ended. */
+export type Ending = Pick<EndFrame, 'trailers' | 'closeCode'>
+
+interface Undelivered {
+  readonly payload: Uint8Array
+  readonly meta: MessageMeta | undefined
+}
+
+/**
+ * Hands what has come to our end, in order, and nothing while it is full; what comes meanwhile is bounded by the window.
+ * Each call of our end may be its last: it may end or reset the stream in it, which stops the delivery.
+ */
+export class Delivery {
+  readonly #local: Pick<Side, 'data'>
+  readonly #onUsed: (payloadBytes: number) => void
+  readonly #onEnd: (end: Ending) => void
+  #undelivered: Undelivered[] = []
+  /** An end that came behind them. */
+  #undeliveredEnd: Ending | undefined
+  /** Our end has been handed a frame and has not returned yet, */
+  #handing = false
+  /** and has said already that it has drained. */
+  #drainedAtOnce = false
+  /** Our end is full; this is the frame that filled it, which counts as used once it has drained. */
+  #fillingBytes: number | undefined
+  #stopped = false
+
+  /**
+   * @param onUsed our end has used up a frame
+   * @param onEnd all has been handed over
+   */
+  constructor(local: Pick<Side, 'data'>, onUsed: (payloadBytes: number) => void, onEnd: (end: Ending) => void) {
+    this.#local = local
+    this.#onUsed = onUsed
+    this.#onEnd = onEnd
+  }
+
+  push(payload: Uint8Array, meta: MessageMeta | undefined): void {
+    if (this.#fillingBytes === undefined) this.#hand(payload, meta)
+    // A copy: many small ones would each keep the whole read of the socket alive that they came with.
+    else this.#undelivered.push({ payload: new Uint8Array(payload), meta })
+  }
+
+  end(end: Ending): void {
+    if (this.#fillingBytes === undefined) this.#onEnd(end)
+    else this.#undeliveredEnd = end
+  }
+
+  /** Our end has used up all that it was handed. */
+  drained(): void {
+    if (this.#handing) this.#drainedAtOnce = true
+    if (this.#stopped || this.#fillingBytes === undefined) return
+    const bytes = this.#fillingBytes
+    this.#fillingBytes = undefined
+    this.#onUsed(bytes)
+    while (this.#fillingBytes === undefined && !this.#stopped) {
+      const next = this.#undelivered.shift()
+      if (next === undefined) break
+      this.#hand(next.payload, next.meta)
+    }
+    if (this.#stopped || this.#fillingBytes !== undefined || this.#undeliveredEnd === undefined) return
+    this.#onEnd(this.#undeliveredEnd)
+  }
+
+  /** Hands over nothing more. */
+  stop(): void {
+    this.#stopped = true
+    this.#undelivered = []
+  }
+
+  #hand(payload: Uint8Array, meta: MessageMeta | undefined): void {
+    this.#handing = true
+    const hasRoom = this.#local.data(payload, meta) || this.#drainedAtOnce
+    this.#handing = false
+    this.#drainedAtOnce = false
+    if (hasRoom) this.#onUsed(payload.length)
+    else this.#fillingBytes = payload.length
+  }
+}
