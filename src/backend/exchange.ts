@@ -1,5 +1,7 @@
 import { type ErrorCode, ExchangeError } from '../exchange/errors.ts'
 import type { HeaderList, MessageMeta, ResponseHead, Side } from '../exchange/exchange.ts'
+import { MAX_META_CHARS } from '../wire/frame.ts'
+import { toAsciiValue } from '../wire/header-field.ts'
 import type { ExchangeRequest } from './exchange-request.ts'
 import { handledRejection } from './handled-rejection.ts'
 import { type ExchangeMessage, Incoming } from './incoming.ts'
@@ -85,6 +87,9 @@ export class BackendExchange implements AsyncIterable<ExchangeMessage> {
       ...own,
       ...meta,
     }
+    if (isTooLong(all.event) || isTooLong(all.id)) {
+      return handledRejection(new Error(`the name or id of an event may have up to ${MAX_META_CHARS} characters`))
+    }
     if (this.#outlet.data(bytes, Object.keys(all).length > 0 ? all : undefined)) return Promise.resolve()
     this.#room ??= openRoom()
     return this.#room.promise
@@ -146,6 +151,11 @@ function openRoom() {
   // Seen by whoever awaits it.
   promise.catch(() => undefined)
   return { promise, resolve, reject }
+}
+
+/** As it is sent: percent-encoded, where it is not ASCII. */
+function isTooLong(text = ''): boolean {
+  return (toAsciiValue(text)?.length ?? 0) > MAX_META_CHARS
 }
 
 /** Names in lower case; each `set-cookie` stays a field of its own. */

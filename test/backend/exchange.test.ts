@@ -83,6 +83,20 @@ describe('an exchange handler', () => {
     )
   })
 
+  test('is told that the id of an event is too long', async (t) => {
+    const { service, router, prefix } = await startService(t)
+    service.exchange(prefix, async (x) => {
+      await x.send('a', { id: 'x'.repeat(400) })
+      await assert.rejects(x.send('b', { id: 'x'.repeat(401) }), /up to 400 characters/)
+      await assert.rejects(x.send('c', { event: 'é'.repeat(100) }), /up to 400 characters/)
+      await x.send('d')
+    })
+    await service.flush()
+    const x = openExchange(router, prefix)
+    await x.whole()
+    assert.equal(x.text, 'ad')
+  })
+
   test('that throws resets the exchange', async (t) => {
     const { service, router, prefix, errors } = await startService(t)
     service.exchange(prefix, () => {
