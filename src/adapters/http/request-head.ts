@@ -1,8 +1,6 @@
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js'
 import type { RequestHead } from '../../exchange/exchange.ts'
-
-/** A client's own request id is taken if it cannot do harm in a log or a header. */
-const SANE_REQUEST_ID = /^[A-Za-z0-9._~:+/=@-]{1,128}$/
+import { isSaneRequestId } from '../request-id.ts'
 
 let headers: string[] = []
 let headerBytes = 0
@@ -50,7 +48,7 @@ export function readRequestHead(req: HttpRequest, res: HttpResponse, makeRequest
         acceptsEventStream ||= value.toLowerCase().includes('text/event-stream')
         break
       case 'x-request-id':
-        if (SANE_REQUEST_ID.test(value)) requestId = value
+        if (isSaneRequestId(value)) requestId = value
         else {
           headers.splice(i, 2)
           i -= 2
