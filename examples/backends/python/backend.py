@@ -2,7 +2,7 @@
 """Backends for engine-router in plain Python: no package, one file. See README.md.
 
     python3 backend.py plain demo.echo     a responder that knows nothing of streams
-    python3 backend.py sx demo             streams on demo.echo, demo.upload and demo.download
+    python3 backend.py sx demo             streams on demo.echo, demo.upload, demo.download and more
 
 From top to bottom: a NATS client, the frames of SX/1, one exchange as a state machine without any I/O (what vectors.py
 tests), the service that ties the two together, and the handlers. docs/protocol.md is the contract.
@@ -15,12 +15,15 @@ import os
 import re
 import secrets
 import signal
+import struct
 import time
 import urllib.parse
 from collections import deque
 
 WINDOW = 256 * 1024  # bytes that the router may have on the way to us, on one exchange
 MAX_FRAME = 64 * 1024
+LEAST_MAX_FRAME = 4096  # that an end takes
+MAX_META = 400  # characters of the name or id of an event
 FRAME_COST = 64  # what a frame costs of the credit beside its payload
 PING_AFTER, DEAD_AFTER, BLOCKED_PING = 10.0, 30.0, 1.0  # seconds
 
@@ -167,9 +170,12 @@ class Exchange:
         # What goes.
         self.credit = headers.number('sx-credit', 0)
         self.max_frame = min(headers.number('sx-max', MAX_FRAME), MAX_FRAME)
+        if self.max_frame < LEAST_MAX_FRAME:
+            raise Broken('Sx-Max is too small')
         self.out_seq = self.out_bytes = self.out_cost = self.data_frames = 0
         self.outbox = deque()
         self.end_wanted = self.out_ended = False
+        self.told_seq = 0  # the last frame that a ping or pong has told of
         self.heard_at = self.pinged_at = self.blocked_at = clock()
 
     # The handler speaks.
@@ -244,6 +250,8 @@ class Exchange:
             if n < 1:
                 raise Broken(f'{kind} without a sequence number')
             total = headers.number('sx-bytes') if kind == 'end' else 0
+            if max(len(headers.text('sx-event')), len(headers.text('sx-id'))) > MAX_META:
+                raise Broken('the name or id of an event is too long')
             if n <= self.in_seq:
                 return  # a duplicate
             if n != self.in_seq + 1:
@@ -288,6 +296,8 @@ class Exchange:
         if now - self.heard_at >= DEAD_AFTER:
             return self.close(Reset('client_gone'))
         since, every = (self.blocked_at, BLOCKED_PING) if self.blocked else (self.heard_at, PING_AFTER)
+        if not self.blocked and self.out_seq > self.told_seq:
+            since = self.pinged_at  # a last frame that was lost shows in no other way while the router goes on
         if now - max(since, self.pinged_at) >= every:
             self.pinged_at = now
             self.position('ping', True)
@@ -318,6 +328,7 @@ class Exchange:
             self.close_if_ended()
 
     def position(self, kind, asks_reply):
+        self.told_seq = self.out_seq
         fields = [('Sx-Credit', self.granted), ('Sx-Bytes', self.out_bytes)]
         self.send(encode(f'{kind} {self.out_seq}', fields), b'', asks_reply)
 
@@ -376,6 +387,11 @@ class Stream:
         await self.event.wait()
 
 
+def is_peer(subject):
+    """Whether a peer may listen there: we publish with permissions that it may lack."""
+    return re.fullmatch(r'[^$*>][^*>]{0,511}', subject)
+
+
 class Service:
     """Takes OPENs on the subjects of the routes, and all that follows on a subject of its own."""
 
@@ -393,6 +409,8 @@ class Service:
         self.sids.append(self.nats.subscribe(subject, lambda *message: self.on_open(handler, *message), queue='q'))
 
     def on_open(self, handler, subject, reply, block, payload):
+        if not is_peer(reply):
+            return
         try:
             headers = Headers(block)
             kind, version = headers.frame()
@@ -406,8 +424,7 @@ class Service:
 
             exchange = stream.exchange = Exchange(headers, payload, send, changed=stream.event.set)
         except Broken:
-            if reply:
-                self.nats.publish(reply, b'', encode('reset -', [('Sx-Code', 'protocol_error')]))
+            self.nats.publish(reply, b'', encode('reset -', [('Sx-Code', 'protocol_error')]))
             return
         if self.draining or len(self.tasks) >= self.max_exchanges:
             return exchange.reset('draining' if self.draining else 'busy')
@@ -437,7 +454,7 @@ class Service:
         exchange = self.exchanges.get(subject)
         if exchange:
             exchange.on_message(headers, payload)
-        elif reply and headers.text('sx'):  # it is over: whoever still holds it may let go
+        elif is_peer(reply) and headers.text('sx'):  # it is over: whoever still holds it may let go
             self.nats.publish(reply, b'', encode('reset -', [('Sx-Code', 'backend_lost')]))
 
     async def tick(self):
@@ -479,16 +496,30 @@ async def upload(stream):
     await stream.write(f'{length} {digest.hexdigest()}\n'.encode())
 
 
+async def slow(stream):
+    """As upload, by a handler that has something else to do for ?ms= before it reads."""
+    await asyncio.sleep(int(stream.query.get('ms', 2000)) / 1000)
+    await upload(stream)
+
+
 async def download(stream):
     """Streams as many bytes as ?bytes= says: the numbers from 0 on, four bytes each, big-endian."""
-    left, number = int(stream.query.get('bytes', 0)), 0
+    left, number = int(stream.query.get('bytes', 16 << 20)), 0
     stream.exchange.head(200, [('content-type', 'application/octet-stream')])
     while left > 0:
         count = min(MAX_FRAME // 4, -(-left // 4))
-        block = b''.join(n.to_bytes(4, 'big') for n in range(number, number + count))[:left]
+        block = struct.pack(f'>{count}I', *range(number, number + count))[:left]
         await stream.write(block)
         number += count
         left -= len(block)
+
+
+async def fail(stream):
+    """Breaks off: after as many bytes as ?bytes= says, or before the head of the response if that is 0."""
+    if size := int(stream.query.get('bytes', 1 << 16)):
+        stream.exchange.head(200)
+        await stream.write(bytes(size))
+    raise RuntimeError('as it was asked to')
 
 
 async def main():
@@ -509,8 +540,13 @@ async def main():
         drain = nats.flush
     else:
         service = Service(nats)
-        for handler in (echo, upload, download):
+        for handler in (echo, upload, slow, download, fail):
             service.handle(f'{options.subject}.{handler.__name__}', handler)
+
+        def say_how_many_are_open(subject, reply, headers, payload):  # a plain responder beside them
+            nats.publish(reply, str(len(service.exchanges)).encode())
+
+        nats.subscribe(f'{options.subject}.open', say_how_many_are_open)
         ticking = asyncio.create_task(service.tick())
         drain = lambda: service.drain(options.drain)
     await nats.flush()

@@ -1,25 +1,25 @@
-/** The Python backend against a real nats-server; the router's side is scripted, so that it can be slow or break off. */
+/** The example backends against a real nats-server; the router's side is scripted, so that it can be slow or break off. */
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
-import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { connect, createInbox, Empty, ErrorCode, type NatsConnection } from 'nats'
-import { Child } from '../../src/dev/child.ts'
+import type { Child } from '../../src/dev/child.ts'
 import { ExchangeError } from '../../src/exchange/errors.ts'
+import { numbers } from '../conformance/numbers.ts'
+import { type BackendProgram, backendPrograms } from '../support/backend-programs.ts'
 import { eventually } from '../support/eventually.ts'
-import { type Gateway, startGateway } from '../support/gateway.ts'
 import { startNats, type TestNats } from '../support/nats.ts'
 import { RouterEnd } from './router-end.ts'
 
-const directory = join(import.meta.dirname, '../../examples/backends/python')
 const WINDOW_BYTES = 256 * 1024
 const BODY_BYTES = 10 * 1024 * 1024
-const PYTHON_START_MS = 20_000
+const RESTART_MS = 10_000
 
-const missing = spawnSync('python3', ['--version']).status === 0 ? false : 'python3 is not installed'
+for (const program of backendPrograms) {
+  describe(`a backend: ${program.name}`, { skip: program.missing() }, () => testBackend(program))
+}
 
-describe('the Python backend', { skip: missing }, () => {
+function testBackend(program: BackendProgram): void {
   let server: TestNats
   let nats: NatsConnection
   const children: Child[] = []
@@ -36,24 +36,10 @@ describe('the Python backend', { skip: missing }, () => {
   })
 
   async function start(...args: string[]): Promise<Child> {
-    const child = new Child({
-      name: 'backend.py',
-      command: 'python3',
-      args: [join(directory, 'backend.py'), ...args, '--nats', server.url],
-    })
+    const child = await program.start(server.url, ...args)
     children.push(child)
-    await child.waitForLine(/^ready$/, PYTHON_START_MS)
     return child
   }
-
-  test('takes the vectors of the protocol', () => {
-    const vectors = join(import.meta.dirname, '../../docs/vectors')
-    const run = spawnSync('python3', ['-B', join(directory, 'vectors.py'), vectors], {
-      encoding: 'utf8',
-      timeout: 60_000,
-    })
-    assert.equal(run.status, 0, run.stdout + run.stderr)
-  })
 
   test('answers as a plain responder', async () => {
     await start('plain', 'plain.echo')
@@ -90,7 +76,7 @@ describe('the Python backend', { skip: missing }, () => {
     test('sends a download of 10 MiB', async () => {
       const end = new RouterEnd(nats, 'sx.download', { query: `bytes=${BODY_BYTES}` })
       await end.ended()
-      assert.ok(end.received().equals(numbers(BODY_BYTES)))
+      assert.ok(end.received().equals(numbers(0, BODY_BYTES)))
     })
 
     test('sends no more than the window to a client that does not read, and the rest when it does', async () => {
@@ -102,12 +88,13 @@ describe('the Python backend', { skip: missing }, () => {
       assert.ok(end.arrivedBytes > WINDOW_BYTES / 2, `${end.arrivedBytes} bytes came`)
       end.resume()
       await end.ended()
-      assert.ok(end.received().equals(numbers(BODY_BYTES)))
+      assert.ok(end.received().equals(numbers(0, BODY_BYTES)))
     })
 
     test('lets go of an exchange that is reset', async () => {
       const end = new RouterEnd(nats, 'sx.download', { query: `bytes=${BODY_BYTES * 100}` })
       await end.until(() => end.arrivedBytes > WINDOW_BYTES)
+      assert.equal((await nats.request('sx.open')).string(), '1')
       end.stream!.reset(new ExchangeError('client_gone', 'the test leaves'))
       // It says so to whoever still writes to it.
       const inbox = createInbox()
@@ -120,6 +107,7 @@ describe('the Python backend', { skip: missing }, () => {
         return answers.includes('reset -')
       })
       subscription.unsubscribe()
+      await eventually('it is over', async () => (await nats.request('sx.open')).string() === '0')
     })
 
     test('resets on a gap', async () => {
@@ -129,47 +117,12 @@ describe('the Python backend', { skip: missing }, () => {
       await end.until(() => end.error !== undefined)
       assert.equal(end.error?.code, 'gap')
     })
-  })
 
-  describe('behind the router', () => {
-    let gateway: Gateway
-
-    before(async () => {
-      await start('sx', 'http')
-      gateway = await startGateway({
-        natsUrl: server.url,
-        routes: ['echo', 'upload', 'download'].map((name) => ({
-          name,
-          match: { path: `/${name}` },
-          subject: `http.${name}`,
-          body: 'stream',
-          limits: { bodyBytes: '64MiB' },
-        })),
-      })
-    })
-
-    after(() => gateway.close())
-
-    test('streams bodies over HTTP in both directions', async () => {
-      const body = randomBytes(BODY_BYTES)
-      const uploaded = await fetch(`${gateway.url}/upload`, { method: 'POST', body })
-      assert.equal(await uploaded.text(), `${BODY_BYTES} ${createHash('sha256').update(body).digest('hex')}\n`)
-      const downloaded = await fetch(`${gateway.url}/download?bytes=${BODY_BYTES}`)
-      assert.ok(Buffer.from(await downloaded.arrayBuffer()).equals(numbers(BODY_BYTES)))
-      const echoed = await fetch(`${gateway.url}/echo`, { method: 'POST', body: 'small' })
-      assert.equal(await echoed.text(), 'small')
-      await gateway.assertIdle()
-    })
-
-    test('stops when the client leaves', async () => {
-      const abort = new AbortController()
-      const response = await fetch(`${gateway.url}/download?bytes=${BODY_BYTES * 100}`, { signal: abort.signal })
-      const reader = response.body!.getReader()
-      await reader.read()
-      abort.abort()
-      await assert.rejects(reader.closed)
-      await gateway.assertIdle()
-      assert.equal(gateway.ended.at(-1)?.code, 'client_gone')
+    test('resets where its handler fails', async () => {
+      const end = new RouterEnd(nats, 'sx.fail', { query: 'bytes=10' })
+      await end.until(() => end.error !== undefined)
+      assert.equal(end.error?.code, 'backend_error')
+      assert.equal(end.received().length, 10)
     })
   })
 
@@ -191,24 +144,23 @@ describe('the Python backend', { skip: missing }, () => {
     assert.equal(exit.code, 0, child.describe(exit))
   })
 
-  test('ends with an error when NATS is gone', async () => {
+  test(`${program.reconnects ? 'listens again' : 'ends with an error'} when NATS was gone`, async () => {
     const own = await startNats()
-    const child = new Child({
-      name: 'backend.py',
-      command: 'python3',
-      args: [join(directory, 'backend.py'), 'sx', 'gone', '--nats', own.url],
-    })
+    const child = await program.start(own.url, 'sx', 'gone')
     children.push(child)
-    await child.waitForLine(/^ready$/, PYTHON_START_MS)
     await own.kill()
-    const exit = await child.exited
-    assert.equal(exit.code, 1, child.describe(exit))
+    if (!program.reconnects) {
+      const exit = await child.exited
+      assert.equal(exit.code, 1, child.describe(exit))
+      return
+    }
+    const next = await startNats({ port: own.port })
+    const back = await connect({ servers: next.url })
+    await eventually('it is back', () => back.request('gone.open', Empty, { timeout: 1000 }), { timeoutMs: RESTART_MS })
+    const end = new RouterEnd(back, 'gone.echo', { payload: Buffer.from('again') })
+    await end.ended()
+    assert.equal(end.text, 'again')
+    await back.close()
+    await next.stop()
   })
-})
-
-/** What `download` streams: the numbers from 0 on, four bytes each, big-endian. */
-function numbers(bytes: number): Buffer {
-  const buffer = Buffer.alloc(bytes)
-  for (let at = 0; at + 4 <= bytes; at += 4) buffer.writeUInt32BE(at / 4, at)
-  return buffer
 }
