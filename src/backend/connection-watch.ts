@@ -18,13 +18,15 @@ export interface ConnectionListener {
 export class ConnectionWatch {
   readonly #nats: NatsConnection
   readonly #listener: ConnectionListener
+  readonly #maxOutageMs: number
   readonly #statuses: QueuedIterator<Status>
   #timer: NodeJS.Timeout | undefined
   #stopped = false
 
-  constructor(nats: NatsConnection, listener: ConnectionListener) {
+  constructor(nats: NatsConnection, listener: ConnectionListener, maxOutageMs = MAX_OUTAGE_MS) {
     this.#nats = nats
     this.#listener = listener
+    this.#maxOutageMs = maxOutageMs
     // More than its type says: it can be stopped.
     this.#statuses = nats.status() as QueuedIterator<Status>
     void this.#follow()
@@ -44,7 +46,7 @@ export class ConnectionWatch {
       if (this.#stopped) return
       if (type === Events.Disconnect) {
         this.#listener.onDown()
-        this.#after(MAX_OUTAGE_MS, () => this.#listener.onLost())
+        this.#after(this.#maxOutageMs, () => this.#listener.onLost())
       } else if (type === Events.Reconnect) {
         clearTimeout(this.#timer)
         await this.#nats.flush().catch(() => undefined)

@@ -8,7 +8,7 @@ import { decodeOpen } from '../wire/decode-frame.ts'
 import { encodeFrame } from '../wire/encode-frame.ts'
 import { PROTOCOL_VERSION } from '../wire/frame.ts'
 import { isPeerSubject } from '../wire/peer-subject.ts'
-import { ConnectionWatch } from './connection-watch.ts'
+import { type ConnectionListener, ConnectionWatch } from './connection-watch.ts'
 import { type FetchHandler, fetchExchange } from './fetch-handler.ts'
 import type { ExchangeHandler, ReportError } from './handler.ts'
 import { answerPlain, refusePlain } from './plain-reply.ts'
@@ -27,6 +27,8 @@ export interface ServiceOptions {
   readonly maxConcurrent: number
   readonly maxMessageBytes: number
   readonly onError: ReportError
+  /** A stream that could not go on for this long is reset. Default: what the protocol says. */
+  readonly maxOutageMs?: number
 }
 
 /** Something under way that drain waits for. */
@@ -57,11 +59,12 @@ export class Service {
     this.#inbox = new Inbox(inboxPrefix, nextToken, (message) => late.answer(message))
     this.#inbox.attach(nats)
     this.#parts = { nats, inbox: this.#inbox, wheel: this.#wheel, maxMessageBytes, onError }
-    this.#watch = new ConnectionWatch(nats, {
+    const listener: ConnectionListener = {
       onDown: () => this.#each((session) => session.suspend()),
       onUp: () => this.#each((session) => session.resume()),
       onLost: () => this.#resetAll(new ExchangeError('gap', 'NATS was gone for too long')),
-    })
+    }
+    this.#watch = new ConnectionWatch(nats, listener, options.maxOutageMs)
   }
 
   /** Exchanges under way. */
