@@ -1,5 +1,6 @@
 import { randomBytes, randomFillSync } from 'node:crypto'
-import { startHttpAdapter } from './adapters/http/adapter.ts'
+import { createHttpAdapter } from './adapters/http/adapter.ts'
+import { startWebListener } from './adapters/web-listener.ts'
 import { startAdminServer } from './admin/server.ts'
 import { describeConfig, type RouterConfig } from './config/router-config.ts'
 import { DeadlineWheel } from './exchange/deadline-wheel.ts'
@@ -44,21 +45,25 @@ export async function startApp(config: RouterConfig, logger: RouterLogger): Prom
   const metrics = new ExchangeMetrics()
   let draining = false
 
-  const http = await startHttpAdapter({
-    ...config.listen.http,
+  const clients = {
     maxHeaderBytes: limits.headerBytes,
     maxUriBytes: limits.uriBytes,
-    maxConnections: limits.connections,
-    dispatch: createRouting(tables.current).dispatch,
     wheel,
     observer: observeAll(metrics, createExchangeLog(logger)),
     makeRequestId: createRequestIds(),
+  }
+  const routing = createRouting(tables.current)
+  const web = await startWebListener({
+    ...config.listen.http,
+    ...clients,
+    maxConnections: limits.connections,
+    adapters: [createHttpAdapter({ ...clients, dispatch: routing.dispatch })],
   })
 
   const gauges = (): RouterGauges => ({
-    connections: http.connections,
-    refusedConnections: http.refusedConnections,
-    httpExchanges: http.exchanges,
+    connections: web.connections,
+    refusedConnections: web.refusedConnections,
+    httpExchanges: web.exchanges,
     natsExchanges: transport.size,
     deadlines: wheel.size,
     lateMessages: transport.lateMessages,
@@ -85,22 +90,22 @@ export async function startApp(config: RouterConfig, logger: RouterLogger): Prom
   }
 
   const admin = await startAdminServer({ ...config.listen.admin, readiness, metrics: renderMetrics }).catch((error) => {
-    http.close()
+    web.close()
     throw error
   })
   link.start()
   tables.start()
   logger.info({ config: describeConfig(config) }, 'configuration')
-  logger.info({ http: http.port, admin: admin.port }, `listening on http://${config.listen.http.host}:${http.port}`)
+  logger.info({ http: web.port, admin: admin.port }, `listening on http://${config.listen.http.host}:${web.port}`)
 
   return {
-    httpPort: http.port,
+    httpPort: web.port,
     adminPort: admin.port,
     gauges,
     async stop() {
       draining = true
-      logger.info({ exchanges: http.exchanges, timeoutMs: config.drain.timeoutMs }, 'draining')
-      await http.drain(config.drain.timeoutMs)
+      logger.info({ exchanges: web.exchanges, timeoutMs: config.drain.timeoutMs }, 'draining')
+      await web.drain(config.drain.timeoutMs)
       await tables.stop()
       await link.close()
       wheel.stop()

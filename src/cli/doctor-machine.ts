@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { loadUws } from '../adapters/http/native.ts'
+import { loadUws } from '../adapters/native.ts'
 import type { RouterConfig } from '../config/router-config.ts'
 import { type Finding, fail, ok, warn } from './doctor-finding.ts'
 

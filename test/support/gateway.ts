@@ -1,7 +1,9 @@
 import { randomFillSync } from 'node:crypto'
-import { type HttpAdapter, startHttpAdapter } from '../../src/adapters/http/adapter.ts'
+import { createHttpAdapter } from '../../src/adapters/http/adapter.ts'
+import { startWebListener, type WebListener } from '../../src/adapters/web-listener.ts'
 import { DeadlineWheel } from '../../src/exchange/deadline-wheel.ts'
 import type { ErrorCode } from '../../src/exchange/errors.ts'
+import type { ExchangeObserver } from '../../src/exchange/observer.ts'
 import { NatsLink } from '../../src/nats/connection.ts'
 import { createTransport, type Transport } from '../../src/nats/transport.ts'
 import { createRouting } from '../../src/routing/dispatch.ts'
@@ -22,7 +24,7 @@ export interface Ended {
 
 /** HTTP to NATS as the router composes it, in this process, with its routes from the test and not from Postgres. */
 export interface Gateway {
-  readonly http: HttpAdapter
+  readonly http: WebListener
   readonly url: string
   readonly port: number
   readonly transport: Transport
@@ -72,22 +74,26 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   let table = compile(parseAll(options.routes), 1)
   const ended: Ended[] = []
   let next = 0
-  const http = await startHttpAdapter({
-    host: '127.0.0.1',
-    port: 0,
+  const observer: ExchangeObserver = {
+    begun() {},
+    ended({ route, requestId }, status, error, _durationMs, bytesIn, bytesOut) {
+      if (keepEnded) ended.push({ route: route?.name, status, code: error?.code ?? 'ok', requestId, bytesIn, bytesOut })
+    },
+  }
+  const clients = {
     maxHeaderBytes,
     maxUriBytes,
-    maxConnections,
     wheel,
-    dispatch: createRouting(() => table).dispatch,
     makeRequestId: () => `test-${next++}`,
-    observer: {
-      begun() {},
-      ended({ route, requestId }, status, error, _durationMs, bytesIn, bytesOut) {
-        if (keepEnded)
-          ended.push({ route: route?.name, status, code: error?.code ?? 'ok', requestId, bytesIn, bytesOut })
-      },
-    },
+    observer,
+  }
+  const routing = createRouting(() => table)
+  const http = await startWebListener({
+    ...clients,
+    host: '127.0.0.1',
+    port: 0,
+    maxConnections,
+    adapters: [createHttpAdapter({ ...clients, dispatch: routing.dispatch })],
   })
   link.start()
   await eventually('connected to NATS', () => link.connected)

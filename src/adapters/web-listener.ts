@@ -1,0 +1,137 @@
+import type { HttpResponse, TemplatedApp, us_listen_socket } from 'uWebSockets.js'
+import { ExchangeError } from '../exchange/errors.ts'
+import { loadUws } from './native.ts'
+
+/** A client protocol that begins as an HTTP request, and shares its port with the others of its kind. */
+export interface WebAdapter {
+  /** Exchanges under way, and connections that may yet begin some: what a drain waits for. */
+  readonly exchanges: number
+  /**
+   * Registers its handlers.
+   * @param onIdle to be called whenever `exchanges` has come down to 0
+   */
+  attach(app: TemplatedApp, onIdle: () => void): void
+  /** Takes no new work; what would never end by itself is to end within the time. */
+  drain(timeoutMs: number): void
+  /** Ends what is under way, now. */
+  stop(error: ExchangeError): void
+}
+
+export interface WebListenerOptions {
+  readonly host: string
+  /** 0: any free one. */
+  readonly port: number
+  readonly maxHeaderBytes: number
+  readonly maxUriBytes: number
+  /** One more is closed as soon as it is accepted. */
+  readonly maxConnections: number
+  readonly adapters: readonly WebAdapter[]
+}
+
+export interface WebListener {
+  /** The port that it listens on. */
+  readonly port: number
+  /** Of all adapters. */
+  readonly exchanges: number
+  /** Connections open. */
+  readonly connections: number
+  /** Connections closed because there were too many. */
+  readonly refusedConnections: number
+  /** Takes no new connections, finishes what is under way within `timeoutMs`, cuts the rest, closes. */
+  drain(timeoutMs: number): Promise<void>
+  /** Cuts everything at once. */
+  close(): void
+}
+
+/** Listens with one uWebSockets app for all adapters, or throws an error that says why not. */
+export async function startWebListener(options: WebListenerOptions): Promise<WebListener> {
+  const { adapters, maxConnections } = options
+  const uws = await loadUws(options.maxHeaderBytes + options.maxUriBytes)
+  const app = uws.App()
+  let connections = 0
+  let refused = 0
+  const countConnection = (res: HttpResponse, change: number) => {
+    connections += change
+    if (change < 0 || connections <= maxConnections) return
+    refused++
+    res.close()
+  }
+  app.filter(countConnection as Parameters<TemplatedApp['filter']>[0])
+  const countExchanges = () => adapters.reduce((sum, { exchanges }) => sum + exchanges, 0)
+  let onAllIdle: (() => void) | undefined
+  const onIdle = () => {
+    if (onAllIdle !== undefined && countExchanges() === 0) onAllIdle()
+  }
+  for (const adapter of adapters) adapter.attach(app, onIdle)
+  let listening: us_listen_socket | undefined = await listen(app, options)
+  const port = uws.us_socket_local_port(listening)
+
+  const stopListening = () => {
+    if (listening !== undefined) uws.us_listen_socket_close(listening)
+    listening = undefined
+  }
+  const cut = () => {
+    const error = new ExchangeError('draining', 'the router stops')
+    for (const adapter of adapters) adapter.stop(error)
+    app.close()
+  }
+  /** Resolves when no exchange is open, or after `timeoutMs`. */
+  const idle = (timeoutMs: number) => {
+    if (countExchanges() === 0) return Promise.resolve()
+    return new Promise<void>((resolve) => {
+      const done = () => {
+        clearTimeout(timer)
+        onAllIdle = undefined
+        // Not at once: inside uWebSockets' callbacks the last response has yet to leave its buffer.
+        setImmediate(resolve)
+      }
+      const timer = setTimeout(done, timeoutMs)
+      onAllIdle = done
+    })
+  }
+
+  return {
+    port,
+    get exchanges() {
+      return countExchanges()
+    },
+    get connections() {
+      return connections
+    },
+    get refusedConnections() {
+      return refused
+    },
+    async drain(timeoutMs) {
+      stopListening()
+      for (const adapter of adapters) adapter.drain(timeoutMs)
+      await idle(timeoutMs)
+      cut()
+    },
+    close() {
+      stopListening()
+      cut()
+    },
+  }
+}
+
+/** `LIBUS_LISTEN_EXCLUSIVE_PORT`. Without it two processes share the port unawares, each with a half of the clients. */
+const EXCLUSIVE_PORT = 1
+
+/** uWebSockets takes a host and options together, which its types do not know. */
+type ListenAt = (
+  host: string,
+  port: number,
+  options: number,
+  then: (socket: us_listen_socket | false) => void,
+) => TemplatedApp
+
+function listen(app: TemplatedApp, { host, port }: WebListenerOptions): Promise<us_listen_socket> {
+  return new Promise((resolve, reject) => {
+    const listenAt = app.listen.bind(app) as unknown as ListenAt
+    listenAt(host, port, EXCLUSIVE_PORT, (socket) => {
+      if (socket) resolve(socket)
+      else
+        reject(new Error(`cannot listen on ${host}:${port}: the port is taken, or not this machine's or user's to use`))
+    })
+  })
+}
