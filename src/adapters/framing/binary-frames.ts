@@ -50,7 +50,8 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 export function encodeBinaryFrame(frame: MuxFrame): Uint8Array<ArrayBuffer> {
   const content = 'body' in frame ? frame.body : undefined
   const body = content === undefined ? EMPTY : typeof content === 'string' ? encoder.encode(content) : content
-  if (body.length > MAX_BODY_BYTES) throw new MuxFrameError(`a body of more than ${MAX_BODY_BYTES} bytes`)
+  if (body.length > MAX_BODY_BYTES)
+    throw new MuxFrameError(`a body of more than ${MAX_BODY_BYTES} bytes`, { code: 'too_large' })
   const json = encodeFields(frame)
   // Room for the worst case, three bytes a character: to encode in place takes half the time of to encode and to copy.
   const out = new Uint8Array(HEADER_BYTES + FIELDS_OVERHEAD_BYTES + json.length * 3 + body.length)
@@ -58,7 +59,8 @@ export function encodeBinaryFrame(frame: MuxFrame): Uint8Array<ArrayBuffer> {
   let at = HEADER_BYTES
   if (json !== '') {
     const { written } = encoder.encodeInto(`{${json}}`, out.subarray(at + 2))
-    if (written > MAX_FIELDS_BYTES) throw new MuxFrameError(`fields of more than ${MAX_FIELDS_BYTES} bytes`)
+    if (written > MAX_FIELDS_BYTES)
+      throw new MuxFrameError(`fields of more than ${MAX_FIELDS_BYTES} bytes`, { code: 'too_large' })
     view.setUint16(at, written)
     at += 2 + written
   }
@@ -84,7 +86,8 @@ export function decodeBinaryFrame(message: Uint8Array): MuxFrame {
     fields = parseFields(textOf(message.subarray(at + 2, to)))
     at = to
   }
-  if (message.length - at > MAX_BODY_BYTES) throw new MuxFrameError(`a body of more than ${MAX_BODY_BYTES} bytes`)
+  if (message.length - at > MAX_BODY_BYTES)
+    throw new MuxFrameError(`a body of more than ${MAX_BODY_BYTES} bytes`, { code: 'too_large' })
   const t = TYPES[view.getUint8(0)]
   let body: MuxBody | undefined
   if ((flags & TEXT) !== 0) body = textOf(message.subarray(at))
@@ -95,7 +98,8 @@ export function decodeBinaryFrame(message: Uint8Array): MuxFrame {
 /** @throws MuxFrameError for more than any frame may have, so that nobody waits for it */
 export function payloadBytes(header: DataView): number {
   const bytes = header.getUint32(6)
-  if (bytes > MAX_PAYLOAD_BYTES) throw new MuxFrameError(`a frame of more than ${MAX_PAYLOAD_BYTES} bytes`)
+  if (bytes > MAX_PAYLOAD_BYTES)
+    throw new MuxFrameError(`a frame of more than ${MAX_PAYLOAD_BYTES} bytes`, { code: 'too_large' })
   return bytes
 }
 

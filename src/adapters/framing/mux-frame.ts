@@ -98,8 +98,12 @@ export type MuxFrame = MuxOpen | MuxHead | MuxData | MuxEnd | MuxReset | MuxCred
 
 /** What is not a frame. The connection ends with it: where the next frame begins cannot be known. */
 export class MuxFrameError extends Error {
-  constructor(message: string, options?: ErrorOptions) {
+  /** Of the table of errors. */
+  readonly code: 'bad_request' | 'too_large'
+
+  constructor(message: string, options: ErrorOptions & { readonly code?: 'too_large' } = {}) {
     super(message, options)
     this.name = 'MuxFrameError'
+    this.code = options.code ?? 'bad_request'
   }
 }

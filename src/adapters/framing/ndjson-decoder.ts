@@ -27,7 +27,7 @@ export class NdjsonDecoder {
       const to = bytes.indexOf(NEWLINE, from)
       const part = bytes.subarray(from, to === -1 ? bytes.length : to)
       if (this.#pending.length + part.length > MAX_LINE_BYTES)
-        throw new MuxFrameError(`a line of more than ${MAX_LINE_BYTES} bytes`)
+        throw new MuxFrameError(`a line of more than ${MAX_LINE_BYTES} bytes`, { code: 'too_large' })
       if (to === -1) {
         if (part.length > 0) this.#pending.append(part)
         return
