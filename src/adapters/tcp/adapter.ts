@@ -1,0 +1,134 @@
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import type { DeadlineWheel } from '../../exchange/deadline-wheel.ts'
+import { ExchangeError } from '../../exchange/errors.ts'
+import type { Logger } from '../../exchange/logger.ts'
+import type { Channel } from './channel.ts'
+import { ConnectionSet } from './connection-set.ts'
+import { Handshake } from './handshake.ts'
+import { OccasionalWarning } from './occasional-warning.ts'
+import { type TlsFiles, TlsIdentity } from './tls-identity.ts'
+
+/** Finds a peer that is gone without a word, as after a power cut. */
+const KEEP_ALIVE_AFTER_MS = 60_000
+/** Waiting in one connection to be sent. Low: what waits there delays all that comes behind it. */
+const HIGH_WATER_BYTES = 64 * 1024
+/** Connections that the system takes while we are busy. */
+const BACKLOG = 1024
+
+export interface TcpAdapterOptions {
+  readonly host: string
+  /** 0: any free one. */
+  readonly port: number
+  readonly tls: TlsFiles | undefined
+  /** Connections begin with a PROXY header, and are reset if they do not. */
+  readonly proxyProtocol: boolean
+  /** One more is closed as soon as it is accepted. */
+  readonly maxConnections: number
+  readonly wheel: DeadlineWheel
+  readonly logger: Logger
+  readonly protocol: TcpProtocol
+}
+
+/** Takes over connections that are ready, and keeps what it makes of each in the set until that is closed. */
+export type TcpProtocol = (connections: ConnectionSet) => (channel: Channel) => void
+
+export interface TcpAdapter {
+  /** The port that it listens on. */
+  readonly port: number
+  /** Connections open. */
+  readonly connections: number
+  /** Connections closed because there were too many. */
+  readonly refusedConnections: number
+  /** Takes no new connections, finishes what is under way within `timeoutMs`, cuts the rest, closes. */
+  drain(timeoutMs: number): Promise<void>
+  /** Cuts everything at once. */
+  close(): void
+}
+
+/** Listens on one port, whatever is spoken there; rejects with an error that says why not. */
+export async function startTcpAdapter(options: TcpAdapterOptions): Promise<TcpAdapter> {
+  const { host, port, wheel, logger, proxyProtocol } = options
+  const now = () => wheel.now()
+  const connections = new ConnectionSet()
+  const accept = options.protocol(connections)
+  const tls = options.tls && (await TlsIdentity.load(options.tls, logger))
+  const handshake = {
+    connections,
+    wheel,
+    proxyProtocol,
+    tls,
+    proxyWarning: new OccasionalWarning(logger, now, 'a connection was reset: it has no PROXY header that can be read'),
+    onReady: accept,
+  }
+  const onConnection = (socket: Socket) => {
+    const remote = addressOf(socket)
+    if (proxyProtocol || tls !== undefined) new Handshake(handshake, socket, remote)
+    else accept({ socket, raw: socket, remote })
+  }
+  const server = createServer(
+    {
+      allowHalfOpen: true,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: KEEP_ALIVE_AFTER_MS,
+      highWaterMark: HIGH_WATER_BYTES,
+    },
+    onConnection,
+  )
+  server.maxConnections = options.maxConnections
+  let refused = 0
+  server.on('drop', () => refused++)
+  try {
+    await listen(server, host, port)
+  } catch (error) {
+    tls?.close()
+    throw error
+  }
+  const acceptWarning = new OccasionalWarning(logger, now, 'a connection cannot be accepted')
+  server.on('error', (error) => acceptWarning.warn({ err: error }))
+  const closed = new Promise<void>((resolve) => server.once('close', () => resolve()))
+
+  const cut = () => {
+    tls?.close()
+    connections.stop(new ExchangeError('draining', 'the router stops'))
+  }
+  return {
+    port: (server.address() as AddressInfo).port,
+    get connections() {
+      return connections.size
+    },
+    get refusedConnections() {
+      return refused
+    },
+    async drain(timeoutMs) {
+      server.close()
+      connections.drain(timeoutMs)
+      await connections.empty(timeoutMs)
+      cut()
+      await closed
+    },
+    close() {
+      server.close()
+      cut()
+    },
+  }
+}
+
+function listen(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) => {
+      reject(new Error(`cannot listen on ${host}:${port}: ${error.message}`, { cause: error }))
+    })
+    server.listen({ host, port, backlog: BACKLOG }, () => {
+      server.removeAllListeners('error')
+      resolve()
+    })
+  })
+}
+
+/** Empty if the client has gone already. */
+function addressOf(socket: Socket): string {
+  const address = socket.remoteAddress ?? ''
+  // How IPv4 looks to a socket that listens for IPv6 as well.
+  return address.startsWith('::ffff:') && address.includes('.') ? address.slice('::ffff:'.length) : address
+}

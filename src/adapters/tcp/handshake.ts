@@ -1,0 +1,126 @@
+import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
+import type { DeadlineWheel, WheelEntry } from '../../exchange/deadline-wheel.ts'
+import { PendingBytes } from '../framing/pending-bytes.ts'
+import type { Channel } from './channel.ts'
+import type { ConnectionSet, TcpConnection } from './connection-set.ts'
+import type { OccasionalWarning } from './occasional-warning.ts'
+import { decodeProxyHeader, MAX_PROXY_HEADER_BYTES, type ProxyHeader, ProxyHeaderError } from './proxy-header.ts'
+import { removeOwner, type SocketOwner, setOwner } from './socket-owner.ts'
+import type { TlsIdentity } from './tls-identity.ts'
+
+const PROXY_HEADER_MS = 5000
+const TLS_MS = 10_000
+
+/** What the handshakes of one listener share. */
+export interface HandshakeParts {
+  readonly connections: ConnectionSet
+  readonly wheel: DeadlineWheel
+  readonly proxyProtocol: boolean
+  readonly tls: TlsIdentity | undefined
+  readonly proxyWarning: OccasionalWarning
+  /** Gets the connection when it is ready, and owns it from then on. */
+  readonly onReady: (channel: Channel) => void
+}
+
+/**
+ * What comes before the protocol of a connection. States: `proxy` header -> `tls` handshake -> done, each where the
+ * listener is configured so, and with a deadline. What fails or takes too long is reset.
+ */
+export class Handshake implements SocketOwner, TcpConnection, WheelEntry {
+  wheelNext: WheelEntry | undefined = undefined
+  wheelPrev: WheelEntry | undefined = undefined
+  wheelDue = 0
+  wheelSlot = -1
+
+  readonly #parts: HandshakeParts
+  readonly #raw: Socket
+  readonly #header = new PendingBytes()
+  #remote: string
+
+  constructor(parts: HandshakeParts, raw: Socket, remote: string) {
+    this.#parts = parts
+    this.#raw = raw
+    this.#remote = remote
+    parts.connections.add(this)
+    setOwner(raw, this)
+    if (parts.proxyProtocol) parts.wheel.schedule(this, PROXY_HEADER_MS)
+    else this.#onProxyDone()
+  }
+
+  /** Of the PROXY header; over TLS nothing comes before the end of the handshake. */
+  onData(chunk: Buffer): void {
+    const before = this.#header.length
+    this.#header.append(chunk.subarray(0, MAX_PROXY_HEADER_BYTES - before))
+    let header: ProxyHeader | undefined
+    try {
+      header = decodeProxyHeader(this.#header.bytes)
+    } catch (error) {
+      if (!(error instanceof ProxyHeaderError)) throw error
+      this.#parts.proxyWarning.warn({ peer: this.#remote, reason: error.message })
+      this.#cut()
+      return
+    }
+    if (header === undefined) return
+    if (header.source !== undefined) this.#remote = header.source
+    // What is left is read by whoever owns the socket next.
+    this.#raw.pause()
+    const rest = chunk.subarray(header.length - before)
+    if (rest.length > 0) this.#raw.unshift(rest)
+    this.#onProxyDone()
+  }
+
+  /** Before it has even begun. */
+  onEnd(): void {
+    this.#cut()
+  }
+
+  onDrain(): void {}
+
+  onTimeout(): void {}
+
+  onClose(): void {
+    this.#leave()
+  }
+
+  onDeadline(): void {
+    this.#cut()
+  }
+
+  drain(): void {
+    this.#cut()
+  }
+
+  stop(): void {
+    this.#cut()
+  }
+
+  #onProxyDone(): void {
+    const { tls, wheel } = this.#parts
+    if (tls === undefined) {
+      this.#onReady(this.#raw)
+      return
+    }
+    wheel.schedule(this, TLS_MS)
+    removeOwner(this.#raw)
+    const socket = new TLSSocket(this.#raw, { isServer: true, secureContext: tls.context })
+    setOwner(socket, this)
+    socket.once('secure', () => this.#onReady(socket))
+  }
+
+  #onReady(socket: Socket): void {
+    this.#leave()
+    this.#parts.onReady({ socket, raw: this.#raw, remote: this.#remote })
+    // It was paused for the change of its owner, unless the new one wants it to be.
+    socket.resume()
+  }
+
+  #leave(): void {
+    this.#parts.wheel.cancel(this)
+    this.#parts.connections.delete(this)
+  }
+
+  #cut(): void {
+    this.#raw.resetAndDestroy()
+  }
+}

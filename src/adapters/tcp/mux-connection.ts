@@ -1,0 +1,204 @@
+import type { DeadlineWheel, WheelEntry } from '../../exchange/deadline-wheel.ts'
+import type { MuxGoaway } from '../framing/mux-frame.ts'
+import type { MuxConnection, MuxEncoding, MuxPeer, MuxSocket } from '../mux/mux-socket.ts'
+import type { Channel } from './channel.ts'
+import type { ConnectionSet, TcpConnection } from './connection-set.ts'
+import { corkForNow } from './cork.ts'
+import { type SocketOwner, setOwner } from './socket-owner.ts'
+
+/** For the first bytes, which say what the client speaks. */
+const FIRST_BYTES_MS = 10_000
+/** A client that says nothing for so long is gone. It is asked more often than that. */
+const SILENCE_MS = 60_000
+/** For a client to read what was sent before we closed, and to close too. */
+const LINGER_MS = 10_000
+
+const BRACE = 0x7b
+/** What a client begins with that goes on in binary. */
+const MAGIC = Buffer.from('SX1\n')
+const LINE_END = Buffer.from('\n')
+
+/** What the connections of one mux listener share. */
+export interface MuxParts {
+  readonly connections: ConnectionSet
+  readonly wheel: DeadlineWheel
+  readonly openSession: (socket: MuxSocket, peer: MuxPeer) => MuxConnection
+}
+
+/**
+ * A connection of many exchanges. States: `new` until the first bytes say which encoding it is -> `open`, with a session
+ * -> `closing` we have sent all -> `closed`. The client's FIN leaves it open until what is under way is over: netcat
+ * closes its side after the last request.
+ */
+export class MuxTcpConnection implements MuxSocket, SocketOwner, TcpConnection, WheelEntry {
+  wheelNext: WheelEntry | undefined = undefined
+  wheelPrev: WheelEntry | undefined = undefined
+  wheelDue = 0
+  wheelSlot = -1
+
+  readonly #parts: MuxParts
+  readonly #channel: Channel
+  #state: 'new' | 'open' | 'closing' | 'closed' = 'new'
+  #session: MuxConnection | undefined
+  #encoding: MuxEncoding = 'json'
+  /** Of the bytes that begin a binary connection. */
+  #matched = 0
+  #heardAtMs: number
+  /** When silence was last looked for. */
+  #sentBytes = 0
+  #paused = false
+  #clientEnded = false
+
+  constructor(parts: MuxParts, channel: Channel) {
+    this.#parts = parts
+    this.#channel = channel
+    this.#heardAtMs = parts.wheel.now()
+    parts.connections.add(this)
+    parts.wheel.schedule(this, FIRST_BYTES_MS)
+    setOwner(channel.socket, this)
+  }
+
+  // The socket speaks.
+
+  onData(chunk: Buffer): void {
+    if (this.#state === 'open') {
+      this.#heardAtMs = this.#parts.wheel.now()
+      this.#session!.onBytes(chunk)
+    } else if (this.#state === 'new') {
+      this.#onFirstBytes(chunk)
+    }
+  }
+
+  onEnd(): void {
+    this.#clientEnded = true
+    if (this.#state === 'new') this.close()
+    if (this.#state !== 'open') return
+    // A last line without its end is whole all the same. For binary frames the bytes that are missing never come.
+    if (this.#encoding === 'json') this.#session!.onBytes(LINE_END)
+    if (this.#isOpen()) this.#session!.onEnded()
+  }
+
+  onDrain(): void {
+    if (this.#state === 'open') this.#session!.onWritable()
+  }
+
+  /** Never set: what the other end has heard says nothing of whether it is there. */
+  onTimeout(): void {}
+
+  onClose(): void {
+    this.#state = 'closed'
+    const { connections, wheel } = this.#parts
+    wheel.cancel(this)
+    connections.delete(this)
+    this.#session?.onClosed()
+  }
+
+  onDeadline(): void {
+    const { wheel } = this.#parts
+    const { socket } = this.#channel
+    if (this.#state !== 'open') {
+      this.#cut()
+      return
+    }
+    // One that we do not read, or that can say no more, is not silent as long as it reads.
+    const sentBytes = socket.bytesWritten - socket.writableLength
+    const isReading = socket.writableLength === 0 || sentBytes > this.#sentBytes
+    if ((this.#paused || this.#clientEnded) && isReading) this.#heardAtMs = wheel.now()
+    this.#sentBytes = sentBytes
+    const leftMs = this.#heardAtMs + SILENCE_MS - wheel.now()
+    if (leftMs > 0) wheel.schedule(this, leftMs)
+    else this.#cut()
+  }
+
+  // The session speaks.
+
+  send(frame: string | Uint8Array): boolean {
+    const { socket } = this.#channel
+    corkForNow(socket)
+    return socket.write(typeof frame === 'string' ? `${frame}\n` : frame)
+  }
+
+  cork(work: () => void): void {
+    corkForNow(this.#channel.socket)
+    work()
+  }
+
+  close(): void {
+    if (this.#state === 'closing' || this.#state === 'closed') return
+    this.#state = 'closing'
+    // What the client still sends is read and dropped: unread, it would turn our FIN into a reset, which takes from the
+    // client what it has yet to read.
+    if (this.#paused) this.resume()
+    this.#parts.wheel.schedule(this, LINGER_MS)
+    this.#channel.socket.end()
+  }
+
+  pause(): boolean {
+    this.#paused = true
+    this.#channel.socket.pause()
+    return true
+  }
+
+  resume(): void {
+    this.#paused = false
+    this.#channel.socket.resume()
+  }
+
+  // The listener speaks.
+
+  drain(graceMs: number): void {
+    if (this.#state === 'open') this.#session!.drain(graceMs)
+    else if (this.#state === 'new') this.close()
+  }
+
+  stop(): void {
+    this.#cut()
+  }
+
+  /** Asked anew where a call in between may have changed it. */
+  #isOpen(): boolean {
+    return this.#state === 'open'
+  }
+
+  #onFirstBytes(chunk: Buffer): void {
+    if (this.#matched === 0 && chunk[0] === BRACE) {
+      this.#open('json', chunk)
+      return
+    }
+    const size = Math.min(MAGIC.length - this.#matched, chunk.length)
+    if (MAGIC.compare(chunk, 0, size, this.#matched, this.#matched + size) !== 0) {
+      this.#refuse()
+      return
+    }
+    this.#matched += size
+    if (this.#matched === MAGIC.length) this.#open('binary', chunk.subarray(size))
+  }
+
+  #open(encoding: MuxEncoding, rest: Uint8Array): void {
+    const { wheel, openSession } = this.#parts
+    this.#state = 'open'
+    this.#encoding = encoding
+    this.#heardAtMs = wheel.now()
+    wheel.schedule(this, SILENCE_MS)
+    const { remote } = this.#channel
+    const session = openSession(this, { kind: 'tcp', encoding, host: '', remote, headers: [] })
+    this.#session = session
+    if (rest.length > 0) session.onBytes(rest)
+  }
+
+  #refuse(): void {
+    const goaway: MuxGoaway = {
+      t: 'goaway',
+      lastId: 0,
+      grace: 0,
+      code: 'bad_request',
+      detail: 'A connection begins with a JSON object a line, or with SX1 and a line feed for binary frames',
+    }
+    this.#channel.socket.write(`${JSON.stringify(goaway)}\n`)
+    this.close()
+  }
+
+  #cut(): void {
+    this.#channel.raw.resetAndDestroy()
+  }
+}
