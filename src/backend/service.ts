@@ -8,6 +8,7 @@ import { decodeOpen } from '../wire/decode-frame.ts'
 import { encodeFrame } from '../wire/encode-frame.ts'
 import { PROTOCOL_VERSION } from '../wire/frame.ts'
 import { isPeerSubject } from '../wire/peer-subject.ts'
+import { WindowBudget } from '../wire/window-budget.ts'
 import { type ConnectionListener, ConnectionWatch } from './connection-watch.ts'
 import { type FetchHandler, fetchExchange } from './fetch-handler.ts'
 import type { ExchangeHandler, ReportError } from './handler.ts'
@@ -16,6 +17,8 @@ import { publish } from './publish.ts'
 import { Session, type SessionParts } from './session.ts'
 
 const EMPTY = new Uint8Array(0)
+/** By how much all windows together may grow: a quarter of what a server lets a connection leave unread. */
+const WINDOW_BUDGET_BYTES = 16 * 1024 * 1024
 
 export interface ServiceOptions {
   readonly nats: NatsConnection
@@ -58,7 +61,8 @@ export class Service {
     )
     this.#inbox = new Inbox(inboxPrefix, nextToken, (message) => late.answer(message))
     this.#inbox.attach(nats)
-    this.#parts = { nats, inbox: this.#inbox, wheel: this.#wheel, maxMessageBytes, onError }
+    const windowBudget = new WindowBudget(WINDOW_BUDGET_BYTES)
+    this.#parts = { nats, inbox: this.#inbox, wheel: this.#wheel, windowBudget, maxMessageBytes, onError }
     const listener: ConnectionListener = {
       onDown: () => this.#each((session) => session.suspend()),
       onUp: () => this.#each((session) => session.resume()),

@@ -6,6 +6,7 @@ import type { Inbox, InboxEntry } from '../nats/inbox.ts'
 import { decodeFrame } from '../wire/decode-frame.ts'
 import { type OpenFrame, PROTOCOL_VERSION } from '../wire/frame.ts'
 import { Stream } from '../wire/stream.ts'
+import type { WindowBudget } from '../wire/window-budget.ts'
 import { BackendExchange } from './exchange.ts'
 import { exchangeRequest } from './exchange-request.ts'
 import { type ExchangeHandler, type ReportError, runHandler } from './handler.ts'
@@ -14,7 +15,7 @@ import { publish } from './publish.ts'
 /** What a router may have on the way to us, on one exchange. */
 const WINDOW_BYTES = 256 * 1024
 /** Largest payload of one frame, either way. */
-const MAX_FRAME_BYTES = 64 * 1024
+const MAX_FRAME_BYTES = 32 * 1024
 /** Of max_payload, for the headers of a data frame. */
 const FRAME_HEADER_ROOM_BYTES = 1024
 
@@ -22,6 +23,7 @@ export interface SessionParts {
   readonly nats: NatsConnection
   readonly inbox: Inbox
   readonly wheel: DeadlineWheel
+  readonly windowBudget: WindowBudget
   readonly maxMessageBytes: number
   readonly onError: ReportError
 }
@@ -64,7 +66,9 @@ export class Session implements InboxEntry, WheelEntry {
       sends: true,
       receives: open.more,
       windowBytes: WINDOW_BYTES,
+      windowBudget: this.#parts.windowBudget,
       credit: open.credit,
+      ownsChunks: false,
       maxBytes: Math.min(open.maxBytes, MAX_FRAME_BYTES, maxPayload(nats) - FRAME_HEADER_ROOM_BYTES),
     })
     const request = exchangeRequest(open.headers, subject, open.more || open.payload.length > 0 ? 'POST' : 'GET')

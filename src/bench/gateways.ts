@@ -27,6 +27,12 @@ export async function startResponder(guard: ChildGuard, natsUrl: string): Promis
   await startProgram(guard, 'responder', natsUrl).waitForLine(/^ready/, READY_MS)
 }
 
+/** What `measureStreams` needs beside the router: who sends, and who receives. */
+export async function startStreamPrograms(guard: ChildGuard, natsUrl: string): Promise<void> {
+  await startProgram(guard, 'stream-source', natsUrl).waitForLine(/^ready/, READY_MS)
+  await startProgram(guard, 'stream-sink', natsUrl).waitForLine(/^ready/, READY_MS)
+}
+
 export async function startCeiling(guard: ChildGuard, natsUrl: string): Promise<Gateway> {
   return startOther(guard, natsUrl, 'ceiling', 'ceiling')
 }
@@ -82,6 +88,11 @@ function createRoutes(count: number): string {
     const subject = [`service${i}.{id}`, `service${i}.{id}.{part}`, `service${i}.{tenant}`][i % 3]
     routes.push({ name: `route-${i}`, match: { path, ...(i % 2 === 0 && { methods: ['GET', 'POST'] }) }, subject })
   }
-  routes.splice(Math.floor(count / 2), 0, { name: 'bench', match: { path: '/bench/{id}' }, subject: 'bench.{id}' })
+  routes.splice(
+    Math.floor(count / 2),
+    0,
+    { name: 'bench', match: { path: '/bench/{id}' }, subject: 'bench.{id}' },
+    { name: 'stream', match: { path: '/stream/{chunks}' }, subject: 'stream.{chunks}', body: 'stream' },
+  )
   return JSON.stringify({ version: 1, routes })
 }

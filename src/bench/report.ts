@@ -1,5 +1,6 @@
 import { arch, cpus, platform, totalmem } from 'node:os'
 import type { GatewayName } from './gateways.ts'
+import type { StreamFigures } from './streams.ts'
 import type { UnaryFigures } from './unary.ts'
 
 export interface BenchReport {
@@ -10,6 +11,7 @@ export interface BenchReport {
   readonly seconds: number
   readonly unary: readonly UnaryFigures[]
   readonly ratios: readonly UnaryRatios[]
+  readonly streams: readonly StreamFigures[]
 }
 
 /** The router against the others in the same run; undefined where the other did not run. */
@@ -22,6 +24,7 @@ export interface UnaryRatios {
 
 export function createReport(
   unary: readonly UnaryFigures[],
+  streams: readonly StreamFigures[],
   settings: { readonly routes: number; readonly rounds: number; readonly seconds: number },
 ): BenchReport {
   const machine = {
@@ -32,7 +35,7 @@ export function createReport(
   }
   const connections = [...new Set(unary.map((figures) => figures.connections))]
   const ratios = connections.map((count) => ratiosAt(unary, count))
-  return { machine, node: process.version, ...settings, unary, ratios }
+  return { machine, node: process.version, ...settings, unary, ratios, streams }
 }
 
 function ratiosAt(unary: readonly UnaryFigures[], connections: number): UnaryRatios {
@@ -71,6 +74,20 @@ export function unaryRows({ unary }: BenchReport): string[][] {
       share,
     ]
   })
+}
+
+export const STREAMS_HEAD = ['streams', 'of', 'messages', 'MB/s', 'CPU/GB', 'of raw']
+
+/** Rows for a table under `STREAMS_HEAD`; the first row is what the others are compared to. */
+export function streamRows({ streams }: BenchReport): string[][] {
+  return streams.map(({ streams: count, name, messageBytes, megabytesPerSecond, cpuMsPerGigabyte }) => [
+    String(count),
+    name === 'raw' ? 'publish, subscribe' : 'the router',
+    `${messageBytes / 1024} KiB`,
+    String(megabytesPerSecond),
+    cpuMsPerGigabyte === undefined ? '' : `${cpuMsPerGigabyte} ms`,
+    `${Math.round((megabytesPerSecond / streams[0]!.megabytesPerSecond) * 100)}%`,
+  ])
 }
 
 function formatUs(us: number): string {

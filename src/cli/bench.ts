@@ -1,6 +1,7 @@
-import { startCeiling, startFastify, startResponder, startRouter } from '../bench/gateways.ts'
-import { createReport, UNARY_HEAD, unaryRows } from '../bench/report.ts'
-import { measureUnary } from '../bench/unary.ts'
+import { startCeiling, startFastify, startResponder, startRouter, startStreamPrograms } from '../bench/gateways.ts'
+import { type BenchReport, createReport, STREAMS_HEAD, streamRows, UNARY_HEAD, unaryRows } from '../bench/report.ts'
+import { measureStreams, type StreamFigures } from '../bench/streams.ts'
+import { measureUnary, type UnaryFigures } from '../bench/unary.ts'
 import { prepareWrk } from '../bench/wrk.ts'
 import { ChildGuard } from '../dev/child-guard.ts'
 import { ensureNatsServer, startNatsServer } from '../dev/nats-server.ts'
@@ -13,6 +14,7 @@ export const verb: Verb = {
     seconds: { type: 'string', value: 'N', description: 'Length of one run (3)' },
     rounds: { type: 'string', value: 'N', description: 'Runs of which the median counts (5)' },
     routes: { type: 'string', value: 'N', description: 'Routes in the table (1000)' },
+    only: { type: 'string', value: 'LIST', description: 'Parts to measure (unary,streams)' },
     json: { type: 'boolean', description: 'Print the report as JSON' },
   },
   examples: ['engine-router bench', 'engine-router bench --connections 64 --rounds 3 --json'],
@@ -21,6 +23,7 @@ export const verb: Verb = {
     const seconds = number(args, 'seconds', '3')
     const rounds = number(args, 'rounds', '5')
     const routes = number(args, 'routes', '1000')
+    const parts = partList(args)
     const say = createStatus(io)
     const guard = new ChildGuard()
     const wrk = await prepareWrk(say)
@@ -28,40 +31,47 @@ export const verb: Verb = {
       say('starting nats-server, Postgres, the responder and the gateways')
       const { url: natsUrl } = await startNatsServer(guard, { binary: await ensureNatsServer(io.env, say) })
       await startResponder(guard, natsUrl)
-      const gateways = [
-        await startCeiling(guard, natsUrl),
-        await startRouter(guard, natsUrl, routes),
-        await startFastify(guard, natsUrl),
-      ]
+      const router = await startRouter(guard, natsUrl, routes)
       const onProgress = (done: number, total: number, what: string) => say(`${done + 1}/${total} ${what}`)
-      const unary = await measureUnary(wrk, gateways, { connections, rounds, seconds, signal: io.signal, onProgress })
+      const { signal } = io
+      let unary: UnaryFigures[] = []
+      if (parts.has('unary')) {
+        const gateways = [await startCeiling(guard, natsUrl), router, await startFastify(guard, natsUrl)]
+        unary = await measureUnary(wrk, gateways, { connections, rounds, seconds, signal, onProgress })
+      }
+      let streams: StreamFigures[] = []
+      if (parts.has('streams')) {
+        await startStreamPrograms(guard, natsUrl)
+        streams = await measureStreams(natsUrl, router, { rounds, signal, onProgress })
+      }
       say('')
-      const report = createReport(unary, { routes, rounds, seconds })
-      if (args.options.json === true) {
-        printJson(io, report)
-        return 0
-      }
-      const { machine } = report
-      printLine(
-        io,
-        `${machine.cores} cores (${machine.cpu}), ${machine.memoryGiB} GiB, ${machine.os}, node ${report.node}`,
-      )
-      printLine(
-        io,
-        `${routes} routes; medians of ${rounds} runs of ${seconds} s, interleaved; the load, nats-server and`,
-      )
-      printLine(io, 'the responder run on the same cores\n')
-      printTable(io, UNARY_HEAD, unaryRows(report))
-      for (const { connections: count, rpsOfCeiling, cpuOfCeiling, rpsOfFastify } of report.ratios) {
-        printLine(io, `\nrouter at ${count}: ${rpsOfCeiling} of the ceiling's rate at ${cpuOfCeiling} of its CPU,`)
-        printLine(io, `${rpsOfFastify} times fastify + nc.request`)
-      }
+      const report = createReport(unary, streams, { routes, rounds, seconds })
+      if (args.options.json === true) printJson(io, report)
+      else printReport(io, report)
       return 0
     } finally {
       await wrk.close()
       await guard.close()
     }
   },
+}
+
+function printReport(io: Io, report: BenchReport): void {
+  const { machine, node, routes, rounds, seconds } = report
+  printLine(io, `${machine.cores} cores (${machine.cpu}), ${machine.memoryGiB} GiB, ${machine.os}, node ${node}`)
+  printLine(io, `${routes} routes; medians of ${rounds} runs, interleaved; the load, nats-server and the responder run`)
+  printLine(io, 'on the same cores')
+  if (report.unary.length > 0) {
+    printLine(io, `\nSmall requests, runs of ${seconds} s:\n`)
+    printTable(io, UNARY_HEAD, unaryRows(report))
+    for (const { connections, rpsOfCeiling, cpuOfCeiling, rpsOfFastify } of report.ratios) {
+      printLine(io, `\nrouter at ${connections}: ${rpsOfCeiling} of the ceiling's rate at ${cpuOfCeiling} of its CPU,`)
+      printLine(io, `${rpsOfFastify} times fastify + nc.request`)
+    }
+  }
+  if (report.streams.length === 0) return
+  printLine(io, '\nDownloads, 512 MiB in all:\n')
+  printTable(io, STREAMS_HEAD, streamRows(report))
 }
 
 /** Progress on stderr: one line that is written over on a terminal, a line each elsewhere. */
@@ -74,6 +84,17 @@ function number(args: VerbArgs, name: string, otherwise: string): number {
   const value = Number(args.options[name] ?? otherwise)
   if (!Number.isInteger(value) || value < 1 || value > 100_000) throw new UsageError(`--${name} takes a number from 1`)
   return value
+}
+
+const PARTS: ReadonlySet<string> = new Set(['unary', 'streams'])
+
+function partList(args: VerbArgs): ReadonlySet<string> {
+  if (args.options.only === undefined) return PARTS
+  const parts = new Set(String(args.options.only).split(','))
+  for (const part of parts) {
+    if (!PARTS.has(part)) throw new UsageError(`--only takes ${[...PARTS].join(',')}; there is no ${part}`)
+  }
+  return parts
 }
 
 function list(args: VerbArgs, name: string, otherwise: string): number[] {

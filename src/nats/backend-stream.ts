@@ -44,7 +44,9 @@ export function openBackendStream(parts: TransportParts, options: BackendStreamO
     sends: options.sends,
     receives: true,
     windowBytes: options.windowBytes,
+    windowBudget: parts.windowBudget,
     credit: 0,
+    ownsChunks: true,
     maxBytes: Math.min(MAX_CHUNK_BYTES, link.maxPayload - FRAME_HEADER_ROOM_BYTES),
   })
 }

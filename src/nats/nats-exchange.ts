@@ -112,7 +112,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
       this.#fail(new ExchangeError('too_large', `the body has more than ${body.maxBytes} bytes`))
       return true
     }
-    if (streaming) return this.#stream!.data(chunk, meta)
+    if (streaming) return this.#stream!.data(Buffer.from(chunk), meta)
     if (this.#route.body === 'whole') return true
     // The beginning goes out at once; the rest waits for a backend that accepts.
     if (this.#state === 'buffering') this.#send()
@@ -120,7 +120,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
   }
 
   #onMessageOfConnection(early: EarlyMessages, chunk: Uint8Array, meta: MessageMeta | undefined): boolean {
-    if (this.#state === 'streaming') return this.#stream!.data(chunk, meta)
+    if (this.#state === 'streaming') return this.#stream!.data(Buffer.from(chunk), meta)
     if (!early.push(chunk, meta)) this.#fail(new ExchangeError('too_large', 'too much before a backend has accepted'))
     return false
   }

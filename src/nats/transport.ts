@@ -5,6 +5,7 @@ import type { BackendSide, ClientSide, Dispatch, RequestHead } from '../exchange
 import { createIdSource, type RandomFill } from '../exchange/id-source.ts'
 import { isDuplex, type Route } from '../exchange/route.ts'
 import { encodeOpen, encodeOpenPrefix, MAX_OPEN_HEADER_BYTES } from '../wire/open.ts'
+import { WindowBudget } from '../wire/window-budget.ts'
 import type { NatsLink } from './connection.ts'
 import { Inbox } from './inbox.ts'
 import { LateFrames } from './late-frames.ts'
@@ -12,10 +13,14 @@ import { NatsExchange } from './nats-exchange.ts'
 import { Outage } from './outage.ts'
 import { Outbox } from './outbox.ts'
 
-/** What a backend may have on the way to us, on one exchange. */
+/** What a backend may have on the way to us, on one exchange, to begin with. */
 const WINDOW_BYTES = 256 * 1024
-/** The server cuts a connection off that has 64 MiB pending; of half of that all exchanges together have their share. */
-const MAX_WIDE_EXCHANGES = (32 * 1024 * 1024) / WINDOW_BYTES
+/**
+ * The server cuts a connection off that has 64 MiB pending. A quarter of that is for the first windows of all exchanges,
+ * which are narrow beyond it, and a quarter for windows to grow.
+ */
+const SHARE_BYTES = 16 * 1024 * 1024
+const MAX_WIDE_EXCHANGES = SHARE_BYTES / WINDOW_BYTES
 const NARROW_WINDOW_BYTES = 64 * 1024
 
 export interface TransportOptions {
@@ -36,6 +41,7 @@ export interface TransportParts {
   readonly inbox: Inbox
   readonly outbox: Outbox
   readonly random: () => number
+  readonly windowBudget: WindowBudget
 }
 
 export interface Transport {
@@ -55,7 +61,14 @@ export function createTransport(options: TransportOptions): Transport {
     () => wheel.now(),
   )
   const inbox = new Inbox(options.inboxPrefix, createIdSource(options.randomFill), (message) => late.answer(message))
-  const parts: TransportParts = { link, wheel, inbox, random, outbox: new Outbox(() => link.client) }
+  const parts: TransportParts = {
+    link,
+    wheel,
+    inbox,
+    random,
+    outbox: new Outbox(() => link.client),
+    windowBudget: new WindowBudget(SHARE_BYTES),
+  }
   const outage = new Outage(inbox)
   link.listen({
     onConnected: (client) => {

@@ -38,6 +38,11 @@ export class Delivery {
     this.#onEnd = onEnd
   }
 
+  /** Nothing waits but what our end has been handed. */
+  get idle(): boolean {
+    return this.#undelivered.length === 0
+  }
+
   push(payload: Uint8Array, meta: MessageMeta | undefined): void {
     if (this.#fillingBytes === undefined) this.#hand(payload, meta)
     // A copy: many small ones would each keep the whole read of the socket alive that they came with.

@@ -6,7 +6,7 @@ import { isForwardable, toAsciiValue } from './header-field.ts'
 export const MAX_OPEN_HEADER_BYTES = 16 * 1024
 
 /** Largest payload of one frame that the router takes. */
-const MAX_FRAME_BYTES = 64 * 1024
+const MAX_FRAME_BYTES = 32 * 1024
 
 /**
  * The part of OPEN that is the same for every exchange on a route.

@@ -1,4 +1,8 @@
 import { FRAME_OVERHEAD_BYTES } from './frame.ts'
+import type { WindowBudget } from './window-budget.ts'
+
+/** Half of a window used up within this time is fast: with a wider one it may be faster. */
+const FAST_MS = 500
 
 /** What to do with a sequenced frame. */
 export type Arrival = 'deliver' | 'duplicate' | 'gap' | 'overrun'
@@ -8,14 +12,20 @@ export type Arrival = 'deliver' | 'duplicate' | 'gap' | 'overrun'
  * and is not used up yet never exceeds the window, so it bounds the memory that a peer can make us hold.
  */
 export class ReceiveWindow {
-  readonly #windowBytes: number
+  readonly #budget: WindowBudget | undefined
+  readonly #firstBytes: number
+  #windowBytes: number
   #granted: number
+  #grantedAtMs = Number.NEGATIVE_INFINITY
   #seq = 0
   #bytes = 0
   #cost = 0
   #used = 0
 
-  constructor(windowBytes: number) {
+  /** @param windowBytes to begin with; it grows out of the budget while it is what holds the sender up */
+  constructor(windowBytes: number, budget?: WindowBudget) {
+    this.#budget = budget
+    this.#firstBytes = windowBytes
     this.#windowBytes = windowBytes
     this.#granted = windowBytes
   }
@@ -45,11 +55,22 @@ export class ReceiveWindow {
     return seq < this.#seq || (seq === this.#seq && bytes === this.#bytes)
   }
 
-  /** A frame that came has been used up. Gives the new credit if it is worth a message. */
-  use(payloadBytes: number): number | undefined {
+  /**
+   * A frame that came has been used up. Gives the new credit if it is worth a message.
+   * @param idle nothing else that came waits to be used
+   */
+  use(payloadBytes: number, idle = false, nowMs = 0): number | undefined {
     this.#used += payloadBytes + FRAME_OVERHEAD_BYTES
     if (this.#used + this.#windowBytes - this.#granted < this.#windowBytes / 2) return undefined
+    if (idle && nowMs - this.#grantedAtMs < FAST_MS) this.#windowBytes += this.#budget?.grow(this.#windowBytes) ?? 0
+    this.#grantedAtMs = nowMs
     this.#granted = this.#used + this.#windowBytes
     return this.#granted
+  }
+
+  /** Nothing more comes: gives back what it has grown by. */
+  close(): void {
+    this.#budget?.release(this.#windowBytes - this.#firstBytes)
+    this.#windowBytes = this.#firstBytes
   }
 }

@@ -64,10 +64,17 @@ export class SendWindow {
     if (credit > this.#credit) this.#credit = credit
   }
 
-  /** Queues a chunk, which is kept: copy it if the bytes are not the caller's to give. */
+  /** Queues a chunk, which is kept: see `copyLast` if the bytes are not the caller's to give. */
   push(payload: Uint8Array, meta: MessageMeta | undefined): void {
     this.#waiting.push({ payload, meta })
     this.#waitingBytes += payload.length + FRAME_OVERHEAD_BYTES
+  }
+
+  /** Makes what still waits of the last chunk our own. */
+  copyLast(): void {
+    const last = this.#waiting.at(-1)
+    // Not `slice`, which fills the copy with zeros first.
+    if (last !== undefined) last.payload = Buffer.from(last.payload)
   }
 
   /**

@@ -13,6 +13,7 @@ import {
 import { Pulse } from './pulse.ts'
 import { ReceiveWindow } from './receive-window.ts'
 import { SendWindow } from './send-window.ts'
+import type { WindowBudget } from './window-budget.ts'
 
 /** How often a sender looks whether it is blocked. */
 const SENDER_TICK_MS = 1000
@@ -43,12 +44,19 @@ export interface StreamOptions {
   readonly sends: boolean
   /** False: the same of the peer's direction. */
   readonly receives: boolean
-  /** Bytes that the peer may have on the way to us. */
+  /** Bytes that the peer may have on the way to us, to begin with; */
   readonly windowBytes: number
+  /** and what that may grow out of, if it may. */
+  readonly windowBudget?: WindowBudget
   /** What the peer lets us send from the start. */
   readonly credit: number
   /** Largest payload of one frame that we may send. */
   readonly maxBytes: number
+  /**
+   * True: the chunks given to `data` are ours to keep. Otherwise they are the caller's again once the microtasks of this
+   * turn have run, and what has to wait for longer is copied.
+   */
+  readonly ownsChunks?: boolean
 }
 
 /**
@@ -80,7 +88,7 @@ export class Stream implements Side {
   constructor(options: StreamOptions) {
     this.#options = options
     this.#sending = new SendWindow(options.credit, options.maxBytes)
-    this.#receiving = new ReceiveWindow(options.windowBytes)
+    this.#receiving = new ReceiveWindow(options.windowBytes, options.windowBudget)
     this.#sendingEnded = !options.sends
     this.#allReceived = !options.receives
     this.#receivingEnded = !options.receives
@@ -124,10 +132,10 @@ export class Stream implements Side {
 
   data(chunk: Uint8Array, meta?: MessageMeta): boolean {
     if (this.#closed || this.#endWanted !== undefined || this.#sendingEnded) return true
-    // A copy: the bytes are the caller's, and leave later.
-    this.#sending.push(Buffer.from(chunk), meta)
+    this.#sending.push(chunk, meta)
     this.#pump()
     if (this.#closed || !this.#sending.blocked) return true
+    if (this.#options.ownsChunks !== true) this.#sending.copyLast()
     if (this.#sending.waitingBytes > MAX_WAITING_BYTES) {
       this.#fail(new ExchangeError('too_large', 'the sender did not stop when it was told to'))
       return true
@@ -312,7 +320,7 @@ export class Stream implements Side {
   }
 
   #use(payloadBytes: number): void {
-    const credit = this.#receiving.use(payloadBytes)
+    const credit = this.#receiving.use(payloadBytes, this.#delivery.idle, this.#options.now())
     if (credit === undefined || this.#closed || this.#allReceived) return
     this.#send({ type: 'credit', credit }, EMPTY, false)
   }
@@ -413,6 +421,7 @@ export class Stream implements Side {
     if (this.#closed) return
     this.#closed = true
     this.#sending.clear()
+    this.#receiving.close()
     this.#delivery.stop()
     this.#options.onClosed()
   }

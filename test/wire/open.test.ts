@@ -41,7 +41,7 @@ describe('encodeOpen', () => {
       'Sx-Route': ['test'],
       'Sx-Deadline': ['5000'],
       'Sx-Credit': ['262144'],
-      'Sx-Max': ['65536'],
+      'Sx-Max': ['32768'],
       'Sx-Method': ['GET'],
       'Sx-Path': ['/orders/eu'],
       'Sx-Request-Id': ['id-1'],

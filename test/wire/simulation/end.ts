@@ -297,7 +297,8 @@ export class End implements StreamLocal, Addressee, Tenant {
     }
     // `Sx: end`; the block begins with `NATS/1.0` and a line break.
     if (headerBlock[14] === 0x65) this.#sentEnd = true
-    this.#connection!.publish({ headerBlock, payload, asksReply }, this, this.#peer!)
+    // A copy, as a client library makes one before the turn is over.
+    this.#connection!.publish({ headerBlock, payload: new Uint8Array(payload), asksReply }, this, this.#peer!)
   }
 
   #onClosed(): void {
