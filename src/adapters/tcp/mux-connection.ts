@@ -22,7 +22,7 @@ const LINE_END = Buffer.from('\n')
 export interface MuxParts {
   readonly connections: ConnectionSet
   readonly wheel: DeadlineWheel
-  readonly openSession: (socket: MuxSocket, peer: MuxPeer) => MuxConnection
+  readonly openSession: (peer: MuxPeer, socket: MuxSocket) => MuxConnection
 }
 
 /**
@@ -181,7 +181,7 @@ export class MuxTcpConnection implements MuxSocket, SocketOwner, TcpConnection, 
     this.#heardAtMs = wheel.now()
     wheel.schedule(this, SILENCE_MS)
     const { remote } = this.#channel
-    const session = openSession(this, { kind: 'tcp', encoding, host: '', remote, headers: [] })
+    const session = openSession({ kind: 'tcp', encoding, host: '', remote, headers: [] }, this)
     this.#session = session
     if (rest.length > 0) session.onBytes(rest)
   }

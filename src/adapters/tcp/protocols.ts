@@ -58,7 +58,7 @@ export function rawProtocol(options: RawProtocolOptions): TcpProtocol {
 
 export interface MuxProtocolOptions {
   readonly wheel: DeadlineWheel
-  readonly openSession: (socket: MuxSocket, peer: MuxPeer) => MuxConnection
+  readonly openSession: (peer: MuxPeer, socket: MuxSocket) => MuxConnection
 }
 
 /** Each connection has many exchanges, on any route. */
