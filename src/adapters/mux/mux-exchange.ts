@@ -39,6 +39,7 @@ export class MuxExchange implements ClientSide, Sender, WheelEntry {
   wheelPrev: WheelEntry | undefined = undefined
   wheelDue = 0
   wheelSlot = -1
+  debtBytes = 0
 
   readonly #owner: ExchangeOwner
   readonly #id: number

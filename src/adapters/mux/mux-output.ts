@@ -13,6 +13,8 @@ const FRAME_OVERHEAD_BYTES = 64
 
 /** An exchange with something to send. */
 export interface Sender {
+  /** What it has sent beyond its last turn, which its next one is shorter by. The output's to change; starts at 0. */
+  debtBytes: number
   /** Sends while `roomFor` gives it room, and calls `wait` again if that was not all. */
   takeTurn(): void
 }
@@ -70,7 +72,7 @@ export class MuxOutput implements Flushable {
     const encoded = this.#encoding === 'json' ? encodeJsonFrame(frame) : encodeBinaryFrame(frame)
     this.#batch.push(encoded)
     this.#batchBytes += encoded.length + FRAME_OVERHEAD_BYTES
-    this.#turnBytes -= encoded.length + FRAME_OVERHEAD_BYTES
+    if (this.#waiting !== undefined && this.#waiting.size > 0) this.#turnBytes -= encoded.length + FRAME_OVERHEAD_BYTES
     this.#schedule()
     if (!this.#isFull || this.#isPaused || this.#batchBytes < MAX_BACKLOG_BYTES) return
     if (this.#socket.pause()) this.#isPaused = true
@@ -111,15 +113,22 @@ export class MuxOutput implements Flushable {
       const next = this.#waiting?.values().next().value
       if (next === undefined) break
       this.#waiting?.delete(next)
-      this.#turnOf = next
-      this.#turnBytes = TURN_BYTES
-      next.takeTurn()
-      this.#turnOf = undefined
+      this.#giveTurn(next)
       this.#sendBatch()
     }
     if (!this.#isPaused || this.#isFull || this.#isClosed) return
     this.#isPaused = false
     this.#socket.resume()
+  }
+
+  /** Deficit round robin: frames are not cut to fit a turn, so that a message stays whole. */
+  #giveTurn(sender: Sender): void {
+    this.#turnOf = sender
+    this.#turnBytes = TURN_BYTES - sender.debtBytes
+    if (this.#turnBytes > 0) sender.takeTurn()
+    else this.wait(sender)
+    sender.debtBytes = Math.max(0, -this.#turnBytes)
+    this.#turnOf = undefined
   }
 
   #sendBatch(): void {
