@@ -1,6 +1,8 @@
 import { randomBytes, randomFillSync } from 'node:crypto'
 import { createHttpAdapter } from './adapters/http/adapter.ts'
+import { createMux } from './adapters/mux/mux.ts'
 import { startWebListener } from './adapters/web-listener.ts'
+import { createWebSocketAdapter } from './adapters/websocket/adapter.ts'
 import { startAdminServer } from './admin/server.ts'
 import { describeConfig, type RouterConfig } from './config/router-config.ts'
 import { DeadlineWheel } from './exchange/deadline-wheel.ts'
@@ -8,6 +10,7 @@ import { NatsLink } from './nats/connection.ts'
 import { createTransport } from './nats/transport.ts'
 import { createRouteTables } from './route-tables.ts'
 import { createRouting } from './routing/dispatch.ts'
+import { startTcpListeners } from './tcp-listeners.ts'
 import { createExchangeLog } from './telemetry/exchange-log.ts'
 import { ExchangeMetrics } from './telemetry/exchange-metrics.ts'
 import type { RouterLogger } from './telemetry/log.ts'
@@ -20,6 +23,8 @@ export interface App {
   /** Where it listens; chosen by the system where the configuration says 0. */
   readonly httpPort: number
   readonly adminPort: number
+  /** In the order of the configuration. */
+  readonly tcpPorts: readonly number[]
   /** What it counts of itself right now. */
   gauges(): RouterGauges
   /** Not ready, no new connections; finishes what is under way within `drain.timeout`; releases everything. */
@@ -53,16 +58,38 @@ export async function startApp(config: RouterConfig, logger: RouterLogger): Prom
     makeRequestId: createRequestIds(),
   }
   const routing = createRouting(tables.current)
+  const connectMux = createMux({ ...clients, routing })
+  const webSockets = createWebSocketAdapter({
+    ...clients,
+    resolve: routing.resolve,
+    connectMux,
+    origins: config.listen.http.origins,
+    maxMessageBytes: limits.messageBytes,
+  })
   const web = await startWebListener({
     ...config.listen.http,
     ...clients,
     maxConnections: limits.connections,
-    adapters: [createHttpAdapter({ ...clients, dispatch: routing.dispatch })],
+    adapters: [createHttpAdapter({ ...clients, dispatch: routing.dispatch }), webSockets],
+  })
+
+  const tcp = await startTcpListeners({
+    ...clients,
+    listeners: config.listen.tcp,
+    table: tables.current,
+    connectMux,
+    logger,
+  }).catch((error) => {
+    web.close()
+    throw error
   })
 
   const gauges = (): RouterGauges => ({
     connections: web.connections,
     refusedConnections: web.refusedConnections,
+    webSockets: webSockets.exchanges,
+    tcpConnections: tcp.connections,
+    tcpRefusedConnections: tcp.refusedConnections,
     httpExchanges: web.exchanges,
     natsExchanges: transport.size,
     deadlines: wheel.size,
@@ -91,21 +118,26 @@ export async function startApp(config: RouterConfig, logger: RouterLogger): Prom
 
   const admin = await startAdminServer({ ...config.listen.admin, readiness, metrics: renderMetrics }).catch((error) => {
     web.close()
+    tcp.close()
     throw error
   })
   link.start()
   tables.start()
   logger.info({ config: describeConfig(config) }, 'configuration')
-  logger.info({ http: web.port, admin: admin.port }, `listening on http://${config.listen.http.host}:${web.port}`)
+  logger.info(
+    { http: web.port, admin: admin.port, tcp: tcp.ports },
+    `listening on http://${config.listen.http.host}:${web.port}`,
+  )
 
   return {
     httpPort: web.port,
     adminPort: admin.port,
+    tcpPorts: tcp.ports,
     gauges,
     async stop() {
       draining = true
       logger.info({ exchanges: web.exchanges, timeoutMs: config.drain.timeoutMs }, 'draining')
-      await web.drain(config.drain.timeoutMs)
+      await Promise.all([web.drain(config.drain.timeoutMs), tcp.drain(config.drain.timeoutMs)])
       await tables.stop()
       await link.close()
       wheel.stop()

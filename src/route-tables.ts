@@ -36,9 +36,6 @@ export function createRouteTables(
     cacheFile: config.routes.cacheFile,
     logger,
     onSnapshot(specs, revision, quarantined) {
-      const unserved = specs.filter(({ match }) => match.kind !== 'http').map(({ name }) => name)
-      if (unserved.length > 0)
-        logger.warn({ routes: unserved }, 'routes of a kind that this version does not serve yet')
       table = compileTable(specs, { revision, dispatch, defaultMaxBodyBytes })
       loadedAtMs = Date.now()
       quarantinedRoutes = quarantined.length

@@ -4,7 +4,7 @@ export interface HttpListener {
   readonly host: string
   /** 0: any free port. */
   readonly port: number
-  /** WebSocket origins that are allowed; undefined: only the host that the request names. */
+  /** Pages that may open a WebSocket; undefined: those of the host that the request names. `*`: all. */
   readonly origins: readonly string[] | undefined
 }
 
@@ -16,6 +16,13 @@ export interface TcpListener {
   readonly route: string | undefined
   /** How a raw connection is cut into messages; without meaning for `mux`. */
   readonly framing: 'none' | 'line' | 'u32'
+  /** Of a raw connection; 0: no limit. */
+  readonly idleTimeoutMs: number
+  /** Paths of PEM files; undefined: no TLS. */
+  readonly tls: { readonly cert: string; readonly key: string } | undefined
+  /** Connections begin with a PROXY header. */
+  readonly proxyProtocol: boolean
+  readonly maxConnections: number
 }
 
 export type LogLevel = (typeof LOG_LEVELS)[number]
@@ -46,6 +53,8 @@ export interface RouterConfig {
     readonly bodyBytes: number
     readonly headerBytes: number
     readonly uriBytes: number
+    /** Of one WebSocket message. */
+    readonly messageBytes: number
     readonly connections: number
     readonly connectionsPerIp: number
   }
@@ -59,7 +68,14 @@ export function toRouterConfig({ listen, nats, database, routes, limits, drain, 
     listen: {
       http: { ...listen.http, origins: listen.http.origins },
       admin: listen.admin,
-      tcp: listen.tcp.map((listener) => ({ ...listener, route: listener.route })),
+      tcp: listen.tcp.map(({ idleTimeout, ...listener }) => ({
+        ...listener,
+        route: listener.route,
+        framing: listener.framing ?? 'none',
+        idleTimeoutMs: idleTimeout ?? 0,
+        tls: listener.tls,
+        maxConnections: listener.maxConnections ?? limits.connections,
+      })),
     },
     nats: { ...nats, creds: nats.creds },
     database,

@@ -60,20 +60,37 @@ export const databaseUrlSchema = z
 
 export const logLevelSchema = z.enum(LOG_LEVELS)
 
+const MUX_TAKES_NONE = [
+  ['route', 'clients name a path'],
+  ['framing', 'its clients choose between JSON and binary frames'],
+  ['idleTimeout', 'it closes clients that have been silent for 60s'],
+] as const
+
+const originSchema = z.string().regex(/^(?:\*|null|[a-z][a-z0-9+.-]*:\/\/[^/\s@]+)$/i, {
+  error: 'expected an origin such as https://app.example.com, without a path, or * for all',
+})
+
 const tcpListenerSchema = z
   .strictObject({
     host: host.default('0.0.0.0'),
     port: portSchema,
     protocol: z.enum(['mux', 'raw']),
     route: z.string().min(1).optional(),
-    framing: z.enum(['none', 'line', 'u32']).default('none'),
+    framing: z.enum(['none', 'line', 'u32']).optional(),
+    idleTimeout: duration(86_400_000, 'a duration from 0s to 1d, such as 5m').optional(),
+    tls: z.strictObject({ cert: z.string().min(1), key: z.string().min(1) }).optional(),
+    proxyProtocol: z.boolean().default(false),
+    maxConnections: z.int().min(1).max(10_000_000).optional(),
   })
-  .superRefine(({ protocol, route }, context) => {
-    if (protocol === 'raw' && route === undefined) {
+  .superRefine((listener, context) => {
+    if (listener.protocol === 'raw') {
+      if (listener.route !== undefined) return
       context.addIssue({ code: 'custom', path: ['route'], message: 'is missing; a raw listener needs a route by name' })
+      return
     }
-    if (protocol === 'mux' && route !== undefined) {
-      context.addIssue({ code: 'custom', path: ['route'], message: 'a mux listener takes none: clients name a path' })
+    for (const [key, why] of MUX_TAKES_NONE) {
+      if (listener[key] === undefined) continue
+      context.addIssue({ code: 'custom', path: [key], message: `a mux listener takes none: ${why}` })
     }
   })
 
@@ -82,7 +99,7 @@ export const routerConfigSchema = section({
     http: section({
       host: host.default('0.0.0.0'),
       port: portSchema.default(8080),
-      origins: z.array(z.string().min(1)).optional(),
+      origins: z.array(originSchema).optional(),
     }),
     admin: section({ host: host.default('127.0.0.1'), port: portSchema.default(9090) }),
     tcp: z.array(tcpListenerSchema).default([]),
@@ -105,6 +122,7 @@ export const routerConfigSchema = section({
     bodyBytes: size(1, Number.MAX_SAFE_INTEGER, 'a size such as 10MiB').default(10 * 1024 ** 2),
     headerBytes: size(1024, 1024 ** 2, 'a size from 1KiB to 1MiB').default(16 * 1024),
     uriBytes: size(256, 64 * 1024, 'a size from 256B to 64KiB').default(8 * 1024),
+    messageBytes: size(1024, 16 * 1024 ** 2, 'a size from 1KiB to 16MiB').default(1024 ** 2),
     connections: z.int().min(1).max(10_000_000).default(100_000),
     connectionsPerIp: z.int().min(1).max(10_000_000).default(1000),
   }),

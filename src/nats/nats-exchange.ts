@@ -8,7 +8,7 @@ import { withMore } from '../wire/open.ts'
 import { isPeerSubject } from '../wire/peer-subject.ts'
 import { type PlainReply, parsePlainReply } from '../wire/plain-reply.ts'
 import { resetError, type Stream } from '../wire/stream.ts'
-import { openBackendStream } from './backend-stream.ts'
+import { type BackendStreamOptions, openBackendStream } from './backend-stream.ts'
 import { EarlyMessages } from './early-messages.ts'
 import type { InboxEntry } from './inbox.ts'
 import type { Outgoing } from './outbox.ts'
@@ -53,6 +53,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
   readonly #client: ClientSide
   readonly #token: string
   readonly #windowBytes: number
+  readonly #lengthOf: BackendStreamOptions['lengthOf']
   readonly #maxBodyBytes: number
   #state: State = 'buffering'
   #body: RequestBody | undefined
@@ -84,6 +85,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
     this.#client = client
     this.headerBlock = headerBlock
     this.#windowBytes = windowBytes
+    this.#lengthOf = lengthOf(route, request)
     this.#maxBodyBytes = maxBodyBytes
     this.subject = request.subject
     this.#token = parts.inbox.add(this)
@@ -287,6 +289,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
     this.#stream = openBackendStream(this.#parts, {
       client: this.#client,
       messages: this.#route.reply === 'many',
+      lengthOf: this.#lengthOf,
       backendSubject,
       replySubject: this.reply,
       sends: this.#promisedMore,
@@ -389,4 +392,9 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
     this.#replies = undefined
     this.payload = EMPTY
   }
+}
+
+function lengthOf(route: Omit<Route, 'dispatch'>, { method }: RequestHead): BackendStreamOptions['lengthOf'] {
+  if (route.kind !== 'http' || route.reply === 'many') return 'nothing'
+  return method === 'HEAD' ? 'absent body' : 'body'
 }

@@ -4,6 +4,9 @@ import type { MetricsWriter } from './metrics-writer.ts'
 export interface RouterGauges {
   readonly connections: number
   readonly refusedConnections: number
+  readonly tcpConnections: number
+  readonly tcpRefusedConnections: number
+  readonly webSockets: number
   readonly httpExchanges: number
   /** Tokens in the inbox: each is an exchange that waits for NATS. */
   readonly natsExchanges: number
@@ -23,6 +26,14 @@ export function writeRouterGauges(out: MetricsWriter, gauges: RouterGauges, nowM
   const { tableLoadedAtMs } = gauges
   out.single('engine_router_connections', 'gauge', 'Client connections open.', gauges.connections)
   out.single('engine_router_refused_connections_total', 'counter', 'Over the limit.', gauges.refusedConnections)
+  out.single('engine_router_websockets', 'gauge', 'WebSockets open.', gauges.webSockets)
+  out.single('engine_router_tcp_connections', 'gauge', 'Connections to TCP listeners.', gauges.tcpConnections)
+  out.single(
+    'engine_router_tcp_refused_connections_total',
+    'counter',
+    'To TCP listeners, over their limits.',
+    gauges.tcpRefusedConnections,
+  )
   out.single('engine_router_inbox_tokens', 'gauge', 'Exchanges that wait for NATS.', gauges.natsExchanges)
   out.single('engine_router_late_messages_total', 'counter', 'Replies after the end.', gauges.lateMessages)
   out.single('engine_router_nats_connected', 'gauge', '1 if NATS is connected.', Number(gauges.natsConnected))

@@ -1,5 +1,6 @@
 import { type ErrorCode, ExchangeError } from '../exchange/errors.ts'
 import type { HeaderList, MessageMeta, ResponseHead, Side } from '../exchange/exchange.ts'
+import { announcedLength } from './content-length.ts'
 import { Delivery, type Ending } from './delivery.ts'
 import { encodeFrame } from './encode-frame.ts'
 import {
@@ -52,6 +53,8 @@ export interface StreamOptions {
   readonly credit: number
   /** Largest payload of one frame that we may send. */
   readonly maxBytes: number
+  /** Of a router: the response has as many bytes as its content-length says, or it is cut. */
+  readonly checksLength?: boolean
   /**
    * True: the chunks given to `data` are ours to keep. Otherwise they are the caller's again once the microtasks of this
    * turn have run, and what has to wait for longer is copied.
@@ -80,6 +83,8 @@ export class Stream implements Side {
   /** Our end has got it all. */
   #receivingEnded = false
   #headed = false
+  /** Bytes that the head has announced; -1: any number. */
+  #announcedBytes = -1
   /** A head that waits for NATS to return. */
   #headWanted: Pick<ResponseHead, 'status' | 'headers'> | undefined
   #dataFrames = 0
@@ -272,8 +277,10 @@ export class Stream implements Side {
     }
     this.#headed = true
     const { status, headers, payload, end } = frame
-    const { local } = this.#options
-    local.head({ status, headers, length: end ? payload.length : -1, messages: false })
+    const { local, checksLength } = this.#options
+    if (checksLength === true && !hasNoContent(status)) this.#announcedBytes = announcedLength(headers)
+    if (!this.#fitsLength(end)) return
+    local.head({ status, headers, length: end ? payload.length : this.#announcedBytes, messages: false })
     // Each call of our end may be its last.
     if (this.#closed) return
     if (payload.length > 0) this.#deliver(payload, undefined)
@@ -288,7 +295,16 @@ export class Stream implements Side {
     if (this.#options.role === 'router' && !this.#headed) this.onBroken('an end before the head')
     else if (bytes !== this.#receiving.bytes)
       this.#fail(new ExchangeError('gap', `${bytes} bytes sent, ${this.#receiving.bytes} came`))
-    else this.#onAllReceived(end)
+    else if (this.#fitsLength(true)) this.#onAllReceived(end)
+  }
+
+  /** Whether what has come may be all, or a part, of what the head has announced. */
+  #fitsLength(isAll: boolean): boolean {
+    const { bytes } = this.#receiving
+    const announced = this.#announcedBytes
+    if (announced < 0 || bytes === announced || (bytes < announced && !isAll)) return true
+    this.onBroken(`the body has ${bytes} bytes ${isAll ? '' : 'so far '}and its content-length is ${announced}`)
+    return false
   }
 
   #onPing({ type, seq, credit, bytes }: PingFrame): void {
@@ -316,7 +332,7 @@ export class Stream implements Side {
       this.onBroken('data before the head')
       return
     }
-    this.#delivery.push(payload, meta)
+    if (this.#fitsLength(false)) this.#delivery.push(payload, meta)
   }
 
   #use(payloadBytes: number): void {
@@ -425,6 +441,11 @@ export class Stream implements Side {
     this.#delivery.stop()
     this.#options.onClosed()
   }
+}
+
+/** RFC 9110 sections 15.3.5 and 15.4.5: whatever the length that it says, no body follows. */
+function hasNoContent(status: number): boolean {
+  return status === 204 || status === 304
 }
 
 /** The peer's reset as our end hears it. */

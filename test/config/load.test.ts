@@ -39,6 +39,7 @@ describe('loadConfig', () => {
         bodyBytes: 10_485_760,
         headerBytes: 16_384,
         uriBytes: 8192,
+        messageBytes: 1024 * 1024,
         connections: 100_000,
         connectionsPerIp: 1000,
       },

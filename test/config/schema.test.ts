@@ -33,7 +33,7 @@ describe('routerConfigSchema', () => {
     ])
   })
 
-  test('wants a route for a raw tcp listener and none for mux', () => {
+  test('wants a route for a raw tcp listener, and for mux none of what is raw', () => {
     assert.deepEqual(
       lines('listen:\n  tcp:\n    - { port: 1, protocol: raw }\n    - { port: 2, protocol: mux, route: x }\n'),
       [
@@ -41,6 +41,33 @@ describe('routerConfigSchema', () => {
         '4:40 listen.tcp[1].route: a mux listener takes none: clients name a path',
       ],
     )
+    assert.deepEqual(lines('listen: { tcp: [{ port: 1, protocol: mux, framing: line, idleTimeout: 5s }] }'), [
+      '1:52 listen.tcp[0].framing: a mux listener takes none: its clients choose between JSON and binary frames',
+      '1:71 listen.tcp[0].idleTimeout: a mux listener takes none: it closes clients that have been silent for 60s',
+    ])
+  })
+
+  test('takes all that a tcp listener may have, and names what is not', () => {
+    const listener = '{ port: 1, protocol: raw, route: x, framing: u32, idleTimeout: 5m, maxConnections: 10'
+    const { tcp } = read(`listen: { tcp: [${listener}, proxyProtocol: true, tls: { cert: a, key: b } }] }`).listen
+    assert.deepEqual(tcp, [
+      {
+        host: '0.0.0.0',
+        port: 1,
+        protocol: 'raw',
+        route: 'x',
+        framing: 'u32',
+        idleTimeout: 300_000,
+        maxConnections: 10,
+        proxyProtocol: true,
+        tls: { cert: 'a', key: 'b' },
+      },
+    ])
+    assert.deepEqual(lines(`listen:\n  tcp:\n    - ${listener}, proxyProtocl: true, tls: { cert: a, keys: b } }\n`), [
+      '3:94 listen.tcp[0].proxyProtocl: unknown key, did you mean "proxyProtocol"?',
+      '3:114 listen.tcp[0].tls.key: is missing; expected text',
+      '3:130 listen.tcp[0].tls.keys: unknown key, did you mean "key"?',
+    ])
   })
 
   test('takes NATS servers in each usual form and no other', () => {

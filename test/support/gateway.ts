@@ -1,6 +1,8 @@
 import { randomFillSync } from 'node:crypto'
 import { createHttpAdapter } from '../../src/adapters/http/adapter.ts'
+import { createMux } from '../../src/adapters/mux/mux.ts'
 import { startWebListener, type WebListener } from '../../src/adapters/web-listener.ts'
+import { createWebSocketAdapter, type WebSocketAdapterOptions } from '../../src/adapters/websocket/adapter.ts'
 import { DeadlineWheel } from '../../src/exchange/deadline-wheel.ts'
 import type { ErrorCode } from '../../src/exchange/errors.ts'
 import type { ExchangeObserver } from '../../src/exchange/observer.ts'
@@ -46,6 +48,9 @@ export interface GatewayOptions {
   readonly maxUriBytes?: number
   readonly maxConnections?: number
   readonly keepEnded?: boolean
+  readonly webSocket?: Partial<
+    Pick<WebSocketAdapterOptions, 'origins' | 'maxMessageBytes' | 'pingEveryMs' | 'silenceS'>
+  >
 }
 
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
@@ -93,7 +98,17 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     host: '127.0.0.1',
     port: 0,
     maxConnections,
-    adapters: [createHttpAdapter({ ...clients, dispatch: routing.dispatch })],
+    adapters: [
+      createHttpAdapter({ ...clients, dispatch: routing.dispatch }),
+      createWebSocketAdapter({
+        ...clients,
+        resolve: routing.resolve,
+        connectMux: createMux({ ...clients, routing }),
+        origins: undefined,
+        maxMessageBytes: 1024 * 1024,
+        ...options.webSocket,
+      }),
+    ],
   })
   link.start()
   await eventually('connected to NATS', () => link.connected)

@@ -16,6 +16,7 @@ class Harness {
   readonly stream: Stream
   on: (call: (typeof ALL_CALLS)[number]) => void = () => {}
   hasRoom = true
+  length = -1
   nowMs = 1000
   closes = 0
 
@@ -35,7 +36,10 @@ class Harness {
         this.sent.push(`${sx}${text}${asksReply ? ' ?' : ''}`)
       },
       local: {
-        head: ({ status }) => this.#hear('head', `head ${status}`),
+        head: ({ status, length }) => {
+          this.length = length
+          this.#hear('head', `head ${status}`)
+        },
         data: (chunk: Uint8Array, _meta?: MessageMeta) => {
           this.#hear('data', `data ${Buffer.from(chunk)}`)
           return this.hasRoom
@@ -285,6 +289,64 @@ describe('a receiver', () => {
     h.stream.onFrame(end(2, WINDOW_BYTES))
     h.stream.drained()
     assert.deepEqual(h.heard.slice(2), ['end'])
+  })
+})
+
+describe('a response with a content-length', () => {
+  const headOf = (length: string, text = '', isEnd = false): HeadFrame => ({
+    ...head(text, isEnd),
+    headers: ['content-length', length],
+  })
+
+  test('is told to the client with it, and is whole with as many bytes', () => {
+    const lengths: number[] = []
+    const h = new Harness({ checksLength: true })
+    h.on = (call) => {
+      if (call === 'head') lengths.push(h.length)
+    }
+    for (const frame of [headOf('3', 'a'), data(2, 'bc'), end(3, 3)]) h.stream.onFrame(frame)
+    assert.deepEqual(lengths, [3])
+    assert.deepEqual(h.heard, ['head 200', 'data a', 'data bc', 'end'])
+  })
+
+  test('is cut when there is more', () => {
+    const h = new Harness({ checksLength: true })
+    for (const frame of [headOf('2', 'a'), data(2, 'bc')]) h.stream.onFrame(frame)
+    assert.deepEqual(h.heard, ['head 200', 'data a', 'reset protocol_error'])
+  })
+
+  test('is cut when there is less', () => {
+    const h = new Harness({ checksLength: true })
+    for (const frame of [headOf('4', 'a'), data(2, 'bc'), end(3, 3)]) h.stream.onFrame(frame)
+    assert.deepEqual(h.heard, ['head 200', 'data a', 'data bc', 'reset protocol_error'])
+  })
+
+  test('that contradicts the payload of its head is an error', () => {
+    for (const frame of [headOf('4', 'abc', true), headOf('2', 'abc'), headOf('0', 'abc', true)]) {
+      const h = new Harness({ checksLength: true })
+      h.stream.onFrame(frame)
+      assert.deepEqual(h.heard, ['reset protocol_error'])
+    }
+  })
+
+  for (const length of ['', '-1', '1e3', '5, 5', '0x3']) {
+    test(`is of any length if that is no number: ${length}`, () => {
+      const h = new Harness({ checksLength: true })
+      h.stream.onFrame(headOf(length, 'abc', true))
+      assert.deepEqual(h.heard, ['head 200', 'data abc', 'end'])
+    })
+  }
+
+  test('may have none where the status says that nothing follows', () => {
+    const h = new Harness({ checksLength: true })
+    h.stream.onFrame({ ...headOf('3', '', true), status: 304 })
+    assert.deepEqual(h.heard, ['head 304', 'end'])
+  })
+
+  test('is not checked where it speaks of no body', () => {
+    const h = new Harness()
+    h.stream.onFrame(headOf('3', '', true))
+    assert.deepEqual(h.heard, ['head 200', 'end'])
   })
 })
 

@@ -221,6 +221,7 @@ class EndUnderTest {
     return new Stream({
       ...direction,
       role: this.#conversation.role,
+      checksLength: true,
       windowBytes: this.#conversation.window ?? WINDOW_BYTES,
       now: () => this.#nowMs,
       onClosed() {},

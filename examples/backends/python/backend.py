@@ -358,7 +358,7 @@ class Stream:
 
     def __init__(self):
         self.event = asyncio.Event()
-        self.exchange = None
+        self.exchange = self.task = None
 
     @property
     def query(self):
@@ -419,10 +419,15 @@ class Service:
             own = f'{self.inbox}.{secrets.token_hex(12)}'
             stream = Stream()
 
+            def changed():
+                stream.event.set()
+                if exchange.error and stream.task:
+                    stream.task.cancel()  # whatever the handler waits for: nobody waits for it any more
+
             def send(header_block, data, asks_reply):
                 self.nats.publish(reply, data, header_block, own if asks_reply else '')
 
-            exchange = stream.exchange = Exchange(headers, payload, send, changed=stream.event.set)
+            exchange = stream.exchange = Exchange(headers, payload, send, changed=changed)
         except Broken:
             self.nats.publish(reply, b'', encode('reset -', [('Sx-Code', 'protocol_error')]))
             return
@@ -430,9 +435,9 @@ class Service:
             return exchange.reset('draining' if self.draining else 'busy')
         exchange.accept()  # before any work
         self.exchanges[own] = exchange
-        task = asyncio.create_task(self.run_handler(handler, stream, own))
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        stream.task = asyncio.create_task(self.run_handler(handler, stream, own))
+        self.tasks.add(stream.task)
+        stream.task.add_done_callback(self.tasks.discard)
 
     async def run_handler(self, handler, stream, own):
         exchange = stream.exchange
@@ -441,7 +446,7 @@ class Service:
             exchange.end()
             while await stream.read() is not None:  # what the handler did not want to read
                 pass
-        except Reset:
+        except (Reset, asyncio.CancelledError):
             pass  # the other end knows
         except Exception as error:
             print(f'handler failed: {error!r}', flush=True)

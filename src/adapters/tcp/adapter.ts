@@ -20,6 +20,8 @@ export interface TcpAdapterOptions {
   /** 0: any free one. */
   readonly port: number
   readonly tls: TlsFiles | undefined
+  /** How often to look whether the files of `tls` have changed; default: every 5 seconds. */
+  readonly certificatePollMs?: number | undefined
   /** Connections begin with a PROXY header, and are reset if they do not. */
   readonly proxyProtocol: boolean
   /** One more is closed as soon as it is accepted. */
@@ -51,7 +53,7 @@ export async function startTcpAdapter(options: TcpAdapterOptions): Promise<TcpAd
   const now = () => wheel.now()
   const connections = new ConnectionSet()
   const accept = options.protocol(connections)
-  const tls = options.tls && (await TlsIdentity.load(options.tls, logger))
+  const tls = options.tls && (await TlsIdentity.load(options.tls, logger, options.certificatePollMs))
   const handshake = {
     connections,
     wheel,

@@ -1,6 +1,7 @@
 import type { DeadlineWheel, WheelEntry } from '../../exchange/deadline-wheel.ts'
 import type { MuxGoaway } from '../framing/mux-frame.ts'
-import type { MuxConnection, MuxEncoding, MuxPeer, MuxSocket } from '../mux/mux-socket.ts'
+import type { ConnectMux } from '../mux/mux.ts'
+import type { MuxConnection, MuxEncoding, MuxSocket } from '../mux/mux-socket.ts'
 import type { Channel } from './channel.ts'
 import type { ConnectionSet, TcpConnection } from './connection-set.ts'
 import { corkForNow } from './cork.ts'
@@ -22,7 +23,7 @@ const LINE_END = Buffer.from('\n')
 export interface MuxParts {
   readonly connections: ConnectionSet
   readonly wheel: DeadlineWheel
-  readonly openSession: (socket: MuxSocket, peer: MuxPeer) => MuxConnection
+  readonly connect: ConnectMux
 }
 
 /**
@@ -175,13 +176,13 @@ export class MuxTcpConnection implements MuxSocket, SocketOwner, TcpConnection, 
   }
 
   #open(encoding: MuxEncoding, rest: Uint8Array): void {
-    const { wheel, openSession } = this.#parts
+    const { wheel, connect } = this.#parts
     this.#state = 'open'
     this.#encoding = encoding
     this.#heardAtMs = wheel.now()
     wheel.schedule(this, SILENCE_MS)
     const { remote } = this.#channel
-    const session = openSession(this, { kind: 'tcp', encoding, host: '', remote, headers: [] })
+    const session = connect({ kind: 'tcp', encoding, host: '', remote, headers: [] }, this)
     this.#session = session
     if (rest.length > 0) session.onBytes(rest)
   }

@@ -3,7 +3,7 @@ import type { ExchangeError } from '../../exchange/errors.ts'
 import type { RequestHead } from '../../exchange/exchange.ts'
 import type { Logger } from '../../exchange/logger.ts'
 import type { ExchangeObserver } from '../../exchange/observer.ts'
-import type { MuxConnection, MuxPeer, MuxSocket } from '../mux/mux-socket.ts'
+import type { ConnectMux } from '../mux/mux.ts'
 import type { TcpProtocol } from './adapter.ts'
 import { BytesFraming } from './bytes-framing.ts'
 import type { Framing } from './framing.ts'
@@ -58,13 +58,13 @@ export function rawProtocol(options: RawProtocolOptions): TcpProtocol {
 
 export interface MuxProtocolOptions {
   readonly wheel: DeadlineWheel
-  readonly openSession: (socket: MuxSocket, peer: MuxPeer) => MuxConnection
+  readonly connect: ConnectMux
 }
 
 /** Each connection has many exchanges, on any route. */
-export function muxProtocol({ wheel, openSession }: MuxProtocolOptions): TcpProtocol {
+export function muxProtocol({ wheel, connect }: MuxProtocolOptions): TcpProtocol {
   return (connections) => {
-    const parts = { wheel, openSession, connections }
+    const parts = { wheel, connect, connections }
     return (channel) => void new MuxTcpConnection(parts, channel)
   }
 }

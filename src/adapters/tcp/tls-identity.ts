@@ -1,5 +1,4 @@
-import { type StatsListener, unwatchFile, watchFile } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { createSecureContext, type SecureContext } from 'node:tls'
 import type { Logger } from '../../exchange/logger.ts'
 
@@ -10,7 +9,7 @@ export interface TlsFiles {
   readonly key: string
 }
 
-/** Asked for, not told of: files that are links, or on a network, tell of no change. */
+/** Asked for, not told of: of files that are links, or on a network, the system tells no change. */
 const POLL_MS = 5000
 
 /**
@@ -20,21 +19,24 @@ const POLL_MS = 5000
 export class TlsIdentity {
   readonly #files: TlsFiles
   readonly #logger: Logger
-  readonly #onChange: StatsListener = () => void this.#reload()
+  readonly #timer: NodeJS.Timeout
   #context: SecureContext
+  #version: string
+  #isPolling = false
 
-  private constructor(files: TlsFiles, logger: Logger, context: SecureContext, pollMs: number) {
+  private constructor(files: TlsFiles, logger: Logger, context: SecureContext, version: string, pollMs: number) {
     this.#files = files
     this.#logger = logger
     this.#context = context
-    for (const file of [files.cert, files.key]) {
-      watchFile(file, { interval: pollMs, persistent: false }, this.#onChange)
-    }
+    this.#version = version
+    this.#timer = setInterval(() => void this.#poll(), pollMs).unref()
   }
 
   /** Rejects with an error that names the files if they cannot be used. Close it. */
   static async load(files: TlsFiles, logger: Logger, pollMs: number = POLL_MS): Promise<TlsIdentity> {
-    return new TlsIdentity(files, logger, await readContext(files), pollMs)
+    // Before they are read: a change in between is found by the first poll.
+    const version = await versionOf(files)
+    return new TlsIdentity(files, logger, await readContext(files), version, pollMs)
   }
 
   get context(): SecureContext {
@@ -42,7 +44,19 @@ export class TlsIdentity {
   }
 
   close(): void {
-    for (const file of [this.#files.cert, this.#files.key]) unwatchFile(file, this.#onChange)
+    clearInterval(this.#timer)
+  }
+
+  async #poll(): Promise<void> {
+    // A file system may take longer than our interval.
+    if (this.#isPolling) return
+    this.#isPolling = true
+    const version = await versionOf(this.#files)
+    if (version !== this.#version) {
+      this.#version = version
+      await this.#reload()
+    }
+    this.#isPolling = false
   }
 
   async #reload(): Promise<void> {
@@ -52,6 +66,16 @@ export class TlsIdentity {
     } catch (error) {
       this.#logger.warn({ err: error }, 'the TLS certificate has changed and cannot be used; the old one stays')
     }
+  }
+}
+
+/** Another text when one of the files is another; never rejects. */
+async function versionOf({ cert, key }: TlsFiles): Promise<string> {
+  try {
+    const stats = await Promise.all([cert, key].map((file) => stat(file, { bigint: true })))
+    return stats.map(({ ino, size, mtimeNs }) => `${ino} ${size} ${mtimeNs}`).join(', ')
+  } catch (error) {
+    return (error as Error).message
   }
 }
 

@@ -32,7 +32,7 @@ describe('SX/1 streams over HTTP', () => {
     backend = await startStreamBackend(server.url)
     backend.handle('sx.echo', (stream, open) => {
       stream.accept(1, 64 * 1024)
-      stream.head({ status: 200, headers: ['content-type', 'application/octet-stream', 'content-length', '1'] })
+      stream.head({ status: 200, headers: ['content-type', 'application/octet-stream'] })
       if (open.payload.length > 0) stream.data(open.payload)
       if (!open.more) stream.end()
       return { data: (chunk) => stream.data(chunk), drained: () => stream.drained(), end: () => stream.end() }

@@ -40,7 +40,7 @@ export interface RawTcp {
 }
 
 export interface RawTcpOptions
-  extends Partial<Pick<TcpAdapterOptions, 'tls' | 'proxyProtocol' | 'maxConnections'>>,
+  extends Partial<Pick<TcpAdapterOptions, 'tls' | 'certificatePollMs' | 'proxyProtocol' | 'maxConnections'>>,
     Partial<Pick<RawProtocolOptions, 'framing' | 'idleTimeoutMs'>> {
   readonly route?: Partial<RouteDocument>
   /** The name that the listener asks for. */
@@ -81,6 +81,7 @@ export async function startRawTcp(t: TestContext, options: RawTcpOptions = {}): 
     host: '127.0.0.1',
     port: 0,
     tls: options.tls,
+    certificatePollMs: options.certificatePollMs,
     proxyProtocol: options.proxyProtocol ?? false,
     maxConnections: options.maxConnections ?? 10_000,
     wheel,

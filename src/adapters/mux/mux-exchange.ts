@@ -1,0 +1,339 @@
+import { CLOSED_SIDE } from '../../exchange/closed-side.ts'
+import type { WheelEntry } from '../../exchange/deadline-wheel.ts'
+import { ERRORS, ExchangeError } from '../../exchange/errors.ts'
+import type { BackendSide, ClientSide, HeaderList, MessageMeta, ResponseHead } from '../../exchange/exchange.ts'
+import { isDuplex } from '../../exchange/route.ts'
+import type { MuxBody, MuxOpen } from '../framing/mux-frame.ts'
+import type { MuxOutput, Sender } from './mux-output.ts'
+import type { MuxParts } from './mux-parts.ts'
+import type { MuxEncoding } from './mux-socket.ts'
+import type { OpenRequest } from './open-request.ts'
+import { RequestFlow } from './request-flow.ts'
+import { ResponseFlow } from './response-flow.ts'
+
+/** The session that an exchange is of. */
+export interface ExchangeOwner {
+  readonly parts: MuxParts
+  readonly output: MuxOutput
+  readonly encoding: MuxEncoding
+  /** The client can grant no more credit. */
+  readonly clientEnded: boolean
+  onExchangeClosed(id: number): void
+}
+
+/** A backend may have much to say. */
+const MAX_DETAIL_LENGTH = 1024
+
+type State = 'waiting' | 'headed' | 'streaming' | 'ended' | 'closed'
+
+/**
+ * The client of one exchange of a multiplexed connection.
+ *
+ * States, of the response: `waiting` for the head -> `headed` the head is known, and goes out with the body that is about
+ * to come -> `streaming` -> `ended` all was handed to us, and what is left waits for credit or a turn. Once it is sent,
+ * a request is `closed`; a duplex, whose directions end by themselves, when the client's has ended too. A reset from
+ * either side, the deadline and the end of the connection lead to `closed` from anywhere.
+ */
+export class MuxExchange implements ClientSide, Sender, WheelEntry {
+  wheelNext: WheelEntry | undefined = undefined
+  wheelPrev: WheelEntry | undefined = undefined
+  wheelDue = 0
+  wheelSlot = -1
+  debtBytes = 0
+
+  readonly #owner: ExchangeOwner
+  readonly #id: number
+  readonly #request: OpenRequest
+  readonly #startedMs: number
+  #state: State = 'waiting'
+  #backend: BackendSide = CLOSED_SIDE
+  #response: ResponseFlow
+  /** Undefined: all of the request was in its `open`. */
+  #body: RequestFlow | undefined
+  #isDuplex = false
+  /** Bytes that a whole response is going to have; -1: it is a stream. */
+  #wholeBytes = -1
+  #bytesIn = 0
+  #bytesOut = 0
+  #status = 0
+
+  constructor(owner: ExchangeOwner, open: MuxOpen, request: OpenRequest) {
+    const { wheel, observer } = owner.parts
+    this.#owner = owner
+    this.#id = open.id
+    this.#request = request
+    this.#startedMs = wheel.now()
+    this.#response = new ResponseFlow(open.id, request.requestId, owner.encoding, open.credit)
+    observer.begun()
+  }
+
+  // The connection speaks.
+
+  /** Finds the backend. The exchange may be over when this returns. */
+  begin(open: MuxOpen, body: Uint8Array): void {
+    const request = this.#request
+    const error = request.fault ?? this.#resolve()
+    const { route } = request
+    if (error !== undefined || route === undefined) {
+      this.reset(error ?? new ExchangeError('no_route', 'routing gave no route'))
+      return
+    }
+    this.#isDuplex = isDuplex(route)
+    if (this.#isDuplex) this.#response.separateMessages()
+    if (open.deadline !== undefined) this.#owner.parts.wheel.schedule(this, open.deadline)
+    const backend = route.dispatch(request, this)
+    if (this.#isClosed()) {
+      backend.reset(new ExchangeError('client_gone', 'the exchange was over before it had begun'))
+      return
+    }
+    this.#backend = backend
+    if (open.more === true) this.#body = new RequestFlow(backend)
+    if (open.body !== undefined) this.#push(open.body, body, undefined)
+    if (open.more !== true && !this.#isClosed()) backend.end()
+  }
+
+  onData(body: MuxBody, bytes: Uint8Array, fin: false | undefined, isLast: boolean): void {
+    if (this.#body === undefined || this.#body.ended) {
+      this.fail(badRequest('data after the end'))
+      return
+    }
+    this.#push(body, bytes, fin)
+    if (isLast) this.onEnd(undefined)
+  }
+
+  onEnd(closeCode: number | undefined): void {
+    if (this.#isClosed()) return
+    if (this.#body === undefined || this.#body.ended) this.fail(badRequest('a second end'))
+    else this.#endBody(this.#body, closeCode)
+  }
+
+  onReset(): void {
+    this.stop(new ExchangeError('client_gone', 'the client has reset the exchange'))
+  }
+
+  onCredit(credit: number): void {
+    this.#response.grant(credit)
+    this.#goOn()
+  }
+
+  /** The client says nothing more. A request of which a part is missing is not one. */
+  onClientEnded(): void {
+    const body = this.#body
+    if (body !== undefined && !body.ended) {
+      if (this.#isDuplex) this.#endBody(body, undefined)
+      else this.fail(new ExchangeError('client_gone', 'the client ended the connection within a request'))
+    }
+    this.#failIfStuck()
+  }
+
+  /** Ends without a word to the client, who is gone or has asked for it. */
+  stop(error: ExchangeError): void {
+    const backend = this.#backend
+    this.#close(error)
+    backend.reset(error)
+  }
+
+  takeTurn(): void {
+    this.#goOn()
+  }
+
+  onDeadline(): void {
+    this.fail(new ExchangeError('timeout', 'no response head within the deadline of the client'))
+  }
+
+  // The backend speaks.
+
+  head(head: ResponseHead): void {
+    if (this.#state !== 'waiting') return
+    if (!this.#response.head(head)) {
+      this.fail(new ExchangeError('backend_error', 'the header fields of the response are too large'))
+      return
+    }
+    this.#owner.parts.wheel.cancel(this)
+    this.#status = head.status
+    if (!head.messages && head.length >= 0 && !this.#isDuplex) {
+      this.#state = 'headed'
+      this.#wholeBytes = head.length
+      return
+    }
+    this.#state = 'streaming'
+    if (!this.#isBodyless()) {
+      this.#send()
+      return
+    }
+    // None of the body is for this client, so that there is nothing to wait for.
+    const backend = this.#backend
+    this.end()
+    backend.reset(new ExchangeError('client_gone', 'the response has no content'))
+  }
+
+  data(chunk: Uint8Array, meta?: MessageMeta): boolean {
+    if ((this.#state !== 'headed' && this.#state !== 'streaming') || this.#isBodyless()) return true
+    if (this.#response.holdsChunk) {
+      this.fail(new ExchangeError('internal', 'the backend side sends although it was told to wait'))
+      return true
+    }
+    this.#bytesOut += chunk.length
+    this.#response.put(chunk, meta)
+    if (this.#state === 'headed' && chunk.length === this.#wholeBytes) {
+      this.#state = 'ended'
+      this.#response.end(undefined)
+    } else {
+      this.#state = 'streaming'
+    }
+    this.#send()
+    if (this.#isClosed() || !this.#response.holdsChunk) return true
+    this.#response.keep()
+    return false
+  }
+
+  end(_trailers?: HeaderList, closeCode?: number): void {
+    if (this.#state !== 'headed' && this.#state !== 'streaming') return
+    this.#state = 'ended'
+    this.#response.end(closeCode)
+    this.#send()
+  }
+
+  reset(error: ExchangeError): void {
+    if (this.#state === 'closed') return
+    this.#tell(error, ERRORS[error.code].retry === 'yes' && this.#state === 'waiting')
+    this.#close(error)
+  }
+
+  /** The backend has room for more of the request. */
+  drained(): void {
+    if (this.#body === undefined) return
+    this.#body.drained()
+    this.#afterBody(this.#body)
+  }
+
+  // Between the two.
+
+  /** Routes of HTTP first; a path that only a WebSocket has is a connection of its own, over this one. */
+  #resolve(): ExchangeError | undefined {
+    const { routing } = this.#owner.parts
+    const request = this.#request
+    const error = routing.resolve(request, 'http')
+    if (error?.code !== 'no_route') return error
+    const wsError = routing.resolve(request, 'ws')
+    if (request.route?.websocket === 'stream') return wsError
+    request.route = undefined
+    return error
+  }
+
+  #push(body: MuxBody, bytes: Uint8Array, fin: false | undefined): void {
+    this.#bytesIn += bytes.length
+    const meta = this.#isDuplex ? messageMeta(body, fin) : undefined
+    if (this.#body === undefined) {
+      if (bytes.length > 0 || this.#isDuplex) this.#backend.data(bytes, meta)
+      return
+    }
+    const fault = this.#body.push(bytes, meta)
+    if (fault === 'overrun') this.fail(badRequest('more data than the credit covers'))
+    else if (fault === 'too many') this.fail(new ExchangeError('too_large', 'too many frames wait for the backend'))
+    else this.#afterBody(this.#body)
+  }
+
+  #endBody(body: RequestFlow, closeCode: number | undefined): void {
+    body.end(closeCode)
+    this.#afterBody(body)
+  }
+
+  #afterBody(body: RequestFlow): void {
+    if (this.#isClosed()) return
+    if (this.#response.done && body.done) {
+      this.#close(undefined)
+      return
+    }
+    const to = body.takeGrant()
+    if (to !== undefined) this.#owner.output.write({ t: 'credit', id: this.#id, to })
+  }
+
+  /** Sends what credit and the connection take now; the rest waits. */
+  #send(): void {
+    const { output } = this.#owner
+    const response = this.#response
+    for (let room = output.roomFor(this); room > 0 && !response.done; room = output.roomFor(this)) {
+      const frame = response.next(room)
+      if (frame === undefined) break
+      output.write(frame)
+    }
+    if (response.done) this.#onResponseSent()
+    else if (response.ready) output.wait(this)
+    else this.#failIfStuck()
+  }
+
+  #goOn(): void {
+    if (this.#isClosed()) return
+    const wasFull = this.#response.holdsChunk
+    this.#send()
+    if (wasFull && this.#state === 'streaming' && !this.#response.holdsChunk) this.#backend.drained()
+  }
+
+  #onResponseSent(): void {
+    const isWhole = this.#body === undefined || this.#body.done
+    if (this.#isDuplex && !isWhole) return
+    const backend = this.#backend
+    this.#close(undefined)
+    // The response is whole and the request is not: nobody waits for the rest of it.
+    if (!isWhole) backend.reset(new ExchangeError('client_gone', 'it has its response'))
+  }
+
+  #failIfStuck(): void {
+    const isStuck = this.#response.holdsChunk && !this.#response.ready
+    if (isStuck && this.#owner.clientEnded && !this.#isClosed())
+      this.fail(new ExchangeError('client_gone', 'the client has ended the connection and left too little credit'))
+  }
+
+  /** A response without content, whatever its headers say (RFC 9110 section 6.4.1). */
+  #isBodyless(): boolean {
+    if (this.#isDuplex) return false
+    return this.#request.method === 'HEAD' || this.#status === 204 || this.#status === 304
+  }
+
+  /** Asked anew where a call in between may have closed it. */
+  #isClosed(): boolean {
+    return this.#state === 'closed'
+  }
+
+  /** Both sides hear of it. Nobody knows what the backend has done by now, so a retry is not called safe. */
+  fail(error: ExchangeError): void {
+    if (this.#isClosed()) return
+    this.#tell(error, false)
+    this.stop(error)
+  }
+
+  #tell({ code, status, detail }: ExchangeError, retryable: boolean): void {
+    if (this.#status === 0) this.#status = status
+    this.#owner.output.write({
+      t: 'reset',
+      id: this.#id,
+      code,
+      status,
+      retryable,
+      detail: (detail ?? ERRORS[code].title).slice(0, MAX_DETAIL_LENGTH),
+    })
+  }
+
+  #close(error: ExchangeError | undefined): void {
+    if (this.#isClosed()) return
+    this.#state = 'closed'
+    this.#backend = CLOSED_SIDE
+    this.#body?.close()
+    const { parts, output } = this.#owner
+    output.forget(this)
+    parts.wheel.cancel(this)
+    const durationMs = parts.wheel.now() - this.#startedMs
+    parts.observer.ended(this.#request, this.#status, error, durationMs, this.#bytesIn, this.#bytesOut)
+    this.#owner.onExchangeClosed(this.#id)
+  }
+}
+
+function messageMeta(body: MuxBody, fin: false | undefined): MessageMeta {
+  const type = typeof body === 'string' ? 'text' : 'binary'
+  return fin === false ? { type, fin } : { type }
+}
+
+function badRequest(fault: string): ExchangeError {
+  return new ExchangeError('bad_request', fault, { detail: `The client sent ${fault}` })
+}

@@ -1,0 +1,23 @@
+import type { DeadlineWheel } from '../../exchange/deadline-wheel.ts'
+import type { ExchangeError } from '../../exchange/errors.ts'
+import type { RequestHead } from '../../exchange/exchange.ts'
+import type { ExchangeObserver } from '../../exchange/observer.ts'
+import type { FlushQueue } from './flush-queue.ts'
+import type { OpenLimits } from './open-request.ts'
+
+/** The routing table, as far as a session asks it. */
+export interface MuxRouting {
+  /** Sets `route` and `subject` of the request; gives the error if it has none. */
+  resolve(request: RequestHead, kind: 'http' | 'ws'): ExchangeError | undefined
+}
+
+/** What the sessions of one listener share. */
+export interface MuxParts extends OpenLimits {
+  readonly routing: MuxRouting
+  readonly wheel: DeadlineWheel
+  readonly observer: ExchangeObserver
+  readonly makeRequestId: () => string
+  /** Open at once on one connection. */
+  readonly maxExchanges: number
+  readonly flushes: FlushQueue
+}

@@ -1,0 +1,259 @@
+import type { WheelEntry } from '../../exchange/deadline-wheel.ts'
+import { ERRORS, type ErrorCode, ExchangeError } from '../../exchange/errors.ts'
+import { MAX_BODY_BYTES, type MuxBody, type MuxFrame, MuxFrameError, type MuxOpen } from '../framing/mux-frame.ts'
+import { toBytes } from './frame-body.ts'
+import { createStreamDecoder, decodeMessage, type StreamDecoder } from './frame-decoder.ts'
+import { type ExchangeOwner, MuxExchange } from './mux-exchange.ts'
+import { MuxOutput } from './mux-output.ts'
+import type { MuxParts } from './mux-parts.ts'
+import type { MuxConnection, MuxEncoding, MuxPeer, MuxSocket } from './mux-socket.ts'
+import { readOpen } from './open-request.ts'
+
+/** A WebSocket has pings of its own. */
+const TCP_PING_EVERY_MS = 25_000
+
+const CLOSE_NORMAL = 1000
+const CLOSE_DUPLICATE_ID = 4409
+const CLOSE_TRY_LATER = 1013
+
+const NO_BYTES = new Uint8Array(0)
+
+/**
+ * The router's end of one multiplexed connection.
+ *
+ * States: `open` -> `draining` after a goaway: no new exchanges, and the connection closes with the last one -> `closed`.
+ * What is not a frame, or a frame that no client may send, leads to `closed` from anywhere.
+ */
+export class MuxSession implements MuxConnection, ExchangeOwner, WheelEntry {
+  wheelNext: WheelEntry | undefined = undefined
+  wheelPrev: WheelEntry | undefined = undefined
+  wheelDue = 0
+  wheelSlot = -1
+
+  readonly parts: MuxParts
+  readonly output: MuxOutput
+  readonly #peer: MuxPeer
+  #state: 'open' | 'draining' | 'closed' = 'open'
+  #clientEnded = false
+  /** Not before the first: most connections of a router are idle. */
+  #exchanges: Map<number, MuxExchange> | undefined
+  #decoder: StreamDecoder | undefined
+  /** The highest id that the client has used. */
+  #lastId = 0
+
+  constructor(parts: MuxParts, peer: MuxPeer, socket: MuxSocket) {
+    this.parts = parts
+    this.#peer = peer
+    this.output = new MuxOutput(socket, peer.encoding, parts.flushes, this)
+    if (peer.kind === 'tcp') parts.wheel.schedule(this, TCP_PING_EVERY_MS)
+  }
+
+  get encoding(): MuxEncoding {
+    return this.#peer.encoding
+  }
+
+  get clientEnded(): boolean {
+    return this.#clientEnded
+  }
+
+  get openExchanges(): number {
+    return this.#exchanges?.size ?? 0
+  }
+
+  // The connection speaks.
+
+  onFrame(message: string | Uint8Array): void {
+    if (this.#state === 'closed') return
+    let frame: MuxFrame
+    try {
+      frame = decodeMessage(message, this.encoding)
+    } catch (error) {
+      this.#onBroken(error)
+      return
+    }
+    this.#onFrame(frame)
+  }
+
+  onBytes(chunk: Uint8Array): void {
+    if (this.#state === 'closed') return
+    this.#decoder ??= createStreamDecoder(this.encoding, (frame) => this.#onFrame(frame))
+    try {
+      this.#decoder.push(chunk)
+    } catch (error) {
+      this.#onBroken(error)
+    }
+  }
+
+  onWritable(): void {
+    this.output.onWritable()
+  }
+
+  onEnded(): void {
+    if (this.#clientEnded || this.#state === 'closed') return
+    this.#clientEnded = true
+    for (const exchange of [...(this.#exchanges?.values() ?? [])]) exchange.onClientEnded()
+    this.#closeIfOver()
+  }
+
+  onClosed(): void {
+    this.output.drop()
+    this.#end(new ExchangeError('client_gone', 'the client closed the connection'))
+  }
+
+  drain(graceMs: number): void {
+    if (this.#state === 'closed') return
+    if (this.#state === 'open') {
+      this.#state = 'draining'
+      this.output.write({ t: 'goaway', lastId: this.#lastId, grace: graceMs })
+    }
+    if (graceMs === 0) this.#cut()
+    else this.parts.wheel.schedule(this, graceMs)
+    this.#closeIfOver()
+  }
+
+  onDeadline(): void {
+    if (this.#state === 'draining') {
+      this.#cut()
+      return
+    }
+    this.output.write({ t: 'ping' })
+    this.parts.wheel.schedule(this, TCP_PING_EVERY_MS)
+  }
+
+  /** The client does not read the answers to what it sends. */
+  onBacklog(): void {
+    this.#close(CLOSE_TRY_LATER, 'too many answers are unread', new ExchangeError('client_gone', 'it does not read'))
+  }
+
+  onExchangeClosed(id: number): void {
+    this.#exchanges?.delete(id)
+    this.#closeIfOver()
+  }
+
+  // The client speaks.
+
+  #onFrame(frame: MuxFrame): void {
+    if (this.#isClosed()) return
+    switch (frame.t) {
+      case 'open':
+        this.#onOpen(frame)
+        break
+      case 'data': {
+        const bytes = this.#bytesOf(frame.body)
+        if (bytes !== undefined) this.#find(frame.id)?.onData(frame.body, bytes, frame.fin, frame.end === true)
+        break
+      }
+      case 'end':
+        this.#find(frame.id)?.onEnd(sendableCloseCode(frame.close))
+        break
+      case 'reset':
+        this.#find(frame.id)?.onReset()
+        break
+      case 'credit':
+        this.#find(frame.id)?.onCredit(frame.to)
+        break
+      case 'ping':
+        this.output.write({ t: 'pong' })
+        break
+      case 'pong':
+        break
+      case 'head':
+      case 'goaway':
+        this.#break('bad_request', `a ${frame.t}, which only the router sends`)
+        break
+    }
+  }
+
+  #onOpen(open: MuxOpen): void {
+    if (open.id <= this.#lastId) {
+      this.#break('bad_request', `the id ${open.id} after ${this.#lastId}`, CLOSE_DUPLICATE_ID)
+      return
+    }
+    const body = open.body === undefined ? NO_BYTES : this.#bytesOf(open.body)
+    if (body === undefined) return
+    this.#lastId = open.id
+    const { parts } = this
+    const request = readOpen(open, body.length, this.#peer, parts, parts.makeRequestId)
+    const exchange = new MuxExchange(this, open, request)
+    if (this.#state === 'draining') exchange.reset(new ExchangeError('draining', 'an open after the goaway'))
+    else if (this.openExchanges >= parts.maxExchanges) {
+      exchange.reset(new ExchangeError('busy', `more than ${parts.maxExchanges} exchanges on one connection`))
+    } else {
+      this.#exchanges ??= new Map()
+      this.#exchanges.set(open.id, exchange)
+      exchange.begin(open, body)
+    }
+  }
+
+  /** Undefined with an exchange that is over, of which late frames are no fault; any other is a fault of the client. */
+  #find(id: number): MuxExchange | undefined {
+    const exchange = this.#exchanges?.get(id)
+    if (exchange === undefined && id > this.#lastId) this.#break('bad_request', `the id ${id}, which was never opened`)
+    return exchange
+  }
+
+  /** Undefined if it is too much, which ends the session. */
+  #bytesOf(body: MuxBody): Uint8Array | undefined {
+    const bytes = toBytes(body)
+    if (bytes.length <= MAX_BODY_BYTES) return bytes
+    this.#break('too_large', `a body of ${bytes.length} bytes in one frame, and ${MAX_BODY_BYTES} are allowed`)
+    return undefined
+  }
+
+  #onBroken(error: unknown): void {
+    if (!(error instanceof MuxFrameError)) throw error
+    this.#break(error.code, error.message)
+  }
+
+  /** The client breaks the protocol: it is told how, and where the next frame begins is nobody's business any more. */
+  #break(code: ErrorCode, fault: string, closeCode: number = ERRORS[code].close): void {
+    if (this.#isClosed()) return
+    this.output.write({ t: 'goaway', lastId: this.#lastId, grace: 0, code, detail: `The client sent ${fault}` })
+    this.#close(
+      closeCode,
+      ERRORS[code].title,
+      new ExchangeError('client_gone', `the client broke the protocol: ${fault}`),
+    )
+  }
+
+  // The end.
+
+  /** The time to drain is over. */
+  #cut(): void {
+    const error = new ExchangeError('draining', 'the router stops')
+    for (const exchange of [...(this.#exchanges?.values() ?? [])]) exchange.fail(error)
+    this.#closeIfOver()
+  }
+
+  #closeIfOver(): void {
+    if (this.openExchanges > 0 || this.#isClosed()) return
+    if (this.#state === 'draining') this.#close(ERRORS.draining.close, 'the router stops')
+    else if (this.#clientEnded) this.#close(CLOSE_NORMAL, '')
+  }
+
+  #close(code: number, reason: string, error?: ExchangeError): void {
+    if (this.#isClosed()) return
+    this.#end(error)
+    this.output.close(code, reason)
+  }
+
+  /** Lets go of everything but the socket. */
+  #end(error: ExchangeError | undefined): void {
+    if (this.#isClosed()) return
+    this.#state = 'closed'
+    this.parts.wheel.cancel(this)
+    if (error !== undefined) for (const exchange of [...(this.#exchanges?.values() ?? [])]) exchange.stop(error)
+    this.#exchanges = undefined
+    this.#decoder = undefined
+  }
+
+  /** Asked anew where a call in between may have closed it. */
+  #isClosed(): boolean {
+    return this.#state === 'closed'
+  }
+}
+
+/** What RFC 6455 section 7.4 lets an endpoint send; any other is as good as none. */
+function sendableCloseCode(code: number | undefined): number | undefined {
+  return code === 1000 || (code !== undefined && code >= 3000 && code <= 4999) ? code : undefined
+}

@@ -1,0 +1,125 @@
+import { ExchangeError } from '../../exchange/errors.ts'
+import type { RequestHead } from '../../exchange/exchange.ts'
+import type { MuxHeaders, MuxOpen } from '../framing/mux-frame.ts'
+import { isSaneRequestId } from '../request-id.ts'
+import type { MuxPeer } from './mux-socket.ts'
+
+export interface OpenLimits {
+  /** Names and values together, in characters. */
+  readonly maxHeaderBytes: number
+  /** Path and query together. */
+  readonly maxUriBytes: number
+}
+
+/** The head of a request that came as a frame. */
+export interface OpenRequest extends RequestHead {
+  /** Why it cannot be taken: a parser of HTTP would have refused it. */
+  readonly fault: ExchangeError | undefined
+}
+
+/** RFC 9110 section 5.6.2. */
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+/** Origin form without a fragment. What is not ASCII has to be percent-encoded. */
+const TARGET = /^\/[\x21\x22\x24-\x7e]*$/
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
+const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/
+
+const MAX_METHOD_LENGTH = 64
+
+/** They speak of a connection of HTTP, or of its body; the connection here has its own host, and a frame its own length. */
+const IGNORED: ReadonlySet<string> = new Set(['host', 'content-length', 'transfer-encoding', 'connection', 'upgrade'])
+
+export function readOpen(
+  open: MuxOpen,
+  bodyBytes: number,
+  peer: MuxPeer,
+  limits: OpenLimits,
+  makeRequestId: () => string,
+): OpenRequest {
+  const headers: string[] = []
+  const target = open.path
+  let fault = targetFault(target, limits) ?? methodFault(open.method)
+  if (open.headers !== undefined) fault = readHeaders(open.headers, headers, limits) ?? fault
+  const requestId = takeRequestId(headers)
+  addMissing(headers, peer.headers)
+  const question = target.indexOf('?')
+  // What is refused is in the log, where it should not be longer than what is taken.
+  const path = (question < 0 ? target : target.slice(0, question)).slice(0, limits.maxUriBytes)
+  return {
+    kind: peer.kind,
+    method: (open.method ?? 'GET').slice(0, MAX_METHOD_LENGTH),
+    host: peer.host,
+    path,
+    query: question < 0 ? '' : target.slice(question + 1),
+    remote: peer.remote,
+    requestId: requestId ?? makeRequestId(),
+    headers,
+    length: open.more === true ? -1 : bodyBytes,
+    route: undefined,
+    subject: '',
+    fault,
+  }
+}
+
+function targetFault(target: string, { maxUriBytes }: OpenLimits): ExchangeError | undefined {
+  if (target.length > maxUriBytes) return new ExchangeError('uri_too_long', `more than ${maxUriBytes} bytes of path`)
+  if (TARGET.test(target)) return undefined
+  return badRequest('a path that does not begin with / or has characters that a URL cannot have')
+}
+
+function methodFault(method: string | undefined): ExchangeError | undefined {
+  if (method === undefined) return undefined
+  if (method.length > MAX_METHOD_LENGTH || !TOKEN.test(method)) return badRequest('a method that is not a token')
+  // A 2xx to it would mean a tunnel (RFC 9110 section 9.3.6).
+  return method === 'CONNECT' ? badRequest('the method CONNECT, and this is no proxy') : undefined
+}
+
+/** Fills the list, unless it tells why not. */
+function readHeaders(fields: MuxHeaders, list: string[], { maxHeaderBytes }: OpenLimits): ExchangeError | undefined {
+  let bytes = 0
+  for (const field of Object.keys(fields)) {
+    if (!TOKEN.test(field)) return badRequest('a header name that is not a token')
+    const name = field.toLowerCase()
+    const values = fields[field]!
+    for (const value of typeof values === 'string' ? [values] : values) {
+      if (CONTROL.test(value)) return badRequest('a header value with control characters')
+      bytes += name.length + value.length
+      if (bytes > maxHeaderBytes) {
+        return new ExchangeError('headers_too_large', `more than ${maxHeaderBytes} bytes of header fields`)
+      }
+      if (!IGNORED.has(name)) list.push(name, value)
+    }
+  }
+  return undefined
+}
+
+/** The client's own id, if it can do no harm; else it is no header either. */
+function takeRequestId(list: string[]): string | undefined {
+  let id: string | undefined
+  for (let i = 0; i < list.length; i += 2) {
+    if (list[i] !== 'x-request-id') continue
+    if (isSaneRequestId(list[i + 1]!)) id = list[i + 1]
+    else {
+      list.splice(i, 2)
+      i -= 2
+    }
+  }
+  return id
+}
+
+/** What the handshake said of who it is, where the request says nothing itself. */
+function addMissing(list: string[], handshake: MuxPeer['headers']): void {
+  const own = list.length
+  for (let i = 0; i < handshake.length; i += 2) {
+    if (!isNamed(list, own, handshake[i]!)) list.push(handshake[i]!, handshake[i + 1]!)
+  }
+}
+
+function isNamed(list: readonly string[], length: number, name: string): boolean {
+  for (let i = 0; i < length; i += 2) if (list[i] === name) return true
+  return false
+}
+
+function badRequest(fault: string): ExchangeError {
+  return new ExchangeError('bad_request', fault, { detail: `The request has ${fault}` })
+}

@@ -1,0 +1,94 @@
+import type { HttpRequest, HttpResponse, us_socket_context_t } from 'uWebSockets.js'
+import type { DeadlineWheel } from '../../exchange/deadline-wheel.ts'
+import { ExchangeError } from '../../exchange/errors.ts'
+import type { RequestHead } from '../../exchange/exchange.ts'
+import type { ExchangeObserver } from '../../exchange/observer.ts'
+import { type HeadLimits, overLimit } from '../http/over-limit.ts'
+import { readRequestHead } from '../http/request-head.ts'
+import type { FragmentingWebSocket } from '../native.ts'
+import type { WebAdapter } from '../web-listener.ts'
+import { ClientSocket, type SocketData } from './client-socket.ts'
+import { DrainSchedule } from './drain-schedule.ts'
+import { readHandshake } from './handshake.ts'
+import { createOriginCheck } from './origin.ts'
+import type { WebSocketParts } from './parts.ts'
+import { refuseUpgrade } from './refusal.ts'
+import { acceptUpgrade, type UpgradeOptions } from './upgrade.ts'
+
+export interface WebSocketAdapterOptions extends HeadLimits, UpgradeOptions {
+  /** Of pages that may connect; undefined: of the same host. */
+  readonly origins: readonly string[] | undefined
+  /** Largest message that a client may send, where its route allows as much. */
+  readonly maxMessageBytes: number
+  readonly wheel: DeadlineWheel
+  readonly observer: ExchangeObserver
+  /** Default 25 seconds. */
+  readonly pingEveryMs?: number
+  /** Of silence, after which a client is taken for gone; 0 or at least 8. Default 60. */
+  readonly silenceS?: number
+}
+
+/** A message this much larger than it may be is still read, so that its sender is told why it is closed. */
+const OVERSIZE_FACTOR = 4
+/** Beyond what waits to be sent, uWebSockets drops: so many pongs, say, for a client that does not read. */
+const MAX_BUFFERED_BYTES = 1024 * 1024
+
+/** WebSocket (RFC 6455): a connection is one exchange, or many, as its route says. */
+export function createWebSocketAdapter(options: WebSocketAdapterOptions): WebAdapter {
+  const { wheel, observer, maxMessageBytes, pingEveryMs = 25_000, silenceS = 60 } = options
+  const parts: WebSocketParts = { wheel, observer, maxMessageBytes, pingEveryMs, open: new Set(), onIdle: undefined }
+  const isAllowedOrigin = createOriginCheck(options.origins)
+  let drainSchedule: DrainSchedule | undefined
+
+  const upgrade = (res: HttpResponse, req: HttpRequest, context: us_socket_context_t) => {
+    const head = readRequestHead(req, res, options.makeRequestId)
+    const handshake = readHandshake(head.headers)
+    if (!handshake.isUpgrade || head.fault !== undefined || head.length !== 0 || overLimit(head, options)) {
+      // Not an upgrade, or one in doubt: HTTP has the answer.
+      req.setYield(true)
+      return
+    }
+    const request: RequestHead = { ...head, kind: 'ws', headers: handshake.headers, length: -1 }
+    const accepted =
+      drainSchedule === undefined
+        ? acceptUpgrade(options, parts, isAllowedOrigin, request, handshake)
+        : new ExchangeError('draining', 'the router is about to stop')
+    if (accepted instanceof ExchangeError) {
+      refuseUpgrade(res, request, accepted)
+      observer.begun()
+      observer.ended(request, accepted.status, accepted, 0, 0, 0)
+      return
+    }
+    const socket = new ClientSocket(parts, accepted.handler)
+    res.upgrade<SocketData>({ socket }, handshake.key, accepted.protocol, '', context)
+  }
+
+  return {
+    get exchanges() {
+      return parts.open.size
+    },
+    attach(app, onIdle) {
+      parts.onIdle = onIdle
+      app.ws<SocketData>('/*', {
+        compression: 0,
+        maxPayloadLength: maxMessageBytes * OVERSIZE_FACTOR,
+        maxBackpressure: MAX_BUFFERED_BYTES,
+        idleTimeout: silenceS,
+        // It would ping only after most of the time was over, which is too late for the proxies on the way.
+        sendPingsAutomatically: false,
+        upgrade,
+        open: (ws) => ws.getUserData().socket.onOpen(ws as FragmentingWebSocket<SocketData>),
+        message: (ws, message, isBinary) => ws.getUserData().socket.onMessage(new Uint8Array(message), !isBinary),
+        drain: (ws) => ws.getUserData().socket.onDrain(),
+        close: (ws, code, reason) => ws.getUserData().socket.onClose(code, Buffer.from(reason).toString()),
+      })
+    },
+    drain(timeoutMs) {
+      drainSchedule = new DrainSchedule(parts.open, timeoutMs, () => wheel.now())
+    },
+    stop(error) {
+      drainSchedule?.stop()
+      for (const socket of [...parts.open]) socket.stop(error)
+    },
+  }
+}

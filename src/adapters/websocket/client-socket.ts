@@ -1,0 +1,153 @@
+import type { WheelEntry } from '../../exchange/deadline-wheel.ts'
+import type { ExchangeError } from '../../exchange/errors.ts'
+import type { FragmentingWebSocket } from '../native.ts'
+import type { WebSocketParts } from './parts.ts'
+
+/** What uWebSockets says of a message that it has not taken, since too much waits to be sent. */
+const DROPPED = 2
+const SENT = 1
+
+/** What uWebSockets keeps with each WebSocket. */
+export interface SocketData {
+  readonly socket: ClientSocket
+}
+
+/** What runs over a WebSocket, and hears its events. None throws. */
+export interface SocketHandler {
+  /** Comes first, and once. The client may be gone when it returns. */
+  onOpen(socket: ClientSocket): void
+  /** The bytes are valid in this call alone. */
+  onMessage(bytes: Uint8Array, isText: boolean): void
+  /** The client takes more, after a `send` that said that it is full. */
+  onWritable(): void
+  /**
+   * The WebSocket is gone, by whichever end. Comes once; `release` is to be called when all else is released too.
+   * @param code 1005: without one; 1006: without a close frame
+   * @param reason uWebSockets' own words where the code is 1006
+   */
+  onClosed(code: number, reason: string): void
+  /** The time that was given to `linger` is over. */
+  onLingered(): void
+  /** The router is about to stop, and this connection should be gone within the time. */
+  drain(timeoutMs: number): void
+  /** Ends now. */
+  stop(error: ExchangeError): void
+}
+
+/**
+ * One WebSocket, which may be used at any time: after its end each call does nothing. States: open -> closed ->
+ * released. While it is open the client is pinged; uWebSockets itself closes what is silent.
+ */
+export class ClientSocket implements WheelEntry {
+  wheelNext: WheelEntry | undefined = undefined
+  wheelPrev: WheelEntry | undefined = undefined
+  wheelDue = 0
+  wheelSlot = -1
+
+  readonly #parts: WebSocketParts
+  readonly #handler: SocketHandler
+  #ws: FragmentingWebSocket<SocketData> | undefined
+
+  constructor(parts: WebSocketParts, handler: SocketHandler) {
+    this.#parts = parts
+    this.#handler = handler
+  }
+
+  // uWebSockets speaks.
+
+  onOpen(ws: FragmentingWebSocket<SocketData>): void {
+    this.#ws = ws
+    this.#parts.open.add(this)
+    this.#parts.wheel.schedule(this, this.#parts.pingEveryMs)
+    this.#handler.onOpen(this)
+  }
+
+  onMessage(bytes: Uint8Array, isText: boolean): void {
+    this.#handler.onMessage(bytes, isText)
+  }
+
+  onDrain(): void {
+    if (this.bufferedBytes === 0) this.#handler.onWritable()
+  }
+
+  onClose(code: number, reason: string): void {
+    this.#ws = undefined
+    this.#parts.wheel.cancel(this)
+    this.#handler.onClosed(code, reason)
+  }
+
+  onDeadline(): void {
+    if (this.#ws === undefined) {
+      this.#handler.onLingered()
+      return
+    }
+    this.#ws.ping()
+    this.#parts.wheel.schedule(this, this.#parts.pingEveryMs)
+  }
+
+  // What runs over it speaks.
+
+  /** Waiting in the process to be sent. */
+  get bufferedBytes(): number {
+    return this.#ws?.getBufferedAmount() ?? 0
+  }
+
+  /** Sends a message. False: full, wait for `onWritable`. */
+  send(message: string | Uint8Array, isText: boolean): boolean {
+    return this.#ws === undefined || this.#onSent(this.#ws.send(message, !isText))
+  }
+
+  /** Sends a part of a message, as `send` does the whole; the parts of two must not mix. */
+  sendPart(part: Uint8Array, isText: boolean, isFirst: boolean, isLast: boolean): boolean {
+    const ws = this.#ws
+    if (ws === undefined) return true
+    if (isFirst) return this.#onSent(ws.sendFirstFragment(part, !isText))
+    return this.#onSent(isLast ? ws.sendLastFragment(part) : ws.sendFragment(part))
+  }
+
+  /** What `work` sends leaves in as few writes as can be. */
+  cork(work: () => void): void {
+    if (this.#ws === undefined) work()
+    else this.#ws.cork(work)
+  }
+
+  /** What was sent goes out first. @param reason at most 123 bytes */
+  close(code: number, reason: string): void {
+    const ws = this.#ws
+    this.#ws = undefined
+    ws?.end(code, reason)
+  }
+
+  /** Calls `onLingered` later, once the WebSocket is closed. */
+  linger(delayMs: number): void {
+    this.#parts.wheel.schedule(this, delayMs)
+  }
+
+  /** Nothing of the connection is left. */
+  release(): void {
+    const { open, wheel, onIdle } = this.#parts
+    wheel.cancel(this)
+    if (open.delete(this) && open.size === 0) onIdle?.()
+  }
+
+  // The listener speaks.
+
+  drain(timeoutMs: number): void {
+    if (this.#parts.open.has(this)) this.#handler.drain(timeoutMs)
+  }
+
+  stop(error: ExchangeError): void {
+    this.#handler.stop(error)
+  }
+
+  #onSent(result: number): boolean {
+    if (result === DROPPED) {
+      // Pongs fill the buffer of a client that pings and does not read. A message that is missing must not go unseen.
+      const ws = this.#ws
+      this.#ws = undefined
+      ws?.close()
+      return true
+    }
+    return result === SENT
+  }
+}

@@ -1,0 +1,48 @@
+import type { ClientSocket } from './client-socket.ts'
+
+const TICK_MS = 100
+/** So few clients may come back at once as well: a router with a handful of them need not take its time. */
+const LEAST_PER_TICK = 10
+/** Of the time to drain: the rest is for what ends by itself. */
+const SPREAD = 0.75
+
+/**
+ * Tells connections to go, a few at a time over the time of a drain: each comes back to another router at once, and all
+ * of them together would be too much for it.
+ */
+export class DrainSchedule {
+  readonly #sockets: ClientSocket[]
+  readonly #endsAtMs: number
+  readonly #now: () => number
+  readonly #perTick: number
+  #timer: NodeJS.Timeout | undefined
+
+  /** Begins at once. @param now in milliseconds, from any origin */
+  constructor(sockets: Iterable<ClientSocket>, timeoutMs: number, now: () => number) {
+    // From the end, so that the oldest go first.
+    this.#sockets = [...sockets].reverse()
+    this.#now = now
+    this.#endsAtMs = now() + timeoutMs
+    const ticks = Math.max(1, Math.floor((timeoutMs * SPREAD) / TICK_MS))
+    this.#perTick = Math.max(LEAST_PER_TICK, Math.ceil(this.#sockets.length / ticks))
+    this.#timer = setInterval(() => this.#next(), TICK_MS)
+    this.#next()
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+    this.#timer = undefined
+  }
+
+  #next(): void {
+    const leftMs = Math.max(0, this.#endsAtMs - this.#now())
+    for (let i = 0; i < this.#perTick; i++) {
+      const socket = this.#sockets.pop()
+      if (socket === undefined) {
+        this.stop()
+        return
+      }
+      socket.drain(leftMs)
+    }
+  }
+}

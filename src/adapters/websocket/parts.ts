@@ -1,0 +1,16 @@
+import type { DeadlineWheel } from '../../exchange/deadline-wheel.ts'
+import type { ExchangeObserver } from '../../exchange/observer.ts'
+import type { ClientSocket } from './client-socket.ts'
+
+/** What the connections of one WebSocket adapter share. */
+export interface WebSocketParts {
+  readonly wheel: DeadlineWheel
+  readonly observer: ExchangeObserver
+  /** Connections, until all that was theirs is released. */
+  readonly open: Set<ClientSocket>
+  readonly pingEveryMs: number
+  /** Largest message that a client may send, where its route allows as much. */
+  readonly maxMessageBytes: number
+  /** Called whenever the last open connection has been released. */
+  onIdle: (() => void) | undefined
+}

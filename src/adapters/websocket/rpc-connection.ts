@@ -1,0 +1,214 @@
+import { isUtf8 } from 'node:buffer'
+import { ERRORS, ExchangeError } from '../../exchange/errors.ts'
+import type { HeaderList, RequestHead } from '../../exchange/exchange.ts'
+import { abnormalEnd } from './abnormal-end.ts'
+import type { ClientSocket, SocketHandler } from './client-socket.ts'
+import { ABNORMAL, TRY_AGAIN_LATER } from './close-codes.ts'
+import { MAX_OVERRUN_BYTES, MESSAGE_OVERHEAD_BYTES } from './overrun.ts'
+import type { WebSocketParts } from './parts.ts'
+import { RpcCall } from './rpc-call.ts'
+
+const MAX_IN_FLIGHT = 16
+
+interface Waiting {
+  readonly bytes: Uint8Array
+  readonly isText: boolean
+}
+
+/**
+ * A WebSocket each of whose messages is a request, with replies in the order of the requests. States: open ->
+ * (draining, until what is in flight has its reply) -> closed. An error takes its turn among the replies and closes the
+ * connection: a reply that is missing would make every later one the wrong one.
+ */
+export class RpcConnection implements SocketHandler {
+  readonly #parts: WebSocketParts
+  readonly #head: RequestHead
+  readonly #maxMessageBytes: number
+  readonly #makeRequestId: () => string
+  #socket!: ClientSocket
+  #state: 'open' | 'draining' | 'closed' = 'open'
+  /** In flight, oldest first, linked by `next`. */
+  #first: RpcCall | undefined
+  #last: RpcCall | undefined
+  #inFlight = 0
+  /** The client does not read. */
+  #isFull = false
+  /** Beyond what may be in flight. */
+  #waiting: Waiting[] | undefined
+  #waitingBytes = 0
+
+  constructor(parts: WebSocketParts, head: RequestHead, makeRequestId: () => string) {
+    this.#parts = parts
+    this.#head = { ...head, headers: forwarded(head) }
+    this.#maxMessageBytes = Math.min(parts.maxMessageBytes, head.route!.maxBodyBytes)
+    this.#makeRequestId = makeRequestId
+  }
+
+  // The connection speaks.
+
+  onOpen(socket: ClientSocket): void {
+    this.#socket = socket
+  }
+
+  onMessage(bytes: Uint8Array, isText: boolean): void {
+    if (this.#state !== 'open') return
+    if (bytes.length > this.#maxMessageBytes) {
+      this.#fail(new ExchangeError('too_large', `a message of ${bytes.length} bytes`))
+    } else if (this.#hasRoom()) {
+      this.#begin(bytes, isText)
+    } else {
+      this.#wait(bytes, isText)
+    }
+  }
+
+  onWritable(): void {
+    this.#isFull = false
+    this.#advance()
+  }
+
+  onClosed(code: number, reason: string): void {
+    const error = code === ABNORMAL ? abnormalEnd(reason) : new ExchangeError('client_gone', 'the client has closed')
+    this.#end(error)
+    this.#socket.release()
+  }
+
+  onLingered(): void {}
+
+  drain(): void {
+    if (this.#state !== 'open') return
+    this.#state = 'draining'
+    this.#advance()
+  }
+
+  stop(error: ExchangeError): void {
+    this.#fail(error)
+  }
+
+  // Its calls speak.
+
+  /** Sends the reply of a call that has none before it. False: it has to wait for its turn. */
+  sendAtOnce(call: RpcCall, reply: Uint8Array): boolean {
+    if (call !== this.#first || this.#isFull) return false
+    this.#send(call, reply)
+    return true
+  }
+
+  onCallOver(): void {
+    this.#advance()
+  }
+
+  onCallSettled(call: RpcCall): void {
+    const { wheel, observer } = this.#parts
+    const { request, error, startedMs, bytesOut } = call
+    observer.ended(
+      request,
+      error?.status ?? call.status,
+      error,
+      wheel.now() - startedMs,
+      request.length,
+      error === undefined ? bytesOut : 0,
+    )
+  }
+
+  #hasRoom(): boolean {
+    return this.#inFlight < MAX_IN_FLIGHT && !this.#isFull
+  }
+
+  #begin(bytes: Uint8Array, isText: boolean): void {
+    const call = new RpcCall(this, this.#requestHead(bytes.length), isText, this.#parts.wheel.now())
+    if (this.#last === undefined) this.#first = call
+    else this.#last.next = call
+    this.#last = call
+    this.#inFlight++
+    this.#parts.observer.begun()
+    call.begin(bytes)
+  }
+
+  #requestHead(length: number): RequestHead {
+    const { method, host, path, query, remote, headers, route, subject } = this.#head
+    const requestId = this.#makeRequestId()
+    return { kind: 'ws', method, host, path, query, remote, requestId, headers, length, route, subject }
+  }
+
+  #wait(bytes: Uint8Array, isText: boolean): void {
+    const cost = bytes.length + MESSAGE_OVERHEAD_BYTES
+    if (this.#waitingBytes > 0 && this.#waitingBytes + cost > MAX_OVERRUN_BYTES) {
+      const error = new ExchangeError('rate_limited', 'the client sends requests faster than they are answered')
+      this.#fail(error, TRY_AGAIN_LATER)
+      return
+    }
+    this.#waitingBytes += cost
+    this.#waiting ??= []
+    // A copy: the bytes are the connection's.
+    this.#waiting.push({ bytes: new Uint8Array(bytes), isText })
+  }
+
+  /** Sends the replies whose turn it is, then begins what waited for room. */
+  #advance(): void {
+    while (this.#state !== 'closed' && !this.#isFull) {
+      const call = this.#first
+      if (call === undefined || !call.isOver) break
+      if (!this.#answer(call)) return
+    }
+    while (this.#waiting !== undefined && this.#state !== 'closed' && this.#hasRoom()) {
+      const next = this.#waiting.shift()!
+      this.#waitingBytes -= next.bytes.length + MESSAGE_OVERHEAD_BYTES
+      if (this.#waiting.length === 0) this.#waiting = undefined
+      this.#begin(next.bytes, next.isText)
+    }
+    if (this.#state === 'draining' && this.#first === undefined) {
+      this.#fail(new ExchangeError('draining', 'the router is about to stop'))
+    }
+  }
+
+  /** False: it was a refusal, and ends the connection. */
+  #answer(call: RpcCall): boolean {
+    const { closeCode } = call
+    if (closeCode !== undefined) {
+      this.#close(closeCode, call.error?.code ?? `status ${call.status}`)
+      return false
+    }
+    this.#first = call.next
+    if (this.#first === undefined) this.#last = undefined
+    this.#inFlight--
+    if (!call.isSent) this.#send(call, call.reply)
+    return true
+  }
+
+  #send(call: RpcCall, reply: Uint8Array): void {
+    if (!this.#socket.send(reply, call.isText && isUtf8(reply))) this.#isFull = true
+  }
+
+  #fail(error: ExchangeError, closeCode: number = ERRORS[error.code].close): void {
+    if (this.#state === 'closed') return
+    this.#end(error)
+    this.#socket.close(closeCode, error.code)
+  }
+
+  #close(code: number, reason: string): void {
+    this.#end(new ExchangeError('client_gone', 'the connection was closed for an error before'))
+    this.#socket.close(code, reason)
+  }
+
+  /** Ends what is in flight. */
+  #end(error: ExchangeError): void {
+    if (this.#state === 'closed') return
+    this.#state = 'closed'
+    this.#waiting = undefined
+    let call = this.#first
+    this.#first = undefined
+    this.#last = undefined
+    for (; call !== undefined; call = call.next) if (!call.isOver) call.cancel(error)
+  }
+}
+
+/** The headers that the route hands on; of them alone a connection keeps a copy for its requests. */
+function forwarded({ route, headers }: RequestHead): HeaderList {
+  const { forwardHeaders } = route!
+  if (forwardHeaders === 'all') return headers
+  const kept: string[] = []
+  for (let i = 0; i < headers.length; i += 2) {
+    if (forwardHeaders !== 'none' && forwardHeaders.has(headers[i]!)) kept.push(headers[i]!, headers[i + 1]!)
+  }
+  return kept
+}

@@ -1,0 +1,77 @@
+import type { ConnectMux } from './adapters/mux/mux.ts'
+import { startTcpAdapter, type TcpAdapter } from './adapters/tcp/adapter.ts'
+import { muxProtocol, rawProtocol } from './adapters/tcp/protocols.ts'
+import type { TcpListener } from './config/router-config.ts'
+import type { DeadlineWheel } from './exchange/deadline-wheel.ts'
+import type { ExchangeObserver } from './exchange/observer.ts'
+import { createNamedRouting } from './routing/dispatch.ts'
+import type { RouteTable } from './routing/table.ts'
+import type { RouterLogger } from './telemetry/log.ts'
+
+export interface TcpListenersOptions {
+  readonly listeners: readonly TcpListener[]
+  readonly table: () => RouteTable | undefined
+  readonly connectMux: ConnectMux
+  readonly wheel: DeadlineWheel
+  readonly observer: ExchangeObserver
+  readonly makeRequestId: () => string
+  readonly logger: RouterLogger
+}
+
+/** All of `listen.tcp`. */
+export interface TcpListeners {
+  /** In the order of the configuration. */
+  readonly ports: readonly number[]
+  /** Connections open. */
+  readonly connections: number
+  /** Connections closed because there were too many. */
+  readonly refusedConnections: number
+  /** Takes no new connections, finishes what is under way within `timeoutMs`, cuts the rest, closes. */
+  drain(timeoutMs: number): Promise<void>
+  /** Cuts everything at once. */
+  close(): void
+}
+
+/** Listens on every port, or on none: rejects with the first error. */
+export async function startTcpListeners(options: TcpListenersOptions): Promise<TcpListeners> {
+  const adapters: TcpAdapter[] = []
+  const close = () => {
+    for (const adapter of adapters) adapter.close()
+  }
+  try {
+    for (const listener of options.listeners) {
+      const protocol = listener.protocol === 'mux' ? mux(options) : raw(listener, options)
+      const { wheel, logger } = options
+      adapters.push(await startTcpAdapter({ ...listener, wheel, logger, protocol }))
+    }
+  } catch (error) {
+    close()
+    throw error
+  }
+  return {
+    ports: adapters.map(({ port }) => port),
+    get connections() {
+      return adapters.reduce((sum, { connections }) => sum + connections, 0)
+    },
+    get refusedConnections() {
+      return adapters.reduce((sum, { refusedConnections }) => sum + refusedConnections, 0)
+    },
+    async drain(timeoutMs) {
+      await Promise.all(adapters.map((adapter) => adapter.drain(timeoutMs)))
+    },
+    close,
+  }
+}
+
+function mux({ wheel, connectMux }: TcpListenersOptions) {
+  return muxProtocol({ wheel, connect: connectMux })
+}
+
+function raw(listener: TcpListener, options: TcpListenersOptions) {
+  const { framing, idleTimeoutMs } = listener
+  const { table, wheel, observer, makeRequestId, logger } = options
+  // There for every raw listener: the schema asks for it.
+  const route = listener.route!
+  const { resolve } = createNamedRouting(table, route)
+  return rawProtocol({ route, resolve, framing, idleTimeoutMs, wheel, observer, makeRequestId, logger })
+}

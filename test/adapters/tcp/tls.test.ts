@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { copyFileSync, writeFileSync } from 'node:fs'
+import { connect as connectPlain } from 'node:net'
+import { join } from 'node:path'
+import { describe, type TestContext, test } from 'node:test'
+import { connect, type TLSSocket } from 'node:tls'
+import { TlsIdentity } from '../../../src/adapters/tcp/tls-identity.ts'
+import { ExchangeError } from '../../../src/exchange/errors.ts'
+import type { Logger } from '../../../src/exchange/logger.ts'
+import { eventually } from '../../support/eventually.ts'
+import { needs } from '../../support/needs.ts'
+import { silentLogger } from '../../support/silent-logger.ts'
+import { createCertificate, temporaryFiles } from './certificates.ts'
+import { echo, startRawTcp } from './start-tcp.ts'
+import { connectTcp, watch } from './tcp-client.ts'
+
+const skip = needs(spawnSync('openssl', ['version']).status === 0, 'openssl is not here')
+
+async function connectTls(t: TestContext, port: number): Promise<TLSSocket> {
+  const raw = connectPlain({ port, host: '127.0.0.1', allowHalfOpen: true })
+  t.after(() => void raw.destroy())
+  const socket = connect({ socket: raw, rejectUnauthorized: false })
+  socket.allowHalfOpen = true
+  await once(socket, 'secureConnect')
+  return socket
+}
+
+describe('a TCP listener with TLS', { skip }, () => {
+  test('carries an exchange with half-close in both directions', async (t) => {
+    const tcp = await startRawTcp(t, { handler: echo, tls: createCertificate(temporaryFiles(t), 'one') })
+    const client = watch(await connectTls(t, tcp.port))
+    const sent = Buffer.alloc(3 * 1024 * 1024, 'tls ')
+    client.socket.end(sent)
+    assert.equal(await client.outcome, 'end')
+    assert.ok(client.received().equals(sent))
+    await tcp.assertIdle()
+    assert.deepEqual(
+      tcp.ended.map(({ code, remote }) => [code, remote]),
+      [['ok', '127.0.0.1']],
+    )
+  })
+
+  test('resets the connection below it when the exchange is reset, from either end', async (t) => {
+    const tcp = await startRawTcp(t, {
+      tls: createCertificate(temporaryFiles(t), 'one'),
+      handler(stream) {
+        stream.accept(1, 64 * 1024)
+        return {
+          data: () => {
+            stream.reset(new ExchangeError('backend_error', 'test'))
+            return true
+          },
+        }
+      },
+    })
+    const client = watch(await connectTls(t, tcp.port))
+    client.socket.write('x')
+    assert.equal(await client.outcome, 'reset')
+    await tcp.assertIdle()
+
+    const raw = connectPlain({ port: tcp.port, host: '127.0.0.1' })
+    const socket = connect({ socket: raw, rejectUnauthorized: false })
+    await once(socket, 'secureConnect')
+    await eventually('the exchange', () => tcp.backend.open === 1)
+    raw.resetAndDestroy()
+    await tcp.assertIdle()
+    assert.deepEqual(
+      tcp.ended.map(({ code }) => code),
+      ['backend_error', 'client_gone'],
+    )
+  })
+
+  test('resets what is no TLS, and lets go of a client that leaves in the middle of the handshake', async (t) => {
+    const tcp = await startRawTcp(t, { handler: echo, tls: createCertificate(temporaryFiles(t), 'one') })
+    const plain = connectTcp(t, tcp.port)
+    plain.socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n')
+    await plain.outcome
+    for (const leave of ['end', 'resetAndDestroy'] as const) {
+      const client = connectTcp(t, tcp.port)
+      // The beginning of a ClientHello.
+      client.socket.write(Buffer.from('16030100c8010000c4', 'hex'))
+      await eventually('it is in', () => tcp.adapter.connections === 1)
+      client.socket[leave]()
+      await tcp.assertIdle()
+    }
+    assert.equal(tcp.ended.length, 0)
+  })
+
+  test('shows new connections a new certificate and leaves old ones as they are', async (t) => {
+    const directory = temporaryFiles(t)
+    const [one, two] = [createCertificate(directory, 'one'), createCertificate(directory, 'two')]
+    const files = { cert: join(directory, 'live.crt'), key: join(directory, 'live.key') }
+    const use = ({ cert, key }: typeof one) => {
+      copyFileSync(cert, files.cert)
+      copyFileSync(key, files.key)
+    }
+    use(one)
+    const tcp = await startRawTcp(t, { handler: echo, tls: files, certificatePollMs: 20 })
+    const name = (socket: TLSSocket) => socket.getPeerCertificate().subject.CN
+    const old = watch(await connectTls(t, tcp.port))
+    assert.equal(name(old.socket as TLSSocket), 'one')
+    use(two)
+    await eventually('the new certificate', async () => {
+      const socket = await connectTls(t, tcp.port)
+      const isNew = name(socket) === 'two'
+      socket.destroy()
+      return isNew
+    })
+    old.socket.end('still there')
+    assert.equal(await old.outcome, 'end')
+    assert.equal(old.received().toString(), 'still there')
+  })
+})
+
+describe('TlsIdentity', { skip }, () => {
+  test('keeps the old certificate while the new pair cannot be used', async (t) => {
+    const directory = temporaryFiles(t)
+    const files = createCertificate(directory, 'one')
+    const other = createCertificate(directory, 'two')
+    const lines: string[] = []
+    const log = (_fields: object, message: string) => void lines.push(message)
+    const logger: Logger = { ...silentLogger, info: log, warn: log }
+    const identity = await TlsIdentity.load(files, logger, 20)
+    t.after(() => identity.close())
+    const { context } = identity
+
+    copyFileSync(other.cert, files.cert)
+    await eventually('a warning', () => lines.some((line) => /cannot be used; the old one stays/.test(line)))
+    assert.equal(identity.context, context)
+    copyFileSync(other.key, files.key)
+    await eventually('the new pair', () => identity.context !== context)
+    writeFileSync(files.cert, 'no certificate')
+    const warned = lines.length
+    await eventually('another warning', () => lines.length > warned)
+    assert.notEqual(identity.context, context)
+  })
+
+  test('says which files cannot be used', async (t) => {
+    const files = createCertificate(temporaryFiles(t), 'one')
+    await assert.rejects(
+      TlsIdentity.load({ ...files, key: '/nowhere/x.key' }, silentLogger),
+      /cannot use the TLS certificate .*one\.crt with the key \/nowhere\/x\.key: .*ENOENT/,
+    )
+  })
+})

@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { type Gateway, startGateway } from '../support/gateway.ts'
+import { natsUrl } from '../support/nats.ts'
+import { type StreamBackend, startStreamBackend } from '../support/stream-backend.ts'
+
+const SUBJECT = `content-length-${process.pid}`
+
+describe('a streamed response with a content-length', () => {
+  let backend: StreamBackend
+  let gateway: Gateway
+  before(async () => {
+    const url = await natsUrl()
+    backend = await startStreamBackend(url)
+    backend.handle(SUBJECT, (stream, open) => {
+      const body = Buffer.from('four')
+      const query = open.headers[open.headers.indexOf('sx-query') + 1]!
+      stream.accept(1, 64 * 1024)
+      stream.head({ status: 200, headers: ['content-length', query] })
+      if (open.headers[open.headers.indexOf('sx-method') + 1] !== 'HEAD') {
+        stream.data(body.subarray(0, 2))
+        stream.data(body.subarray(2))
+      }
+      stream.end()
+      return {}
+    })
+    await backend.nats.flush()
+    gateway = await startGateway({
+      natsUrl: url,
+      routes: [{ name: 'length', match: { path: '/' }, subject: SUBJECT, body: 'stream' }],
+    })
+  })
+  after(async () => {
+    await gateway.close()
+    await backend.close()
+  })
+
+  test('is whole with as many bytes', async () => {
+    assert.equal(await (await fetch(`${gateway.url}/?4`)).text(), 'four')
+  })
+
+  for (const length of ['3', '5']) {
+    test(`is cut when it has other than ${length} bytes`, async () => {
+      await assert.rejects(async () => (await fetch(`${gateway.url}/?${length}`)).text())
+      await gateway.assertIdle()
+    })
+  }
+
+  test('is of any length where that is no number', async () => {
+    assert.equal(await (await fetch(`${gateway.url}/?many`)).text(), 'four')
+  })
+
+  test('tells it to HEAD', async () => {
+    const response = await fetch(`${gateway.url}/?4`, { method: 'HEAD' })
+    assert.equal(response.headers.get('content-length'), '4')
+    assert.equal(await (await fetch(`${gateway.url}/?4`)).text(), 'four')
+  })
+})
