@@ -38,6 +38,7 @@ export function openBackendStream(parts: TransportParts, options: BackendStreamO
       // A connection that is gone for good fails every exchange by itself.
       if (link.client?.isClosed() !== false) return
       link.client.publish(backendSubject, payload, asksReply ? { headers, reply: replySubject } : { headers })
+      if (payload.length > 0) parts.blocks.onSent(payload)
     },
     onClosed: options.onClosed,
     now: () => wheel.now(),

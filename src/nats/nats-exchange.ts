@@ -26,6 +26,8 @@ const CLUSTER_RETRIES = 2
 const REFUSED_RETRIES = 2
 /** Of a streamed body, what goes into the OPEN. */
 const FIRST_CHUNK_BYTES = 64 * 1024
+/** A chunk of this size is copied into memory that was used before. */
+const LARGE_CHUNK_BYTES = 16 * 1024
 
 type State = 'buffering' | 'queued' | 'opened' | 'waiting' | 'responding' | 'streaming' | 'closed'
 
@@ -114,15 +116,29 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
       this.#fail(new ExchangeError('too_large', `the body has more than ${body.maxBytes} bytes`))
       return true
     }
-    if (streaming) return this.#stream!.data(Buffer.from(chunk), meta)
+    if (streaming) return this.#sendCopy(chunk, meta)
     if (this.#route.body === 'whole') return true
     // The beginning goes out at once; the rest waits for a backend that accepts.
     if (this.#state === 'buffering') this.#send()
     return false
   }
 
+  /** The bytes are the client connection's. */
+  #sendCopy(chunk: Uint8Array, meta: MessageMeta | undefined): boolean {
+    const stream = this.#stream!
+    // A message stays in one piece; a small chunk is not worth a block.
+    if (meta !== undefined || chunk.length < LARGE_CHUNK_BYTES) return stream.data(Buffer.from(chunk), meta)
+    let hasRoom = true
+    for (let rest = chunk; rest.length > 0; ) {
+      const copy = this.#parts.blocks.copy(rest)
+      rest = rest.subarray(copy.length)
+      hasRoom = stream.data(copy)
+    }
+    return hasRoom
+  }
+
   #onMessageOfConnection(early: EarlyMessages, chunk: Uint8Array, meta: MessageMeta | undefined): boolean {
-    if (this.#state === 'streaming') return this.#stream!.data(Buffer.from(chunk), meta)
+    if (this.#state === 'streaming') return this.#sendCopy(chunk, meta)
     if (!early.push(chunk, meta)) this.#fail(new ExchangeError('too_large', 'too much before a backend has accepted'))
     return false
   }

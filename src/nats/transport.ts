@@ -6,6 +6,7 @@ import { createIdSource, type RandomFill } from '../exchange/id-source.ts'
 import { isDuplex, type Route } from '../exchange/route.ts'
 import { encodeOpen, encodeOpenPrefix, MAX_OPEN_HEADER_BYTES } from '../wire/open.ts'
 import { WindowBudget } from '../wire/window-budget.ts'
+import { BlockPool } from './block-pool.ts'
 import type { NatsLink } from './connection.ts'
 import { Inbox } from './inbox.ts'
 import { LateFrames } from './late-frames.ts'
@@ -42,6 +43,7 @@ export interface TransportParts {
   readonly outbox: Outbox
   readonly random: () => number
   readonly windowBudget: WindowBudget
+  readonly blocks: BlockPool
 }
 
 export interface Transport {
@@ -68,6 +70,7 @@ export function createTransport(options: TransportOptions): Transport {
     random,
     outbox: new Outbox(() => link.client),
     windowBudget: new WindowBudget(SHARE_BYTES),
+    blocks: new BlockPool(),
   }
   const outage = new Outage(inbox)
   link.listen({
