@@ -3,10 +3,10 @@ import { startTcpAdapter, type TcpAdapter } from './adapters/tcp/adapter.ts'
 import { muxProtocol, rawProtocol } from './adapters/tcp/protocols.ts'
 import type { TcpListener } from './config/router-config.ts'
 import type { DeadlineWheel } from './exchange/deadline-wheel.ts'
+import type { Logger } from './exchange/logger.ts'
 import type { ExchangeObserver } from './exchange/observer.ts'
 import { createNamedRouting } from './routing/dispatch.ts'
 import type { RouteTable } from './routing/table.ts'
-import type { RouterLogger } from './telemetry/log.ts'
 
 export interface TcpListenersOptions {
   readonly listeners: readonly TcpListener[]
@@ -15,7 +15,7 @@ export interface TcpListenersOptions {
   readonly wheel: DeadlineWheel
   readonly observer: ExchangeObserver
   readonly makeRequestId: () => string
-  readonly logger: RouterLogger
+  readonly logger: Logger
 }
 
 /** All of `listen.tcp`. */

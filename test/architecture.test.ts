@@ -19,7 +19,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   admin: ['exchange', 'routing', 'telemetry'],
   config: ['exchange', 'routing/spec.ts', 'routing/check.ts', 'routing/parse.ts'],
   backend: ['exchange', 'wire', 'nats/encoded-headers.ts', 'nats/inbox.ts', 'nats/late-frames.ts'],
-  client: ['adapters/framing.ts'],
+  client: ['adapters/framing'],
 }
 
 /**

@@ -15,6 +15,7 @@ import type { ExchangeHandler, ReportError } from './handler.ts'
 import { answerPlain, refusePlain } from './plain-reply.ts'
 import { publish } from './publish.ts'
 import { Session, type SessionParts } from './session.ts'
+import { TurnEnd } from './turn-end.ts'
 
 const EMPTY = new Uint8Array(0)
 /** By how much all windows together may grow: a quarter of what a server lets a connection leave unread. */
@@ -62,7 +63,15 @@ export class Service {
     this.#inbox = new Inbox(inboxPrefix, nextToken, (message) => late.answer(message))
     this.#inbox.attach(nats)
     const windowBudget = new WindowBudget(WINDOW_BUDGET_BYTES)
-    this.#parts = { nats, inbox: this.#inbox, wheel: this.#wheel, windowBudget, maxMessageBytes, onError }
+    this.#parts = {
+      nats,
+      inbox: this.#inbox,
+      wheel: this.#wheel,
+      turnEnd: new TurnEnd(),
+      windowBudget,
+      maxMessageBytes,
+      onError,
+    }
     const listener: ConnectionListener = {
       onDown: () => this.#each((session) => session.suspend()),
       onUp: () => this.#each((session) => session.resume()),

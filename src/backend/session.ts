@@ -11,6 +11,7 @@ import { BackendExchange } from './exchange.ts'
 import { exchangeRequest } from './exchange-request.ts'
 import { type ExchangeHandler, type ReportError, runHandler } from './handler.ts'
 import { publish } from './publish.ts'
+import type { Held, TurnEnd } from './turn-end.ts'
 
 /** What a router may have on the way to us, on one exchange. */
 const WINDOW_BYTES = 256 * 1024
@@ -23,13 +24,14 @@ export interface SessionParts {
   readonly nats: NatsConnection
   readonly inbox: Inbox
   readonly wheel: DeadlineWheel
+  readonly turnEnd: TurnEnd
   readonly windowBudget: WindowBudget
   readonly maxMessageBytes: number
   readonly onError: ReportError
 }
 
 /** One accepted exchange: its stream, its handler and what wakes them. Over when both have come to their end. */
-export class Session implements InboxEntry, WheelEntry {
+export class Session implements InboxEntry, WheelEntry, Held {
   wheelNext: WheelEntry | undefined = undefined
   wheelPrev: WheelEntry | undefined = undefined
   wheelDue = 0
@@ -87,14 +89,19 @@ export class Session implements InboxEntry, WheelEntry {
     if (!open.more) this.#exchange.incoming.end()
   }
 
-  /** Accepts, then hands the exchange to its handler. */
+  /** Hands the exchange to its handler, and accepts with what that answers at once, or without. */
   start(handler: ExchangeHandler): void {
-    this.#stream.accept(PROTOCOL_VERSION, MAX_FRAME_BYTES)
+    this.#stream.accept(PROTOCOL_VERSION, MAX_FRAME_BYTES, true)
+    this.#parts.turnEnd.add(this)
     this.#scheduleTick()
     void runHandler(this.#exchange, handler, this.#parts.onError).then(() => {
       this.#handling = false
       this.#overIfDone()
     })
+  }
+
+  release(): void {
+    this.#stream.release()
   }
 
   onMessage(message: Msg): void {

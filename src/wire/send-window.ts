@@ -1,6 +1,8 @@
 import type { MessageMeta } from '../exchange/exchange.ts'
 import { FRAME_OVERHEAD_BYTES, LEAST_MAX_BYTES } from './frame.ts'
 
+const EMPTY = new Uint8Array(0)
+
 /** A piece that may be sent now. */
 export interface Piece {
   readonly seq: number
@@ -96,6 +98,16 @@ export class SendWindow {
     } else first.payload = payload.subarray(room)
     const part = isLast || meta === undefined ? meta : { ...meta, fin: false as const }
     return { seq: this.next(piece.length, true), payload: piece, meta: part }
+  }
+
+  /** All that waits, if that is one chunk of bytes, or none, and credit covers it as the payload of a head. */
+  takeWhole(): Uint8Array | undefined {
+    const first = this.#waiting[0]
+    if (first === undefined) return EMPTY
+    const room = Math.min(this.#maxBytes, this.#credit - this.#cost - FRAME_OVERHEAD_BYTES)
+    if (this.#waiting.length > 1 || first.meta !== undefined || first.payload.length > room) return undefined
+    this.clear()
+    return first.payload
   }
 
   /** Numbers a frame. An `end` is always covered: a sender without credit can still say that it is done. */

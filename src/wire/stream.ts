@@ -20,6 +20,8 @@ import type { WindowBudget } from './window-budget.ts'
 const SENDER_TICK_MS = 1000
 /** How often data asks for a 503 in case that nobody is there. */
 const REPLY_EVERY_FRAMES = 16
+/** What may wait for the end of the turn in which an exchange began. */
+const MAX_HELD_BYTES = 64 * 1024
 /** What may wait for credit after `data` said that it is full: a client cannot always be stopped at once. */
 const MAX_WAITING_BYTES = 128 * 1024 * 1024
 
@@ -85,7 +87,9 @@ export class Stream implements Side {
   #headed = false
   /** Bytes that the head has announced; -1: any number. */
   #announcedBytes = -1
-  /** A head that waits for NATS to return. */
+  /** An accept that waits for what our end answers at once. */
+  #heldAccept: AcceptFrame | undefined
+  /** A head that waits with it, or for NATS to return. */
   #headWanted: Pick<ResponseHead, 'status' | 'headers'> | undefined
   #dataFrames = 0
   #peerFull = false
@@ -121,10 +125,26 @@ export class Stream implements Side {
 
   // Our end speaks.
 
-  /** Backend only: takes the exchange. */
-  accept(version: number, maxBytes: number): void {
+  /**
+   * Backend only: takes the exchange.
+   * @param isHeld nothing leaves before `release`: an answer that comes in the meantime needs no accept before it
+   */
+  accept(version: number, maxBytes: number, isHeld = false): void {
     if (this.#closed) return
-    this.#send({ type: 'accept', version, credit: this.granted, maxBytes }, EMPTY, true)
+    this.#heldAccept = { type: 'accept', version, credit: this.granted, maxBytes }
+    if (!isHeld) this.#sendAccept()
+  }
+
+  /** Backend only: what was held since `accept` leaves, a short response in one frame. */
+  release(): void {
+    if (this.#closed || this.#heldAccept === undefined) return
+    if (this.#headWanted === undefined) this.#sendAccept()
+    else {
+      const { maxBytes } = this.#heldAccept
+      this.#heldAccept = undefined
+      if (!this.#pulse.isQuiet) this.#sendHead(this.#headWanted, maxBytes)
+    }
+    this.#pump()
   }
 
   /** Backend only, before data. Implies `accept`. */
@@ -141,6 +161,8 @@ export class Stream implements Side {
     this.#pump()
     if (this.#closed || !this.#sending.blocked) return true
     if (this.#options.ownsChunks !== true) this.#sending.copyLast()
+    // It may be all, and its end must not wait for room.
+    if (this.#heldAccept !== undefined && this.#sending.waitingBytes <= MAX_HELD_BYTES) return true
     if (this.#sending.waitingBytes > MAX_WAITING_BYTES) {
       this.#fail(new ExchangeError('too_large', 'the sender did not stop when it was told to'))
       return true
@@ -365,8 +387,9 @@ export class Stream implements Side {
 
   /** Sends what credit covers, tells our end that there is room again, and at last says that it was all. */
   #pump(leastBytes?: number): void {
-    if (this.#pulse.isQuiet) return
+    if (this.#pulse.isQuiet || this.#heldAccept !== undefined) return
     if (this.#headWanted !== undefined) this.#sendHead(this.#headWanted)
+    if (this.#sendingEnded) return
     for (let piece = this.#sending.take(leastBytes); piece !== undefined; piece = this.#sending.take(leastBytes)) {
       const { seq, payload, meta } = piece
       const asksReply = this.#dataFrames++ % REPLY_EVERY_FRAMES === 0
@@ -377,7 +400,7 @@ export class Stream implements Side {
       this.#pulse.onBlocked()
       return
     }
-    if (this.#endWanted !== undefined && !this.#sendingEnded) {
+    if (this.#endWanted !== undefined) {
       this.#sendingEnded = true
       const { bytes } = this.#sending
       this.#send({ type: 'end', seq: this.#sending.next(0, false), bytes, ...this.#endWanted }, EMPTY, true)
@@ -388,14 +411,24 @@ export class Stream implements Side {
     }
   }
 
-  #sendHead({ status, headers }: Pick<ResponseHead, 'status' | 'headers'>): void {
+  #sendAccept(): void {
+    const accept = this.#heldAccept
+    this.#heldAccept = undefined
+    if (accept !== undefined) this.#send(accept, EMPTY, true)
+  }
+
+  /** @param maxBytes with a head in the place of an accept */
+  #sendHead({ status, headers }: Pick<ResponseHead, 'status' | 'headers'>, maxBytes?: number): void {
     this.#headWanted = undefined
-    const seq = this.#sending.next(0, true)
-    this.#send(
-      { type: 'head', seq, status, headers, payload: EMPTY, end: false, credit: this.granted, maxBytes: undefined },
-      EMPTY,
-      true,
-    )
+    const ending = this.#endWanted
+    const isBare = ending?.trailers.length === 0 && ending.closeCode === undefined
+    const whole = isBare ? this.#sending.takeWhole() : undefined
+    const end = whole !== undefined
+    const payload = whole ?? EMPTY
+    const seq = this.#sending.next(payload.length, true)
+    if (end) this.#sendingEnded = true
+    this.#send({ type: 'head', seq, status, headers, payload, end, credit: this.granted, maxBytes }, payload, true)
+    if (end) this.#closeIfEnded()
   }
 
   #position(type: 'ping' | 'pong'): PingFrame {
@@ -410,6 +443,8 @@ export class Stream implements Side {
   }
 
   #sendReset(error: ExchangeError): void {
+    // In its place, `busy` would promise that nothing was processed.
+    this.#sendAccept()
     const reset = { type: 'reset', code: error.code, status: undefined, reason: error.detail } as const
     this.#send(reset, EMPTY, false)
   }

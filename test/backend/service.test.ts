@@ -113,7 +113,7 @@ describe('a service', () => {
       callback: (_error, message) => {
         const sx = message.headers?.get('Sx') ?? ''
         answers.push(`${sx} ${message.headers?.get('Sx-Code')}`)
-        if (!sx.startsWith('end')) return
+        if (!sx.startsWith('head')) return
         const ping = headers()
         ping.set('Sx', 'ping 0')
         message.respond('', { headers: ping, reply: inbox })

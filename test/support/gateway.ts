@@ -3,6 +3,7 @@ import { createHttpAdapter } from '../../src/adapters/http/adapter.ts'
 import { createMux } from '../../src/adapters/mux/mux.ts'
 import { startWebListener, type WebListener } from '../../src/adapters/web-listener.ts'
 import { createWebSocketAdapter, type WebSocketAdapterOptions } from '../../src/adapters/websocket/adapter.ts'
+import type { TcpListener } from '../../src/config/router-config.ts'
 import { DeadlineWheel } from '../../src/exchange/deadline-wheel.ts'
 import type { ErrorCode } from '../../src/exchange/errors.ts'
 import type { ExchangeObserver } from '../../src/exchange/observer.ts'
@@ -11,6 +12,7 @@ import { createTransport, type Transport } from '../../src/nats/transport.ts'
 import { createRouting } from '../../src/routing/dispatch.ts'
 import { checkRoutes, parseRoute, type RouteDocument, type RouteSpec } from '../../src/routing/spec.ts'
 import { compileTable } from '../../src/routing/table.ts'
+import { startTcpListeners, type TcpListeners } from '../../src/tcp-listeners.ts'
 import { eventually } from './eventually.ts'
 import { silentLogger } from './silent-logger.ts'
 
@@ -24,9 +26,10 @@ export interface Ended {
   readonly bytesOut: number
 }
 
-/** HTTP to NATS as the router composes it, in this process, with its routes from the test and not from Postgres. */
+/** Clients to NATS as the router composes it, in this process, with its routes from the test and not from Postgres. */
 export interface Gateway {
   readonly http: WebListener
+  readonly tcp: TcpListeners
   readonly url: string
   readonly port: number
   readonly transport: Transport
@@ -48,6 +51,8 @@ export interface GatewayOptions {
   readonly maxUriBytes?: number
   readonly maxConnections?: number
   readonly keepEnded?: boolean
+  /** Listeners on free ports. */
+  readonly tcp?: readonly Pick<TcpListener, 'protocol' | 'route'>[]
   readonly webSocket?: Partial<
     Pick<WebSocketAdapterOptions, 'origins' | 'maxMessageBytes' | 'pingEveryMs' | 'silenceS'>
   >
@@ -93,6 +98,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     observer,
   }
   const routing = createRouting(() => table)
+  const connectMux = createMux({ ...clients, routing })
   const http = await startWebListener({
     ...clients,
     host: '127.0.0.1',
@@ -103,17 +109,25 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       createWebSocketAdapter({
         ...clients,
         resolve: routing.resolve,
-        connectMux: createMux({ ...clients, routing }),
+        connectMux,
         origins: undefined,
         maxMessageBytes: 1024 * 1024,
         ...options.webSocket,
       }),
     ],
   })
+  const tcp = await startTcpListeners({
+    ...clients,
+    listeners: (options.tcp ?? []).map((listener) => ({ ...TCP_DEFAULTS, ...listener })),
+    table: () => table,
+    connectMux,
+    logger: silentLogger,
+  })
   link.start()
   await eventually('connected to NATS', () => link.connected)
   return {
     http,
+    tcp,
     url: `http://127.0.0.1:${http.port}`,
     port: http.port,
     transport,
@@ -127,14 +141,27 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       table = compile(specs, table.revision + 1)
     },
     async assertIdle() {
-      await eventually('every map is empty', () => transport.size + http.exchanges + wheel.size === 0)
+      await eventually('every map is empty', () => transport.size + http.exchanges + tcp.connections + wheel.size === 0)
     },
     async close() {
       http.close()
+      tcp.close()
       await link.close()
       wheel.stop()
     },
   }
+}
+
+const TCP_DEFAULTS: TcpListener = {
+  host: '127.0.0.1',
+  port: 0,
+  protocol: 'raw',
+  route: undefined,
+  framing: 'none',
+  idleTimeoutMs: 0,
+  tls: undefined,
+  proxyProtocol: false,
+  maxConnections: 10_000,
 }
 
 function parseAll(documents: readonly RouteDocument[]): RouteSpec[] {

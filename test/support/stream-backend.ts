@@ -61,7 +61,7 @@ export async function startStreamBackend(url: string): Promise<StreamBackend> {
             local: {
               head() {},
               data: (chunk, meta) => local.data?.(chunk, meta) ?? true,
-              end: (trailers) => local.end?.(trailers),
+              end: (trailers, closeCode) => local.end?.(trailers, closeCode),
               reset(error) {
                 resets.push(error)
                 local.reset?.(error)

@@ -105,6 +105,19 @@ describe('SendWindow', () => {
     assert.deepEqual(Buffer.concat(pieces.map(({ payload }) => payload)), Buffer.of(1, 2, 3, 4, 5, 6))
   })
 
+  test('gives all that waits at once if it fits one frame, and keeps it otherwise', () => {
+    const window = new SendWindow(OVERHEAD_BYTES + 10, 1000)
+    assert.equal(window.takeWhole()?.length, 0)
+    window.push(new Uint8Array(11), undefined)
+    assert.equal(window.takeWhole(), undefined)
+    window.grant(OVERHEAD_BYTES + 11)
+    assert.equal(window.takeWhole()?.length, 11)
+    assert.equal(window.waitingBytes, 0)
+    window.push(new Uint8Array(1), { type: 'text' })
+    assert.equal(window.takeWhole(), undefined)
+    assert.equal(window.blocked, true)
+  })
+
   test('drops what waits when it is cleared', () => {
     const window = new SendWindow(0, 4)
     window.push(new Uint8Array(9), undefined)

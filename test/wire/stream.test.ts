@@ -292,6 +292,118 @@ describe('a receiver', () => {
   })
 })
 
+describe('a backend that holds its accept', () => {
+  const RESPONSE = { status: 200, headers: [] }
+
+  test('sends it when it is released with no answer', () => {
+    const h = new Harness({ role: 'backend' })
+    h.stream.accept(1, 4096, true)
+    assert.deepEqual(h.takeSent(), [])
+    h.stream.release()
+    h.stream.release()
+    assert.deepEqual(h.takeSent(), ['accept 1 ?'])
+  })
+
+  test('answers in one frame if that is all, and says what it takes', () => {
+    const blocks: string[] = []
+    const h = new Harness({
+      role: 'backend',
+      receives: false,
+      send: (block, payload, asksReply) => {
+        assert.equal(asksReply, true)
+        blocks.push(`${Buffer.from(block).toString('latin1')}${Buffer.from(payload)}`)
+      },
+    })
+    h.stream.accept(1, 4096, true)
+    h.stream.head(RESPONSE)
+    assert.equal(h.stream.data(Buffer.from('abc')), true)
+    h.stream.end()
+    assert.equal(h.stream.closed, false)
+    h.stream.release()
+    assert.deepEqual(blocks, [
+      `NATS/1.0\r\nSx: head 1\r\nSx-Status: 200\r\nSx-End: 1\r\nSx-Credit: ${WINDOW_BYTES}\r\nSx-Max: 4096\r\n\r\nabc`,
+    ])
+    assert.equal(h.stream.closed, true)
+    assert.equal(h.closes, 1)
+  })
+
+  test('lets go of the chunk that it keeps', () => {
+    const h = new Harness({ role: 'backend' })
+    const chunk = Buffer.from('abc')
+    h.stream.accept(1, 4096, true)
+    h.stream.head(RESPONSE)
+    h.stream.data(chunk)
+    chunk.fill('x')
+    h.stream.end()
+    h.stream.release()
+    assert.deepEqual(h.takeSent(), ['head 1 abc ?'])
+  })
+
+  const notInOne: Record<string, [(h: Harness) => void, string[]]> = {
+    'it goes on': [(h) => h.stream.data(Buffer.from('a')), ['head 1 ?', 'data 2 a ?']],
+    'it is more than one chunk': [
+      (h) => {
+        h.stream.data(Buffer.from('a'))
+        h.stream.data(Buffer.from('b'))
+        h.stream.end()
+      },
+      ['head 1 ?', 'data 2 a ?', 'data 3 b', 'end 4 ?'],
+    ],
+    'it is a message': [
+      (h) => {
+        h.stream.data(Buffer.from('a'), { type: 'text' })
+        h.stream.end()
+      },
+      ['head 1 ?', 'data 2 a ?', 'end 3 ?'],
+    ],
+    'it has trailers': [
+      (h) => {
+        h.stream.data(Buffer.from('a'))
+        h.stream.end(['x-a', 'b'])
+      },
+      ['head 1 ?', 'data 2 a ?', 'end 3 ?'],
+    ],
+    'it is closed with a code': [(h) => h.stream.end([], 4000), ['head 1 ?', 'end 2 ?']],
+    'no credit covers it': [
+      (h) => {
+        h.stream.data(Buffer.alloc(10_001 - 64, 'a'))
+        h.stream.end()
+      },
+      ['head 1 ?', `data 2 ${'a'.repeat(10_000 - 128)} ?`],
+    ],
+  }
+  for (const [why, [say, sent]] of Object.entries(notInOne)) {
+    test(`answers in several frames if ${why}`, () => {
+      const h = new Harness({ role: 'backend' })
+      h.stream.accept(1, 4096, true)
+      h.stream.head(RESPONSE)
+      say(h)
+      h.stream.release()
+      assert.deepEqual(h.takeSent(), sent)
+    })
+  }
+
+  test('is full when it holds more than it should', () => {
+    const h = new Harness({ role: 'backend' })
+    h.stream.accept(1, 4096, true)
+    h.stream.head(RESPONSE)
+    assert.equal(h.stream.data(Buffer.alloc(60_000)), true)
+    assert.equal(h.stream.data(Buffer.alloc(10_000)), false)
+    h.stream.onFrame(grant(1e6))
+    assert.deepEqual([h.takeSent(), h.takeHeard()], [[], []])
+    h.stream.release()
+    assert.deepEqual(h.takeHeard(), ['drained'])
+  })
+
+  test('accepts before it resets, lest busy be taken for a promise that nothing was processed', () => {
+    const h = new Harness({ role: 'backend' })
+    h.stream.accept(1, 4096, true)
+    h.stream.reset(new ExchangeError('busy', 'the handler says so'))
+    h.stream.release()
+    assert.deepEqual(h.takeSent(), ['accept 1 ?', 'reset -'])
+  })
+})
+
 describe('a response with a content-length', () => {
   const headOf = (length: string, text = '', isEnd = false): HeadFrame => ({
     ...head(text, isEnd),
@@ -367,7 +479,7 @@ describe('a stream that has lost NATS', () => {
     h.stream.onTick()
     assert.deepEqual(h.takeSent(), ['ping 0 ?', 'ping 0 ?', 'ping 0 ?'])
     h.stream.onFrame({ type: 'pong', seq: 0, credit: 0, bytes: 0 })
-    assert.deepEqual(h.takeSent(), ['head 1 ?', 'data 2 a ?', 'end 3 ?'])
+    assert.deepEqual(h.takeSent(), ['head 1 a ?'])
   })
 
   test('answers a ping of its peer before it goes on', () => {

@@ -1,15 +1,22 @@
 import { randomFillSync } from 'node:crypto'
 import type { TestContext } from 'node:test'
-import { startTcpAdapter, type TcpAdapter, type TcpAdapterOptions } from '../../../src/adapters/tcp/adapter.ts'
-import { type RawProtocolOptions, rawProtocol } from '../../../src/adapters/tcp/protocols.ts'
+import { createMux } from '../../../src/adapters/mux/mux.ts'
+import {
+  startTcpAdapter,
+  type TcpAdapter,
+  type TcpAdapterOptions,
+  type TcpProtocol,
+} from '../../../src/adapters/tcp/adapter.ts'
+import { muxProtocol, type RawProtocolOptions, rawProtocol } from '../../../src/adapters/tcp/protocols.ts'
 import { DeadlineWheel } from '../../../src/exchange/deadline-wheel.ts'
 import type { ErrorCode } from '../../../src/exchange/errors.ts'
 import type { Logger } from '../../../src/exchange/logger.ts'
+import type { ExchangeObserver } from '../../../src/exchange/observer.ts'
 import { NatsLink } from '../../../src/nats/connection.ts'
 import { createTransport, type Transport } from '../../../src/nats/transport.ts'
-import { createNamedRouting } from '../../../src/routing/dispatch.ts'
+import { createNamedRouting, createRouting } from '../../../src/routing/dispatch.ts'
 import { parseRoute, type RouteDocument } from '../../../src/routing/spec.ts'
-import { compileTable } from '../../../src/routing/table.ts'
+import { compileTable, type RouteTable } from '../../../src/routing/table.ts'
 import { eventually } from '../../support/eventually.ts'
 import { natsUrl } from '../../support/nats.ts'
 import { silentLogger } from '../../support/silent-logger.ts'
@@ -25,11 +32,10 @@ export interface Ended {
   readonly bytesOut: number
 }
 
-/** A raw listener as the router composes it, on real NATS, with a backend of SX/1 behind its route. */
-export interface RawTcp {
+/** A listener as the router composes it, on real NATS, with a backend of SX/1. */
+export interface TestTcp {
   readonly adapter: TcpAdapter
   readonly port: number
-  readonly subject: string
   readonly backend: StreamBackend
   readonly transport: Transport
   readonly wheel: DeadlineWheel
@@ -39,9 +45,11 @@ export interface RawTcp {
   assertIdle(): Promise<void>
 }
 
-export interface RawTcpOptions
-  extends Partial<Pick<TcpAdapterOptions, 'tls' | 'certificatePollMs' | 'proxyProtocol' | 'maxConnections'>>,
-    Partial<Pick<RawProtocolOptions, 'framing' | 'idleTimeoutMs'>> {
+type ListenerOptions = Partial<
+  Pick<TcpAdapterOptions, 'tls' | 'certificatePollMs' | 'proxyProtocol' | 'maxConnections'>
+>
+
+export interface RawTcpOptions extends ListenerOptions, Partial<Pick<RawProtocolOptions, 'framing' | 'idleTimeoutMs'>> {
   readonly route?: Partial<RouteDocument>
   /** The name that the listener asks for. */
   readonly routeName?: string
@@ -50,13 +58,48 @@ export interface RawTcpOptions
 
 let next = 0
 
-/** Ends with the test. */
-export async function startRawTcp(t: TestContext, options: RawTcpOptions = {}): Promise<RawTcp> {
-  const url = await natsUrl()
+/** One raw listener and its route. Ends with the test. */
+export async function startRawTcp(
+  t: TestContext,
+  options: RawTcpOptions = {},
+): Promise<TestTcp & { readonly subject: string }> {
   const subject = `tcp${process.pid}.${next++}`
+  const { routeName = 'shell', framing = 'none', idleTimeoutMs = 0 } = options
+  const routes = [{ name: 'shell', match: { kind: 'tcp' as const }, subject, ...options.route }]
+  const tcp = await startTcp(t, options, routes, (table, shared) => {
+    const { resolve } = createNamedRouting(table, routeName)
+    return rawProtocol({ ...shared, route: routeName, resolve, framing, idleTimeoutMs })
+  })
+  if (options.handler !== undefined) {
+    tcp.backend.handle(subject, options.handler)
+    await tcp.backend.nats.flush()
+  }
+  return { ...tcp, subject }
+}
+
+/** One mux listener. Ends with the test. */
+export function startMuxTcp(
+  t: TestContext,
+  routes: readonly RouteDocument[],
+  options: ListenerOptions = {},
+): Promise<TestTcp> {
+  return startTcp(t, options, routes, (table, shared) => {
+    const routing = createRouting(table)
+    const connect = createMux({ ...shared, routing, maxHeaderBytes: 16 * 1024, maxUriBytes: 8 * 1024 })
+    return muxProtocol({ ...shared, connect })
+  })
+}
+
+type Shared = Pick<RawProtocolOptions, 'wheel' | 'observer' | 'makeRequestId' | 'logger'>
+
+async function startTcp(
+  t: TestContext,
+  options: ListenerOptions,
+  routes: readonly RouteDocument[],
+  protocol: (table: () => RouteTable, shared: Shared) => TcpProtocol,
+): Promise<TestTcp> {
+  const url = await natsUrl()
   const backend = await startStreamBackend(url)
-  if (options.handler !== undefined) backend.handle(subject, options.handler)
-  await backend.nats.flush()
   const link = new NatsLink({ servers: [url], name: 'test tcp', logger: silentLogger })
   const wheel = new DeadlineWheel()
   const transport = createTransport({
@@ -66,9 +109,12 @@ export async function startRawTcp(t: TestContext, options: RawTcpOptions = {}): 
     randomFill: randomFillSync,
     random: Math.random,
   })
-  const parsed = parseRoute({ name: 'shell', match: { kind: 'tcp' }, subject, ...options.route })
-  if (!parsed.ok) throw new Error(JSON.stringify(parsed.issues))
-  const table = compileTable([parsed.spec], {
+  const specs = routes.map((document) => {
+    const parsed = parseRoute(document)
+    if (!parsed.ok) throw new Error(JSON.stringify(parsed.issues))
+    return parsed.spec
+  })
+  const table = compileTable(specs, {
     revision: 1,
     dispatch: transport.dispatchFor,
     defaultMaxBodyBytes: 1024 * 1024,
@@ -76,7 +122,12 @@ export async function startRawTcp(t: TestContext, options: RawTcpOptions = {}): 
   const ended: Ended[] = []
   const warnings: string[] = []
   const logger: Logger = { ...silentLogger, warn: (_fields, message) => void warnings.push(message) }
-  const routeName = options.routeName ?? 'shell'
+  const observer: ExchangeObserver = {
+    begun() {},
+    ended({ route, remote }, status, error, _durationMs, bytesIn, bytesOut) {
+      ended.push({ route: route?.name, remote, status, code: error?.code ?? 'ok', bytesIn, bytesOut })
+    },
+  }
   const adapter = await startTcpAdapter({
     host: '127.0.0.1',
     port: 0,
@@ -86,21 +137,7 @@ export async function startRawTcp(t: TestContext, options: RawTcpOptions = {}): 
     maxConnections: options.maxConnections ?? 10_000,
     wheel,
     logger,
-    protocol: rawProtocol({
-      route: routeName,
-      resolve: createNamedRouting(() => table, routeName).resolve,
-      framing: options.framing ?? 'none',
-      idleTimeoutMs: options.idleTimeoutMs ?? 0,
-      wheel,
-      observer: {
-        begun() {},
-        ended({ route, remote }, status, error, _durationMs, bytesIn, bytesOut) {
-          ended.push({ route: route?.name, remote, status, code: error?.code ?? 'ok', bytesIn, bytesOut })
-        },
-      },
-      makeRequestId: () => `tcp-${next++}`,
-      logger,
-    }),
+    protocol: protocol(() => table, { wheel, observer, logger, makeRequestId: () => `tcp-${next++}` }),
   })
   t.after(async () => {
     adapter.close()
@@ -113,7 +150,6 @@ export async function startRawTcp(t: TestContext, options: RawTcpOptions = {}): 
   return {
     adapter,
     port: adapter.port,
-    subject,
     backend,
     transport,
     wheel,
@@ -122,10 +158,9 @@ export async function startRawTcp(t: TestContext, options: RawTcpOptions = {}): 
     async assertIdle() {
       const size = () => transport.size + adapter.connections + wheel.size + backend.open
       await eventually('every map is empty', () => size() === 0).catch((error) => {
-        throw new Error(
-          `exchanges ${transport.size}, connections ${adapter.connections}, deadlines ${wheel.size}, streams ${backend.open}`,
-          { cause: error },
-        )
+        const { connections } = adapter
+        const left = { exchanges: transport.size, connections, deadlines: wheel.size, streams: backend.open }
+        throw new Error(`not released: ${JSON.stringify(left)}`, { cause: error })
       })
     },
   }

@@ -13,6 +13,7 @@ import { Transcript } from './transcript.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 
 const EMPTY = new Uint8Array(0)
+const ENDS = /^Sx: end|^Sx-End: 1/m
 const LARGEST_FRAME_BYTES = 64 * 1024
 /** Chunks are handed over in here, and it is scribbled over after each call: the bytes are the caller's. */
 const scratch = new Uint8Array(512 * 1024)
@@ -109,7 +110,10 @@ export class End implements StreamLocal, Addressee, Tenant {
     this.#connection = connection
     process.add(this)
     this.#tick()
-    if (this.#options.role === 'backend' && random.chance(0.8)) this.stream.accept(1, this.#options.takesBytes)
+    if (this.#options.role === 'backend' && random.chance(0.8)) {
+      this.stream.accept(1, this.#options.takesBytes, random.chance(0.5))
+      clock.after(0, () => this.stream.release())
+    }
     if (habits.resetAfterMs !== undefined) clock.after(habits.resetAfterMs, () => this.#giveUp())
     if (!habits.listensFirst || this.#heardEnd) this.#goOn()
   }
@@ -295,8 +299,7 @@ export class End implements StreamLocal, Addressee, Tenant {
     if (this.#knowsLimit) {
       assert.ok(payload.length <= this.#options.peer.takesBytes, 'a frame larger than the peer takes')
     }
-    // `Sx: end`; the block begins with `NATS/1.0` and a line break.
-    if (headerBlock[14] === 0x65) this.#sentEnd = true
+    if (ENDS.test(Buffer.from(headerBlock).toString('latin1'))) this.#sentEnd = true
     // A copy, as a client library makes one before the turn is over.
     this.#connection!.publish({ headerBlock, payload: new Uint8Array(payload), asksReply }, this, this.#peer!)
   }

@@ -1,0 +1,195 @@
+import { decodeBinaryFrame, encodeBinaryFrame } from '../adapters/framing/binary-frames.ts'
+import { decodeJsonFrame, encodeJsonFrame } from '../adapters/framing/json-frames.ts'
+import { type MuxFrame, MuxFrameError, type MuxGoaway, type MuxOpen } from '../adapters/framing/mux-frame.ts'
+import type { Clock } from './clock.ts'
+import { Exchange, type ExchangePort } from './exchange.ts'
+import { Heartbeat } from './heartbeat.ts'
+import { WINDOW_BYTES } from './incoming.ts'
+import { RouterError } from './router-error.ts'
+import type { Encoding, WebSocketConstructor, WebSocketLike } from './web-socket.ts'
+
+const HANDSHAKE_MS = 10_000
+const MAX_ID = 2 ** 31 - 1
+/** What a router takes on one connection if it is not told otherwise. */
+const MAX_EXCHANGES = 100
+
+/** Who made the connection. Each but `onRoom` is called at most once, `onClosed` last and in any case. */
+export interface ConnectionOwner {
+  onOpen(connection: Connection): void
+  /** The first sign that a router is behind it, and lets us in. */
+  onHeard(connection: Connection): void
+  /** It takes no new exchanges. */
+  onLeaving(connection: Connection): void
+  /** One exchange less; any number of times. */
+  onRoom(connection: Connection): void
+  onClosed(connection: Connection): void
+}
+
+export interface ConnectionOptions {
+  readonly url: string
+  readonly WebSocket: WebSocketConstructor
+  readonly encoding: Encoding
+  readonly clock: Clock
+  readonly owner: ConnectionOwner
+}
+
+/** What an exchange begins with; the connection gives it id and credit. */
+export type OpenRequest = Omit<MuxOpen, 't' | 'id' | 'credit'>
+
+/**
+ * One WebSocket and its exchanges. States: `connecting` -> `open` -> `leaving`, the router has said that it goes, and
+ * what is under way finishes -> `closed`, which is reached from anywhere when the WebSocket is gone.
+ */
+export class Connection implements ExchangePort {
+  readonly #options: ConnectionOptions
+  readonly #socket: WebSocketLike
+  readonly #exchanges = new Map<number, Exchange>()
+  #state: 'connecting' | 'open' | 'leaving' | 'closed' = 'connecting'
+  #lastId = 0
+  #hasHeard = false
+  #heartbeat: Heartbeat | undefined
+  readonly #handshakeTimer: unknown
+
+  constructor(options: ConnectionOptions) {
+    const { url, WebSocket, encoding, clock } = options
+    this.#options = options
+    this.#socket = new WebSocket(url, `sx.v1.${encoding}`)
+    this.#socket.binaryType = 'arraybuffer'
+    this.#socket.addEventListener('open', () => this.#onOpen())
+    this.#socket.addEventListener('message', ({ data }) => this.#onMessage(data))
+    this.#socket.addEventListener('close', () => this.#onClose())
+    // The event that tells why is close; without a listener for this one the package ws would throw.
+    this.#socket.addEventListener('error', () => this.#onClose())
+    this.#handshakeTimer = clock.setTimeout(() => this.close(), HANDSHAKE_MS)
+  }
+
+  /** Whether it takes another exchange. */
+  get hasRoom(): boolean {
+    return this.#state === 'open' && this.#exchanges.size < MAX_EXCHANGES
+  }
+
+  /** Only while it has room. @throws MuxFrameError if the request does not fit into a frame */
+  open(request: OpenRequest, isDuplex: boolean): Exchange {
+    const open: MuxOpen = { ...request, t: 'open', id: ++this.#lastId, credit: WINDOW_BYTES }
+    // Before it counts: a frame that cannot be written is its sender's fault.
+    this.write(open)
+    const exchange = new Exchange(this, open, isDuplex)
+    this.#exchanges.set(open.id, exchange)
+    if (open.id === MAX_ID) this.#leave()
+    return exchange
+  }
+
+  /** At once; what is under way fails with the reason. */
+  close(reason?: RouterError, code = 1000): void {
+    if (this.#state === 'closed') return
+    this.#socket.close(code)
+    // Not when the peer agrees, which it may never do.
+    this.#onClose(reason)
+  }
+
+  // Exchanges speak.
+
+  write(frame: MuxFrame): void {
+    if (this.#state !== 'open' && this.#state !== 'leaving') return
+    this.#socket.send(this.#options.encoding === 'json' ? encodeJsonFrame(frame) : encodeBinaryFrame(frame))
+  }
+
+  onExchangeClosed(id: number): void {
+    this.#exchanges.delete(id)
+    if (this.#state === 'open') this.#options.owner.onRoom(this)
+    this.#closeIfLeft()
+  }
+
+  // The socket speaks.
+
+  #onOpen(): void {
+    if (this.#state !== 'connecting') return
+    const { clock, encoding, owner } = this.#options
+    clock.clearTimeout(this.#handshakeTimer)
+    if (this.#socket.protocol !== `sx.v1.${encoding}`) {
+      this.close()
+      return
+    }
+    this.#state = 'open'
+    this.#heartbeat = new Heartbeat(clock, {
+      ping: () => this.write({ t: 'ping' }),
+      dead: () => this.close(lost('the router has not answered for a minute')),
+    })
+    owner.onOpen(this)
+  }
+
+  #onMessage(data: unknown): void {
+    if (this.#state !== 'open' && this.#state !== 'leaving') return
+    this.#heartbeat?.heard()
+    try {
+      this.#onFrame(decode(data))
+    } catch (error) {
+      if (!(error instanceof MuxFrameError)) throw error
+      this.close(new RouterError('protocol_error', `the router sent ${error.message}`, { status: 502 }), 4400)
+    }
+  }
+
+  #onFrame(frame: MuxFrame): void {
+    if (!this.#hasHeard && frame.t !== 'goaway') {
+      this.#hasHeard = true
+      this.#options.owner.onHeard(this)
+    }
+    switch (frame.t) {
+      case 'ping':
+        this.write({ t: 'pong' })
+        break
+      case 'pong':
+        break
+      case 'goaway':
+        this.#onGoaway(frame)
+        break
+      case 'open':
+        throw new MuxFrameError('an open')
+      default:
+        // One that is not known has ended here before the router heard of it.
+        this.#exchanges.get(frame.id)?.onFrame(frame)
+    }
+  }
+
+  #onGoaway({ lastId, code, detail }: MuxGoaway): void {
+    this.#leave()
+    for (const exchange of [...this.#exchanges.values()]) {
+      if (exchange.id <= lastId) continue
+      exchange.fail(
+        code === undefined
+          ? new RouterError('draining', 'the router is restarting', { status: 503, retryable: true })
+          : new RouterError(code, detail ?? code),
+      )
+    }
+    this.#closeIfLeft()
+  }
+
+  #leave(): void {
+    if (this.#state !== 'open') return
+    this.#state = 'leaving'
+    this.#options.owner.onLeaving(this)
+  }
+
+  #closeIfLeft(): void {
+    if (this.#state === 'leaving' && this.#exchanges.size === 0) this.close()
+  }
+
+  #onClose(reason: RouterError = lost('the connection to the router was lost')): void {
+    if (this.#state === 'closed') return
+    this.#state = 'closed'
+    this.#options.clock.clearTimeout(this.#handshakeTimer)
+    this.#heartbeat?.stop()
+    for (const exchange of [...this.#exchanges.values()]) exchange.fail(reason)
+    this.#options.owner.onClosed(this)
+  }
+}
+
+function decode(data: unknown): MuxFrame {
+  if (typeof data === 'string') return decodeJsonFrame(data)
+  if (data instanceof ArrayBuffer) return decodeBinaryFrame(new Uint8Array(data))
+  throw new MuxFrameError('a message of an unknown kind')
+}
+
+function lost(message: string): RouterError {
+  return new RouterError('connection_lost', message, { status: 502 })
+}

@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict'
+import { describe, type TestContext, test } from 'node:test'
+import type { MuxConnection, MuxSocket } from '../../../src/adapters/mux/mux-socket.ts'
+import { startTcpAdapter } from '../../../src/adapters/tcp/adapter.ts'
+import { muxProtocol } from '../../../src/adapters/tcp/protocols.ts'
+import { DeadlineWheel } from '../../../src/exchange/deadline-wheel.ts'
+import { eventually } from '../../support/eventually.ts'
+import { silentLogger } from '../../support/silent-logger.ts'
+import { connectTcp } from './tcp-client.ts'
+
+/** A session that writes down what it hears and does nothing, over real sockets and a clock of the test's. */
+async function start(t: TestContext) {
+  let nowMs = 0
+  const wheel = new DeadlineWheel({ now: () => nowMs })
+  const heard: string[] = []
+  let socket: MuxSocket | undefined
+  const session: MuxConnection = {
+    openExchanges: 0,
+    onFrame: () => assert.fail('TCP has no frames'),
+    onBytes: (chunk) => void heard.push(Buffer.from(chunk).toString()),
+    onWritable: () => void heard.push('[writable]'),
+    onEnded: () => void heard.push('[ended]'),
+    onClosed: () => void heard.push('[closed]'),
+    drain: (graceMs) => void heard.push(`[drain ${graceMs}]`),
+  }
+  const adapter = await startTcpAdapter({
+    host: '127.0.0.1',
+    port: 0,
+    tls: undefined,
+    proxyProtocol: false,
+    maxConnections: 10,
+    wheel,
+    logger: silentLogger,
+    protocol: muxProtocol({
+      wheel,
+      connect(peer, muxSocket) {
+        heard.push(`[${peer.encoding} from ${peer.remote}]`)
+        socket = muxSocket
+        return session
+      },
+    }),
+  })
+  t.after(() => {
+    adapter.close()
+    wheel.stop()
+  })
+  return {
+    adapter,
+    heard,
+    socket: () => socket!,
+    wait(ms: number) {
+      nowMs += ms
+      wheel.advance()
+    },
+    async assertIdle() {
+      await eventually('nothing is left', () => adapter.connections + wheel.size === 0)
+    },
+  }
+}
+
+describe('MuxTcpConnection', () => {
+  test('hands the session the bytes after the first ones, and each event once', async (t) => {
+    const mux = await start(t)
+    const client = connectTcp(t, mux.adapter.port)
+    client.socket.write('SX1\nabc')
+    await eventually('the bytes', () => mux.heard.length === 2)
+    client.socket.end()
+    await eventually('the end', () => mux.heard.length === 3)
+    mux.socket().close(1000, '')
+    assert.equal(await client.outcome, 'end')
+    await mux.assertIdle()
+    assert.deepEqual(mux.heard, ['[binary from 127.0.0.1]', 'abc', '[ended]', '[closed]'])
+  })
+
+  test('resets a connection whose first bytes do not come', async (t) => {
+    const mux = await start(t)
+    const client = connectTcp(t, mux.adapter.port)
+    client.socket.write('SX')
+    await eventually('it is in', () => mux.adapter.connections === 1)
+    mux.wait(9_000)
+    assert.equal(mux.adapter.connections, 1)
+    mux.wait(1_100)
+    assert.equal(await client.outcome, 'reset')
+    await mux.assertIdle()
+  })
+
+  test('resets a client that has been silent for a minute, and no other', async (t) => {
+    const mux = await start(t)
+    const client = connectTcp(t, mux.adapter.port)
+    client.socket.write('{')
+    await eventually('the session', () => mux.heard.length === 2)
+    mux.wait(50_000)
+    client.socket.write('x')
+    await eventually('it speaks', () => mux.heard.length === 3)
+    mux.wait(50_000)
+    assert.equal(mux.adapter.connections, 1)
+    // What we say ourselves is no sign of life of the client.
+    mux.socket().send('{"t":"ping"}')
+    mux.wait(11_000)
+    assert.equal(await client.outcome, 'reset')
+    await mux.assertIdle()
+    assert.equal(mux.heard.at(-1), '[closed]')
+  })
+
+  test('takes silence for nothing while the client is not read, or has said all', async (t) => {
+    const mux = await start(t)
+    const client = connectTcp(t, mux.adapter.port)
+    client.socket.write('{')
+    await eventually('the session', () => mux.heard.length === 2)
+    mux.socket().pause()
+    mux.wait(61_000)
+    mux.wait(61_000)
+    mux.socket().resume()
+    client.socket.end()
+    await eventually('the end', () => mux.heard.at(-1) === '[ended]')
+    mux.wait(61_000)
+    mux.wait(61_000)
+    assert.equal(mux.adapter.connections, 1)
+    mux.socket().close(1000, '')
+    assert.equal(await client.outcome, 'end')
+    await mux.assertIdle()
+  })
+
+  test('resets a client that does not close after we did', async (t) => {
+    const mux = await start(t)
+    const client = connectTcp(t, mux.adapter.port)
+    client.socket.write('{')
+    await eventually('the session', () => mux.heard.length === 2)
+    mux.socket().send('last words')
+    mux.socket().close(1000, '')
+    assert.equal(await client.outcome, 'end')
+    assert.equal(client.received().toString(), 'last words\n')
+    // What it still sends is of no interest, and no reason to lose our last words.
+    client.socket.write('more')
+    mux.wait(10_100)
+    await mux.assertIdle()
+    assert.deepEqual(mux.heard.slice(2), ['[closed]'])
+  })
+})
