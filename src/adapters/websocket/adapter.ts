@@ -14,6 +14,7 @@ import { createOriginCheck } from './origin.ts'
 import type { WebSocketParts } from './parts.ts'
 import { refuseUpgrade } from './refusal.ts'
 import { acceptUpgrade, type UpgradeOptions } from './upgrade.ts'
+import { WritableQueue } from './writable-queue.ts'
 
 export interface WebSocketAdapterOptions extends HeadLimits, UpgradeOptions {
   /** Of pages that may connect; undefined: of the same host. */
@@ -36,7 +37,15 @@ const MAX_BUFFERED_BYTES = 1024 * 1024
 /** WebSocket (RFC 6455): a connection is one exchange, or many, as its route says. */
 export function createWebSocketAdapter(options: WebSocketAdapterOptions): WebAdapter {
   const { wheel, observer, maxMessageBytes, pingEveryMs = 25_000, silenceS = 60 } = options
-  const parts: WebSocketParts = { wheel, observer, maxMessageBytes, pingEveryMs, open: new Set(), onIdle: undefined }
+  const parts: WebSocketParts = {
+    wheel,
+    observer,
+    maxMessageBytes,
+    pingEveryMs,
+    open: new Set(),
+    writable: new WritableQueue(),
+    onIdle: undefined,
+  }
   const isAllowedOrigin = createOriginCheck(options.origins)
   let drainSchedule: DrainSchedule | undefined
 

@@ -67,7 +67,11 @@ export class ClientSocket implements WheelEntry {
   }
 
   onDrain(): void {
-    if (this.bufferedBytes === 0) this.#handler.onWritable()
+    if (this.bufferedBytes === 0) this.#parts.writable.push(this)
+  }
+
+  onWritable(): void {
+    if (this.#ws !== undefined && this.bufferedBytes === 0) this.#handler.onWritable()
   }
 
   onClose(code: number, reason: string): void {

@@ -1,6 +1,7 @@
 import type { DeadlineWheel } from '../../exchange/deadline-wheel.ts'
 import type { ExchangeObserver } from '../../exchange/observer.ts'
 import type { ClientSocket } from './client-socket.ts'
+import type { WritableQueue } from './writable-queue.ts'
 
 /** What the connections of one WebSocket adapter share. */
 export interface WebSocketParts {
@@ -8,6 +9,7 @@ export interface WebSocketParts {
   readonly observer: ExchangeObserver
   /** Connections, until all that was theirs is released. */
   readonly open: Set<ClientSocket>
+  readonly writable: WritableQueue
   readonly pingEveryMs: number
   /** Largest message that a client may send, where its route allows as much. */
   readonly maxMessageBytes: number
