@@ -68,17 +68,21 @@ function reportBackendsEnd({ backend, natsUrl }: Session, io: Io): void {
   })
 }
 
-function welcome({ url, adminUrl, routesFile, backend }: Session, io: Io): string {
+function welcome({ url, adminUrl, muxPort, routesFile, backend }: Session, io: Io): string {
   const paint = createPaint(io.stdout, io.env)
   const kill = backend
     ? `\n  kill ${backend.pid}`.padEnd(44) + paint('dim', '# no backend: the next request gets 503')
     : ''
+  const mux =
+    muxPort === undefined
+      ? ''
+      : `\n  printf '{"t":"open","id":1,"path":"/hello/tcp"}\\n' | nc -w 1 127.0.0.1 ${muxPort}`
   return `
 ${paint('bold', 'engine-router is ready')}: ${url} for clients, ${adminUrl} for operators
 
   curl ${url}/hello/world
   curl ${url}/echo -H 'content-type: text/plain' -d 'hello'
-  curl -N ${url}/ticks -H 'accept: text/event-stream'
+  curl -N ${url}/ticks -H 'accept: text/event-stream'${mux}
   curl ${adminUrl}/metrics
   npm run router -- routes explain GET /hello/world${kill}
 

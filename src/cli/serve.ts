@@ -12,12 +12,6 @@ export const verb: Verb = {
   async run(args, io) {
     const config = await loadServeConfig(args, io)
     const logger = createLogger(config.log.level)
-    if (config.listen.tcp.length > 0) {
-      logger.warn(
-        { listeners: config.listen.tcp.length },
-        'listen.tcp is set, but this version has no TCP listener yet',
-      )
-    }
     const app = await startApp(config, logger).catch((error: Error) => {
       throw new VerbError(error.message, { cause: error })
     })

@@ -9,6 +9,13 @@ export async function assertPortFree(port: number, host: string, flag: string): 
   )
 }
 
+/** The first of some ports that no program listens on. */
+export async function findFreePort(from: number, host: string): Promise<number> {
+  const to = from + 100
+  for (let port = from; port < to; port++) if (await isPortFree(port, host)) return port
+  throw new VerbError(`all ports from ${from} to ${to - 1} are taken by other programs`)
+}
+
 export async function isPortFree(port: number, host: string): Promise<boolean> {
   const server = createServer()
   try {

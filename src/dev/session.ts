@@ -7,13 +7,15 @@ import { hidePassword } from '../config/router-config.ts'
 import type { Child } from './child.ts'
 import type { ChildGuard } from './child-guard.ts'
 import { announceDevServers } from './dev-servers.ts'
-import { assertPortFree } from './ports.ts'
+import { assertPortFree, findFreePort } from './ports.ts'
 import type { Progress } from './progress.ts'
-import { createRouterDocument, DEFAULT_ROUTES_FILE } from './router-document.ts'
+import { createRouterDocument, DEFAULT_ROUTES_FILE, MUX_HOST } from './router-document.ts'
 import { applyRoutesFile, migrate, provideNats, providePostgres, startBackend } from './services.ts'
 
 const ROUTER_READY_MS = 30_000
 const POLL_MS = 50
+/** Or the next that is free: on macOS another program has this one. */
+const MUX_PORT = 7000
 
 export interface SessionOptions {
   readonly port: number | undefined
@@ -26,6 +28,8 @@ export interface SessionOptions {
 export interface Session {
   readonly url: string
   readonly adminUrl: string
+  /** Of multiplexed TCP connections; undefined: the user's settings have TCP listeners, and none of those. */
+  readonly muxPort: number | undefined
   readonly natsUrl: string
   readonly routesFile: string
   readonly backend: Child | undefined
@@ -45,11 +49,13 @@ export async function startSession(
 ): Promise<Session> {
   const { env, cwd, signal } = io
   const config = await loadConfig({ flags: { port: options.port?.toString(), logLevel: options.logLevel }, env, cwd })
-  const { http, admin } = config.listen
+  const { http, admin, tcp } = config.listen
   const adminPort = options.adminPort ?? admin.port
   const routesFile = config.routes.file ?? DEFAULT_ROUTES_FILE
   await assertPortFree(http.port, http.host, '--port')
   await assertPortFree(adminPort, admin.host, '--admin-port')
+  const ownMuxPort = tcp.length > 0 ? undefined : await findFreePort(MUX_PORT, MUX_HOST)
+  const muxPort = ownMuxPort ?? tcp.find(({ protocol, tls }) => protocol === 'mux' && tls === undefined)?.port
   const dataDirectory = join(cwd, '.data')
   await mkdir(dataDirectory, { recursive: true })
 
@@ -81,7 +87,7 @@ export async function startSession(
   announceDevServers(cwd, { pid: process.pid, natsUrl: nats.url, databaseUrl: postgres.url })
   const routerFile = join(dataDirectory, 'router.yaml')
   const userFile = resolve(cwd, env.ENGINE_ROUTER_CONFIG || DEFAULT_CONFIG_FILE)
-  await writeFile(routerFile, await createRouterDocument(userFile, { port: http.port, adminPort }))
+  await writeFile(routerFile, await createRouterDocument(userFile, { port: http.port, adminPort, muxPort: ownMuxPort }))
   const routerEnv = {
     ...env,
     ENGINE_ROUTER_CONFIG: routerFile,
@@ -98,7 +104,7 @@ export async function startSession(
     () => url,
   )
   const vital = [router, nats.child, postgres.child].filter((child) => child !== undefined)
-  return { url, adminUrl, natsUrl: nats.url, routesFile, backend, vital }
+  return { url, adminUrl, muxPort, natsUrl: nats.url, routesFile, backend, vital }
 }
 
 /** Starts the router and waits until its readiness says so. Its log goes to our output. */

@@ -11,6 +11,9 @@ import { descendantsOf, running } from '../support/process-tree.ts'
 
 const READY_MS = 60_000
 
+/** netcat as far as it is needed here: not every machine has one. */
+const NETCAT = `"${process.execPath}" -e "process.stdin.pipe(net.connect($1, '127.0.0.1')).pipe(process.stdout)"`
+
 describe('npm run dev', () => {
   let checkout: string
   before(async () => {
@@ -32,6 +35,10 @@ describe('npm run dev', () => {
       headers: { 'content-type': 'text/plain' },
     })
     assert.deepEqual([echo.status, echo.headers.get('content-type'), await echo.text()], [201, 'text/plain', 'ping'])
+
+    const [, muxCommand] = dev.find(/(printf '\{"t":"open".*\| nc .*)/)
+    const mux = spawnSync('sh', ['-c', muxCommand!.replace(/nc .* (\d+)$/, NETCAT)], { encoding: 'utf8' })
+    assert.match(mux.stdout, /^\{"t":"head","id":1,"status":200,.*\\"hello\\":\\"tcp\\"/, mux.stderr)
 
     // The verbs find the servers of dev by themselves.
     const verb = [join(checkout, 'src/main.ts'), 'routes', 'explain', 'GET', '/hello/world']
