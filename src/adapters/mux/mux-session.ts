@@ -104,7 +104,7 @@ export class MuxSession implements MuxConnection, ExchangeOwner, WheelEntry {
     if (this.#state === 'closed') return
     if (this.#state === 'open') {
       this.#state = 'draining'
-      this.output.write({ t: 'goaway', lastId: this.#lastId, grace: graceMs })
+      this.output.write({ t: 'goaway', lastId: this.#lastId, grace: Math.ceil(graceMs) })
     }
     if (graceMs === 0) this.#cut()
     else this.parts.wheel.schedule(this, graceMs)
