@@ -4,8 +4,9 @@ import type { Exchange } from './exchange.ts'
 import { handled } from './handled.ts'
 import { openExchange, type Session } from './open-exchange.ts'
 import { byteLength, concat } from './pieces.ts'
-import { assertPath, fromMuxHeaders, type HeaderFields, setFields, toMuxHeaders } from './request-headers.ts'
+import { fromMuxHeaders, type HeaderFields, setFields, toMuxHeaders } from './request-headers.ts'
 import { RequestLife, type RequestLimits } from './request-life.ts'
+import { requestTarget } from './request-target.ts'
 import { RouterError } from './router-error.ts'
 
 /** The longest message that comes in parts. */
@@ -43,7 +44,7 @@ export class Duplex implements AsyncIterable<Message> {
   #hasSent = false
 
   constructor(session: Session, path: string, init: OpenInit) {
-    assertPath(path)
+    const target = requestTarget(path)
     this.#life = new RequestLife(init, session.clock)
     const opened = openExchange(session, {
       isDuplex: true,
@@ -53,7 +54,7 @@ export class Duplex implements AsyncIterable<Message> {
         const headers = await session.headers(this.#life.signal)
         setFields(headers, init.headers)
         return {
-          open: { path, headers: toMuxHeaders(headers), more: true },
+          open: { path: target, headers: toMuxHeaders(headers), more: true },
           begin: (exchange) => {
             this.#exchange = exchange
             this.#begun.resolve()

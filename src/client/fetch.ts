@@ -2,8 +2,9 @@ import { MAX_BODY_BYTES, type MuxHead } from '../adapters/framing/mux-frame.ts'
 import type { Exchange } from './exchange.ts'
 import { type Attempt, openExchange, type Session } from './open-exchange.ts'
 import { byteLength } from './pieces.ts'
-import { assertPath, fromMuxHeaders, type HeaderFields, setFields, toMuxHeaders } from './request-headers.ts'
+import { fromMuxHeaders, type HeaderFields, setFields, toMuxHeaders } from './request-headers.ts'
 import { RequestLife, type RequestLimits } from './request-life.ts'
+import { requestTarget } from './request-target.ts'
 import { RouterError } from './router-error.ts'
 
 /** What `new Response` takes as a body. */
@@ -23,14 +24,14 @@ const NULL_BODY = new Set([204, 205, 304])
 
 /** As the global `fetch`, but an error of the router is a RouterError and not a response. */
 export async function fetchThrough(session: Session, path: string, init: FetchInit): Promise<Response> {
-  assertPath(path)
+  const target = requestTarget(path)
   const method = (init.method ?? 'GET').toUpperCase()
   const life = new RequestLife(init, session.clock)
   const { exchange, head } = await openExchange(session, {
     isDuplex: false,
     life,
     canRepeat: () => !(init.body instanceof ReadableStream),
-    attempt: () => attemptOf(session, method, path, init, life),
+    attempt: () => attemptOf(session, method, target, init, life),
   })
   return responseOf(exchange, head, method)
 }

@@ -19,8 +19,3 @@ export function fromMuxHeaders(fields: MuxHeaders = {}): Headers {
     for (const item of typeof value === 'string' ? [value] : value) headers.append(name, item)
   return headers
 }
-
-/** @throws TypeError unless it is a path with an optional query */
-export function assertPath(path: string): void {
-  if (!path.startsWith('/')) throw new TypeError(`a path begins with a slash: ${path}`)
-}

@@ -42,6 +42,15 @@ describe('fetch of the client', () => {
     })
   }
 
+  test('encodes what a path cannot hold, and nothing else', async (t) => {
+    const router = await startFakeRouter(t, { onFrame: answering('') })
+    const client = connect(router.url)
+    await client.fetch('/a b/é/%2f/😀?q=ü&r={x}')
+    const [open] = (await router.connection()).of('open')
+    assert.equal(open?.path, '/a%20b/%C3%A9/%2f/%F0%9F%98%80?q=%C3%BC&r={x}')
+    client.close()
+  })
+
   test('takes bodies of each kind', async (t) => {
     const router = await startFakeRouter(t, { onFrame: answering('') })
     const client = connect(router.url)
@@ -324,6 +333,7 @@ describe('fetch of the client', () => {
     const router = await startFakeRouter(t)
     const client = connect(router.url)
     await assert.rejects(client.fetch('orders'), TypeError)
+    await assert.rejects(client.fetch('/a#b'), TypeError)
     await assert.rejects(client.fetch('/', { headers: { a: 'x'.repeat(70_000) } }), /fields of more than/)
     client.close()
   })
