@@ -15,7 +15,7 @@ export interface Gateway {
   readonly pid: number
 }
 
-export type GatewayName = 'ceiling' | 'router' | 'fastify'
+export type GatewayName = 'ceiling' | 'router' | 'fastify' | 'batched' | 'ws'
 
 /** A program of this folder: .ts in a checkout, .js when built. */
 function startProgram(guard: ChildGuard, name: string, natsUrl: string): Child {
@@ -35,6 +35,15 @@ export async function startStreamPrograms(guard: ChildGuard, natsUrl: string): P
 
 export async function startCeiling(guard: ChildGuard, natsUrl: string): Promise<Gateway> {
   return startOther(guard, natsUrl, 'ceiling', 'ceiling')
+}
+
+/** What `measureWebSockets` needs beside the router. */
+export async function startWebSocketGateways(guard: ChildGuard, natsUrl: string) {
+  await startProgram(guard, 'ws-load', natsUrl).waitForLine(/^ready/, READY_MS)
+  const ceiling = await startOther(guard, natsUrl, 'ceiling', 'ws-ceiling')
+  const wsRequest = await startOther(guard, natsUrl, 'ws', 'ws-request')
+  const batched = await startOther(guard, natsUrl, 'batched', 'ws-ceiling-batched')
+  return { ceiling, batched, wsRequest }
 }
 
 export async function startFastify(guard: ChildGuard, natsUrl: string): Promise<Gateway> {
@@ -92,6 +101,7 @@ function createRoutes(count: number): string {
     Math.floor(count / 2),
     0,
     { name: 'bench', match: { path: '/bench/{id}' }, subject: 'bench.{id}' },
+    { name: 'rpc', match: { kind: 'ws', path: '/bench-rpc' }, subject: 'bench.rpc', websocket: 'rpc' },
     { name: 'stream', match: { path: '/stream/{chunks}' }, subject: 'stream.{chunks}', body: 'stream' },
   )
   return JSON.stringify({ version: 1, routes })

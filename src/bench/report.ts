@@ -2,6 +2,7 @@ import { arch, cpus, platform, totalmem } from 'node:os'
 import type { GatewayName } from './gateways.ts'
 import type { StreamFigures } from './streams.ts'
 import type { UnaryFigures } from './unary.ts'
+import type { WebSocketFigures } from './websockets.ts'
 
 export interface BenchReport {
   readonly machine: { readonly cpu: string; readonly cores: number; readonly memoryGiB: number; readonly os: string }
@@ -12,6 +13,7 @@ export interface BenchReport {
   readonly unary: readonly UnaryFigures[]
   readonly ratios: readonly UnaryRatios[]
   readonly streams: readonly StreamFigures[]
+  readonly webSockets: readonly WebSocketFigures[]
 }
 
 /** The router against the others in the same run; undefined where the other did not run. */
@@ -22,9 +24,10 @@ export interface UnaryRatios {
   readonly rpsOfFastify: number | undefined
 }
 
+export type Measured = Pick<BenchReport, 'unary' | 'streams' | 'webSockets'>
+
 export function createReport(
-  unary: readonly UnaryFigures[],
-  streams: readonly StreamFigures[],
+  measured: Measured,
   settings: { readonly routes: number; readonly rounds: number; readonly seconds: number },
 ): BenchReport {
   const machine = {
@@ -33,9 +36,10 @@ export function createReport(
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     os: `${platform()} ${arch()}`,
   }
+  const { unary } = measured
   const connections = [...new Set(unary.map((figures) => figures.connections))]
   const ratios = connections.map((count) => ratiosAt(unary, count))
-  return { machine, node: process.version, ...settings, unary, ratios, streams }
+  return { machine, node: process.version, ...settings, ...measured, ratios }
 }
 
 function ratiosAt(unary: readonly UnaryFigures[], connections: number): UnaryRatios {
@@ -72,6 +76,39 @@ export function unaryRows({ unary }: BenchReport): string[][] {
       formatUs(figures.p99Us),
       `${figures.cpuUsPerRequest.toFixed(1)} us`,
       share,
+    ]
+  })
+}
+
+export const WEB_SOCKETS_HEAD = [
+  'in flight',
+  'gateway',
+  'protocol',
+  'requests/s',
+  'p50',
+  'p99',
+  'CPU/request',
+  'of the ceiling',
+]
+
+const WEB_SOCKET_GATEWAYS: Partial<Record<GatewayName, string>> = {
+  batched: 'ceiling, batched',
+  ws: 'ws + nc.request',
+}
+
+/** Rows for a table under `WEB_SOCKETS_HEAD`. */
+export function webSocketRows({ webSockets }: BenchReport): string[][] {
+  return webSockets.map((figures) => {
+    const ceiling = webSockets.find(({ gateway, inFlight }) => gateway === 'ceiling' && inFlight === figures.inFlight)!
+    return [
+      `${figures.connections} x ${figures.inFlight}`,
+      WEB_SOCKET_GATEWAYS[figures.gateway] ?? figures.gateway,
+      figures.protocol,
+      figures.rps.toLocaleString('en'),
+      formatUs(figures.p50Us),
+      formatUs(figures.p99Us),
+      `${figures.cpuUsPerRequest.toFixed(1)} us`,
+      `${Math.round((figures.rps / ceiling.rps) * 100)}%`,
     ]
   })
 }

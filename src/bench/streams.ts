@@ -1,6 +1,7 @@
 import { connect } from 'nats'
 import { cpuTimeUs } from './cpu-time.ts'
 import type { Gateway } from './gateways.ts'
+import { medianBy } from './median.ts'
 import type { SinkRun } from './stream-sink.ts'
 
 const CHUNK_BYTES = 64 * 1024
@@ -69,7 +70,7 @@ export async function measureStreams(
         if (round > 0) runs[i]!.push(figures)
       }
     }
-    return runs.map(medianOf)
+    return runs.map((list) => round(medianBy(list, ({ megabytesPerSecond }) => megabytesPerSecond)))
   } finally {
     await client.close()
   }
@@ -91,13 +92,11 @@ function createSubjects(port: number): Subject[] {
   return [raw(CHUNK_BYTES), router(1), router(256), raw(CHUNK_BYTES / 2)]
 }
 
-function medianOf(runs: readonly StreamFigures[]): StreamFigures {
-  const sorted = [...runs].sort((a, b) => a.megabytesPerSecond - b.megabytesPerSecond)
-  const median = sorted[Math.floor(runs.length / 2)]!
-  const { cpuMsPerGigabyte } = median
+function round(figures: StreamFigures): StreamFigures {
+  const { megabytesPerSecond, cpuMsPerGigabyte } = figures
   return {
-    ...median,
-    megabytesPerSecond: Math.round(median.megabytesPerSecond),
+    ...figures,
+    megabytesPerSecond: Math.round(megabytesPerSecond),
     cpuMsPerGigabyte: cpuMsPerGigabyte === undefined ? undefined : Math.round(cpuMsPerGigabyte),
   }
 }

@@ -1,7 +1,24 @@
-import { startCeiling, startFastify, startResponder, startRouter, startStreamPrograms } from '../bench/gateways.ts'
-import { type BenchReport, createReport, STREAMS_HEAD, streamRows, UNARY_HEAD, unaryRows } from '../bench/report.ts'
+import {
+  startCeiling,
+  startFastify,
+  startResponder,
+  startRouter,
+  startStreamPrograms,
+  startWebSocketGateways,
+} from '../bench/gateways.ts'
+import {
+  type BenchReport,
+  createReport,
+  STREAMS_HEAD,
+  streamRows,
+  UNARY_HEAD,
+  unaryRows,
+  WEB_SOCKETS_HEAD,
+  webSocketRows,
+} from '../bench/report.ts'
 import { measureStreams, type StreamFigures } from '../bench/streams.ts'
 import { measureUnary, type UnaryFigures } from '../bench/unary.ts'
+import { measureWebSockets, type WebSocketFigures } from '../bench/websockets.ts'
 import { prepareWrk } from '../bench/wrk.ts'
 import { ChildGuard } from '../dev/child-guard.ts'
 import { ensureNatsServer, startNatsServer } from '../dev/nats-server.ts'
@@ -14,7 +31,7 @@ export const verb: Verb = {
     seconds: { type: 'string', value: 'N', description: 'Length of one run (3)' },
     rounds: { type: 'string', value: 'N', description: 'Runs of which the median counts (5)' },
     routes: { type: 'string', value: 'N', description: 'Routes in the table (1000)' },
-    only: { type: 'string', value: 'LIST', description: 'Parts to measure (unary,streams)' },
+    only: { type: 'string', value: 'LIST', description: 'Parts to measure (unary,streams,websockets)' },
     json: { type: 'boolean', description: 'Print the report as JSON' },
   },
   examples: ['engine-router bench', 'engine-router bench --connections 64 --rounds 3 --json'],
@@ -44,8 +61,13 @@ export const verb: Verb = {
         await startStreamPrograms(guard, natsUrl)
         streams = await measureStreams(natsUrl, router, { rounds, signal, onProgress })
       }
+      let webSockets: WebSocketFigures[] = []
+      if (parts.has('websockets')) {
+        const others = await startWebSocketGateways(guard, natsUrl)
+        webSockets = await measureWebSockets(natsUrl, { router, ...others }, { rounds, seconds, signal, onProgress })
+      }
       say('')
-      const report = createReport(unary, streams, { routes, rounds, seconds })
+      const report = createReport({ unary, streams, webSockets }, { routes, rounds, seconds })
       if (args.options.json === true) printJson(io, report)
       else printReport(io, report)
       return 0
@@ -69,9 +91,14 @@ function printReport(io: Io, report: BenchReport): void {
       printLine(io, `${rpsOfFastify} times fastify + nc.request`)
     }
   }
-  if (report.streams.length === 0) return
-  printLine(io, '\nDownloads, 512 MiB in all:\n')
-  printTable(io, STREAMS_HEAD, streamRows(report))
+  if (report.streams.length > 0) {
+    printLine(io, '\nDownloads, 512 MiB in all:\n')
+    printTable(io, STREAMS_HEAD, streamRows(report))
+  }
+  if (report.webSockets.length > 0) {
+    printLine(io, `\nSmall requests over WebSockets, runs of ${seconds} s:\n`)
+    printTable(io, WEB_SOCKETS_HEAD, webSocketRows(report))
+  }
 }
 
 /** Progress on stderr: one line that is written over on a terminal, a line each elsewhere. */
@@ -86,7 +113,7 @@ function number(args: VerbArgs, name: string, otherwise: string): number {
   return value
 }
 
-const PARTS: ReadonlySet<string> = new Set(['unary', 'streams'])
+const PARTS: ReadonlySet<string> = new Set(['unary', 'streams', 'websockets'])
 
 function partList(args: VerbArgs): ReadonlySet<string> {
   if (args.options.only === undefined) return PARTS
