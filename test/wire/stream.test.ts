@@ -3,7 +3,8 @@ import { describe, test } from 'node:test'
 import { ExchangeError } from '../../src/exchange/errors.ts'
 import type { MessageMeta } from '../../src/exchange/exchange.ts'
 import type { DataFrame, HeadFrame } from '../../src/wire/frame.ts'
-import { Stream, type StreamOptions } from '../../src/wire/stream.ts'
+import { Stream } from '../../src/wire/stream.ts'
+import type { StreamOptions } from '../../src/wire/stream-options.ts'
 
 const WINDOW_BYTES = 1000
 const ERROR = new ExchangeError('internal', 'the application gave up')
