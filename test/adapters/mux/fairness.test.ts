@@ -2,15 +2,18 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { measureFairness } from './fairness.ts'
 
-/** That is the bar of the 99th percentile in fairness.soak.ts: here other tests run on the same machine. */
-const MAX_P50_MS = 20
+/**
+ * What may be in front of a small answer: the window of the download's backend, on the way over NATS. In bytes, as time
+ * depends on what else this machine does; see fairness.soak.ts for that.
+ */
+const MAX_P50_BYTES = 1.5 * 1024 * 1024
 
 describe('a small request beside a large download on one connection', () => {
   for (const kind of ['ws', 'tcp'] as const) {
     for (const encoding of ['json', 'binary'] as const) {
       test(`does not wait for it, over ${kind} in ${encoding}`, async (t) => {
-        const { p50Ms } = await measureFairness(t, { kind, encoding, downloadBytes: 64 * 1024 * 1024 })
-        assert.ok(p50Ms < MAX_P50_MS, `p50 is ${p50Ms.toFixed(1)} ms`)
+        const { p50Bytes } = await measureFairness(t, { kind, encoding, downloadBytes: 64 * 1024 * 1024 })
+        assert.ok(p50Bytes <= MAX_P50_BYTES, `${p50Bytes} bytes of the download came first`)
       })
     }
   }

@@ -14,6 +14,15 @@ export interface FairnessOptions {
   readonly downloadBytes: number
 }
 
+/** Of the small requests. */
+export interface Fairness {
+  readonly p50Ms: number
+  readonly p99Ms: number
+  /** What came of the download while half of the requests, or all but one of a hundred, waited for their answer. */
+  readonly p50Bytes: number
+  readonly p99Bytes: number
+}
+
 const DOWNLOAD_ID = 1
 /** Without a limit the buffers of the system would fill up, in front of which no router can let anything pass. */
 const WINDOW_BYTES = 256 * 1024
@@ -21,10 +30,7 @@ const WINDOW_BYTES = 256 * 1024
 /**
  * Downloads on one exchange, while it sends one small request after the other on the same connection. Gives what those took.
  */
-export async function measureFairness(
-  t: TestContext,
-  options: FairnessOptions,
-): Promise<{ p50Ms: number; p99Ms: number }> {
+export async function measureFairness(t: TestContext, options: FairnessOptions): Promise<Fairness> {
   const { kind, encoding, downloadBytes } = options
   const url = await natsUrl()
   const prefix = `fair${process.pid}${kind}${encoding}`
@@ -45,14 +51,17 @@ export async function measureFairness(
   const port = kind === 'ws' ? gateway.port : gateway.tcp.ports[0]!
   const client = await connectMuxClient({ port, kind, encoding })
   const tookMs: number[] = []
+  const passedBytes: number[] = []
   let downloaded = 0
   let granted = WINDOW_BYTES
   let id = DOWNLOAD_ID
   let askedAtMs = 0
+  let askedAtBytes = 0
   let isOver = false
   const ask = () => {
     if (isOver) return
     askedAtMs = performance.now()
+    askedAtBytes = downloaded
     client.send({ t: 'open', id: ++id, path: '/small' })
   }
   const done = new EventTarget()
@@ -61,6 +70,7 @@ export async function measureFairness(
     if (!('id' in frame)) return
     if (frame.id !== DOWNLOAD_ID) {
       tookMs.push(performance.now() - askedAtMs)
+      passedBytes.push(downloaded - askedAtBytes)
       ask()
     } else if (frame.t === 'data') {
       downloaded += frame.body.length
@@ -79,9 +89,16 @@ export async function measureFairness(
   client.close()
   await client.closed
   assert.equal(downloaded, downloadBytes)
-  tookMs.sort((a, b) => a - b)
-  const p50Ms = tookMs[tookMs.length >> 1] ?? Infinity
-  const p99Ms = tookMs[Math.floor(tookMs.length * 0.99)] ?? Infinity
-  t.diagnostic(`${kind} ${encoding}: ${tookMs.length} requests, p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms.toFixed(1)} ms`)
-  return { p50Ms, p99Ms }
+  const fairness = {
+    p50Ms: percentile(tookMs, 0.5),
+    p99Ms: percentile(tookMs, 0.99),
+    p50Bytes: percentile(passedBytes, 0.5),
+    p99Bytes: percentile(passedBytes, 0.99),
+  }
+  t.diagnostic(`${kind} ${encoding}, ${tookMs.length} requests: ${JSON.stringify(fairness)}`)
+  return fairness
+}
+
+function percentile(values: number[], part: number): number {
+  return values.sort((a, b) => a - b)[Math.floor(values.length * part)] ?? Infinity
 }
