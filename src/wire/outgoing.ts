@@ -140,7 +140,7 @@ export class Outgoing {
   /** Asks the peer what has come, or answers: with what we have sent. */
   tell(type: 'ping' | 'pong'): void {
     const { seq, bytes } = this.#window
-    this.#pulse.onTold(seq)
+    this.#pulse.onTold(seq, type)
     this.#send({ type, seq, credit: this.#receiving.granted, bytes }, EMPTY, type === 'ping')
   }
 

@@ -1,15 +1,9 @@
 import { ExchangeError } from '../exchange/errors.ts'
 import type { HeaderList, MessageMeta, ResponseHead, Side } from '../exchange/exchange.ts'
-import { announcedLength } from './content-length.ts'
+import { LengthCheck } from './content-length.ts'
 import { Delivery, type Ending } from './delivery.ts'
-import {
-  type AcceptFrame,
-  type EndFrame,
-  type Frame,
-  type HeadFrame,
-  type PingFrame,
-  PROTOCOL_VERSION,
-} from './frame.ts'
+import type { AcceptFrame, EndFrame, Frame, HeadFrame, PingFrame } from './frame.ts'
+import { PROTOCOL_VERSION } from './frame.ts'
 import { Outgoing } from './outgoing.ts'
 import { Pulse } from './pulse.ts'
 import { ReceiveWindow } from './receive-window.ts'
@@ -32,14 +26,13 @@ export class Stream implements Side {
   readonly #receiving: ReceiveWindow
   readonly #delivery: Delivery
   readonly #pulse: Pulse
+  readonly #length: LengthCheck | undefined
   #closed = false
   /** The peer has said that it was all. */
   #allReceived = false
   /** Our end has got it all. */
   #receivingEnded = false
   #headed = false
-  /** Bytes that the head has announced; -1: any number. */
-  #announcedBytes = -1
 
   constructor(options: StreamOptions) {
     this.#options = options
@@ -51,17 +44,13 @@ export class Stream implements Side {
       (payloadBytes) => this.#use(payloadBytes),
       (end) => this.#endReceiving(end),
     )
+    this.#length = options.checksLength === true ? new LengthCheck() : undefined
     this.#pulse = new Pulse(options.now)
     this.#outgoing = new Outgoing(options, this.#pulse, this.#receiving, () => this.#closeIfEnded())
   }
 
   get closed(): boolean {
     return this.#closed
-  }
-
-  /** Absolute bytes that the peer may send. */
-  get granted(): number {
-    return this.#receiving.granted
   }
 
   /** Both have said all: the peer may forget us while our end still drains. */
@@ -121,7 +110,7 @@ export class Stream implements Side {
    * gap. `onTick` is to be called after this.
    */
   resume(): void {
-    if (this.#pulse.onReturn() && !this.#nothingToHear) this.ping()
+    if (!this.#closed && this.#pulse.onReturn() && !this.#nothingToHear) this.#outgoing.tell('ping')
   }
 
   // The peer speaks.
@@ -153,8 +142,7 @@ export class Stream implements Side {
         this.#onEnd(frame)
         break
       case 'reset':
-        this.#close()
-        this.#options.local.reset(resetError(frame.code, frame.status, frame.reason))
+        this.#fail(resetError(frame.code, frame.status, frame.reason), false)
         break
       case 'credit':
         this.#outgoing.grant(frame.credit)
@@ -189,18 +177,12 @@ export class Stream implements Side {
     if (dueMs <= 0) {
       // However little its credit covers: a peer that never grants more at once still gets a frame a second.
       if (this.#outgoing.blocked) this.#outgoing.pump(1)
-      this.ping()
+      if (this.#closed) return undefined
+      this.#outgoing.tell('ping')
       dueMs = pulse.everyMs
     }
     // Whoever may send may be blocked by then.
     return this.#outgoing.ended ? dueMs : Math.min(dueMs, SENDER_TICK_MS)
-  }
-
-  /** Asks the peer what it has; also after NATS was lost, to find out what was lost with it. */
-  ping(): void {
-    if (this.#closed) return
-    this.#pulse.onPinged()
-    this.#outgoing.tell('ping')
   }
 
   #onAccept({ version, credit, maxBytes }: AcceptFrame): void {
@@ -221,13 +203,13 @@ export class Stream implements Side {
     }
     this.#headed = true
     const { status, headers, payload, end } = frame
-    const { local, checksLength } = this.#options
-    if (checksLength === true && !hasNoContent(status)) this.#announcedBytes = announcedLength(headers)
+    this.#length?.onHead(status, headers)
     if (!this.#fitsLength(end)) return
-    local.head({ status, headers, length: end ? payload.length : this.#announcedBytes, messages: false })
+    const length = end ? payload.length : (this.#length?.announced ?? -1)
+    this.#options.local.head({ status, headers, length, messages: false })
     // Each call of our end may be its last.
     if (this.#closed) return
-    if (payload.length > 0) this.#deliver(payload, undefined)
+    if (payload.length > 0) this.#delivery.push(payload, undefined)
     else this.#use(0)
     if (!this.#closed) this.#outgoing.open(frame.credit ?? 0, frame.maxBytes ?? Infinity)
     if (end && !this.#closed) this.#onAllReceived({ trailers: [], closeCode: undefined })
@@ -244,11 +226,9 @@ export class Stream implements Side {
 
   /** Whether what has come may be all, or a part, of what the head has announced. */
   #fitsLength(isAll: boolean): boolean {
-    const { bytes } = this.#receiving
-    const announced = this.#announcedBytes
-    if (announced < 0 || bytes === announced || (bytes < announced && !isAll)) return true
-    this.onBroken(`the body has ${bytes} bytes ${isAll ? '' : 'so far '}and its content-length is ${announced}`)
-    return false
+    const fault = this.#length?.fault(this.#receiving.bytes, isAll)
+    if (fault !== undefined) this.onBroken(fault)
+    return fault === undefined
   }
 
   #onPing({ type, seq, credit, bytes }: PingFrame): void {
@@ -292,24 +272,21 @@ export class Stream implements Side {
 
   #endReceiving({ trailers, closeCode }: Ending): void {
     this.#receivingEnded = true
-    const { local } = this.#options
     this.#closeIfEnded()
-    local.end(trailers, closeCode)
+    this.#options.local.end(trailers, closeCode)
   }
 
-  /** The peer is at fault, or the way to it: both ends hear of it. */
-  #fail(error: ExchangeError): void {
+  /** Our end hears why it is over, and the peer too, unless it knows or is gone. */
+  #fail(error: ExchangeError, tellsPeer = true): void {
     if (this.#closed) return
-    this.#outgoing.reset(error)
+    if (tellsPeer) this.#outgoing.reset(error)
     this.#close()
     this.#options.local.reset(error)
   }
 
   #lose(message: string): void {
-    if (this.#closed) return
     const code = this.#options.role === 'router' ? 'backend_lost' : 'client_gone'
-    this.#close()
-    this.#options.local.reset(new ExchangeError(code, message))
+    this.#fail(new ExchangeError(code, message), false)
   }
 
   #closeIfEnded(): void {
@@ -324,9 +301,4 @@ export class Stream implements Side {
     this.#delivery.stop()
     this.#options.onClosed()
   }
-}
-
-/** RFC 9110 sections 15.3.5 and 15.4.5: whatever the length that it says, no body follows. */
-function hasNoContent(status: number): boolean {
-  return status === 204 || status === 304
 }
