@@ -1,5 +1,6 @@
 import { type ErrorCode, ExchangeError } from '../exchange/errors.ts'
 import type { HeaderList, MessageMeta, ResponseHead, Side } from '../exchange/exchange.ts'
+import type { Kind } from '../exchange/route.ts'
 import { MAX_META_CHARS } from '../wire/frame.ts'
 import { toAsciiValue } from '../wire/header-field.ts'
 import type { ExchangeRequest } from './exchange-request.ts'
@@ -19,6 +20,11 @@ export interface ExchangeHead {
 
 type SendMeta = Omit<MessageMeta, 'fin'>
 
+export interface ExchangeEnd {
+  /** That the client's WebSocket is closed with: 1000 by default; 3000 to 4999 are yours to use. */
+  readonly closeCode?: number
+}
+
 /**
  * One exchange with a client, both ways at once, as a handler sees it: iterate over what the client sends, `send` what
  * it should get. Each direction ends by itself. States: open -> closed, when both directions have ended, or by a reset
@@ -32,6 +38,7 @@ export class BackendExchange implements AsyncIterable<ExchangeMessage> {
   #headed = false
   #ended = false
   #error: ExchangeError | undefined
+  #closeCode: number | undefined
   /** Settles when there is room for more. */
   #room: { readonly promise: Promise<void>; resolve(): void; reject(error: ExchangeError): void } | undefined
 
@@ -48,6 +55,16 @@ export class BackendExchange implements AsyncIterable<ExchangeMessage> {
   /** The NATS subject that it came on. */
   get subject(): string {
     return this.request.subject
+  }
+
+  /** The protocol that the client speaks. */
+  get kind(): Kind {
+    return this.request.kind
+  }
+
+  /** That the client closed its WebSocket with; undefined while it has not, and where it gave none. */
+  get closeCode(): number | undefined {
+    return this.#closeCode
   }
 
   /** The client's headers. */
@@ -95,12 +112,16 @@ export class BackendExchange implements AsyncIterable<ExchangeMessage> {
     return this.#room.promise
   }
 
-  /** Nothing more is sent; the client may go on. A `send` that still waits for room resolves. */
-  end(): void {
+  /**
+   * Nothing more is sent; the client may go on, but for a WebSocket, which is closed. A `send` that still waits for room
+   * resolves.
+   */
+  end({ closeCode }: ExchangeEnd = {}): void {
+    if (closeCode !== undefined) assertCloseCode(closeCode)
     if (this.#error !== undefined || this.#ended) return
     if (!this.#headed) this.head()
     this.#ended = true
-    this.#outlet.end()
+    this.#outlet.end([], closeCode)
     // What waits goes out before the end; no more room is told of.
     this.onRoom()
   }
@@ -134,11 +155,24 @@ export class BackendExchange implements AsyncIterable<ExchangeMessage> {
     this.#abort.abort(error)
   }
 
+  /** @internal The client has sent all that it will. */
+  onClientEnd(closeCode: number | undefined): void {
+    this.#closeCode = closeCode
+    this.#incoming.end()
+  }
+
   /** @internal */
   onRoom(): void {
     this.#room?.resolve()
     this.#room = undefined
   }
+}
+
+/** RFC 6455 section 7.4: 1004 to 1006 and 1015 are never sent, and 1016 to 2999 are nobody's. */
+function assertCloseCode(code: number): void {
+  const isStandard = code >= 1000 && code <= 1014 && !(code >= 1004 && code <= 1006)
+  if (Number.isInteger(code) && (isStandard || (code >= 3000 && code <= 4999))) return
+  throw new RangeError(`a WebSocket cannot be closed with ${code}: use 1000 or one from 3000 to 4999`)
 }
 
 function openRoom() {

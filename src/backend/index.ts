@@ -2,7 +2,7 @@
 
 export type { ErrorCode } from '../exchange/errors.ts'
 export { ExchangeError } from '../exchange/errors.ts'
-export type { BackendExchange, ExchangeHead } from './exchange.ts'
+export type { BackendExchange, ExchangeEnd, ExchangeHead } from './exchange.ts'
 export type { ExchangeRequest } from './exchange-request.ts'
 export type { FetchHandler } from './fetch-handler.ts'
 export type { ExchangeHandler, ReportError } from './handler.ts'

@@ -55,7 +55,7 @@ export class Session implements InboxEntry, WheelEntry, Held {
       local: {
         head() {},
         data: (chunk, meta) => this.#exchange.incoming.data(chunk, meta),
-        end: () => this.#exchange.incoming.end(),
+        end: (_trailers, closeCode) => this.#exchange.onClientEnd(closeCode),
         reset: (error) => this.#exchange.fail(error),
         drained: () => this.#exchange.onRoom(),
       },
@@ -79,7 +79,7 @@ export class Session implements InboxEntry, WheelEntry, Held {
       {
         head: (head) => this.#stream.head(head),
         data: (chunk, meta) => this.#send(chunk, meta),
-        end: () => this.#stream.end(),
+        end: (trailers, closeCode) => this.#stream.end(trailers, closeCode),
         reset: (error) => this.#stream.reset(error),
         drained: () => this.#stream.drained(),
       },

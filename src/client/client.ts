@@ -1,6 +1,6 @@
 import { abortable } from './abortable.ts'
 import { type Clock, systemClock } from './clock.ts'
-import { type ClientState, Dialer } from './dialer.ts'
+import { type ClientState, closedError, Dialer } from './dialer.ts'
 import { Duplex, type OpenInit } from './duplex.ts'
 import { type FetchInit, fetchThrough } from './fetch.ts'
 import type { Session } from './open-exchange.ts'
@@ -46,6 +46,7 @@ export class Client {
     })
     const fixed = new Headers(headers)
     this.#session = {
+      lives: new Set(),
       dialer: this.#dialer,
       clock,
       random,
@@ -78,6 +79,8 @@ export class Client {
 
   /** What is under way fails with the code `closed`; nothing is left. */
   close(): void {
+    const reason = closedError()
+    for (const life of [...this.#session.lives]) life.abort(reason)
     this.#dialer.close()
   }
 }

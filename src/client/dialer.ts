@@ -18,11 +18,6 @@ export interface DialerOptions extends Omit<ConnectionOptions, 'owner'> {
   readonly onState: (state: ClientState) => void
 }
 
-interface Waiter {
-  open(connection: Connection): void
-  reject(error: RouterError): void
-}
-
 /**
  * Keeps one connection for new exchanges, and those that finish beside it. Connects when a request asks, and waits
  * longer after each failure; the first answer of a router ends the series.
@@ -30,7 +25,8 @@ interface Waiter {
 export class Dialer implements ConnectionOwner {
   readonly #options: DialerOptions
   readonly #connections = new Set<Connection>()
-  readonly #waiters = new Set<Waiter>()
+  /** Each opens the exchange that it waits for. */
+  readonly #waiters = new Set<(connection: Connection) => void>()
   #current: Connection | undefined
   #state: ClientState = 'idle'
   #failures = 0
@@ -57,15 +53,12 @@ export class Dialer implements ConnectionOwner {
       throw unavailable('queue_full', `${MAX_WAITING} requests wait for the router already`)
     if (this.#state === 'idle') this.#connect()
     return abortable<Exchange>(signal, (resolve, reject) => {
-      const waiter: Waiter = {
-        open(connection) {
-          try {
-            resolve(connection.open(request(), isDuplex))
-          } catch (error) {
-            reject(error)
-          }
-        },
-        reject,
+      const waiter = (connection: Connection) => {
+        try {
+          resolve(connection.open(request(), isDuplex))
+        } catch (error) {
+          reject(error)
+        }
       }
       const timer = this.#options.clock.setTimeout(() => reject(this.#waitedTooLong()), MAX_WAIT_MS)
       this.#waiters.add(waiter)
@@ -76,13 +69,13 @@ export class Dialer implements ConnectionOwner {
     })
   }
 
+  /** What waits for a connection is ended by its own signal. */
   close(): void {
     if (this.#state === 'closed') return
     this.#options.clock.clearTimeout(this.#timer)
     this.#current = undefined
     this.#setState('closed')
-    for (const connection of [...this.#connections]) connection.close(closedError())
-    for (const waiter of [...this.#waiters]) waiter.reject(closedError())
+    for (const connection of [...this.#connections]) connection.close()
   }
 
   // Connections speak.
@@ -99,7 +92,7 @@ export class Dialer implements ConnectionOwner {
   onRoom(connection: Connection): void {
     for (const waiter of this.#waiters) {
       if (!connection.hasRoom) return
-      waiter.open(connection)
+      waiter(connection)
     }
   }
 
@@ -149,6 +142,6 @@ function unavailable(code: string, message: string): RouterError {
   return new RouterError(code, message, { status: 503, retryable: true })
 }
 
-function closedError(): RouterError {
+export function closedError(): RouterError {
   return new RouterError('closed', 'the client has been closed')
 }

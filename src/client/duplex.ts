@@ -45,7 +45,7 @@ export class Duplex implements AsyncIterable<Message> {
 
   constructor(session: Session, path: string, init: OpenInit) {
     const target = requestTarget(path)
-    this.#life = new RequestLife(init, session.clock)
+    this.#life = new RequestLife(init, session.clock, session.lives)
     const opened = openExchange(session, {
       isDuplex: true,
       life: this.#life,

@@ -26,7 +26,7 @@ const NULL_BODY = new Set([204, 205, 304])
 export async function fetchThrough(session: Session, path: string, init: FetchInit): Promise<Response> {
   const target = requestTarget(path)
   const method = (init.method ?? 'GET').toUpperCase()
-  const life = new RequestLife(init, session.clock)
+  const life = new RequestLife(init, session.clock, session.lives)
   const { exchange, head } = await openExchange(session, {
     isDuplex: false,
     life,

@@ -15,6 +15,8 @@ export interface Session {
   readonly dialer: Dialer
   readonly clock: Clock
   readonly random: () => number
+  /** Requests that are not over. */
+  readonly lives: Set<RequestLife>
   /** Of every request; asked for at each attempt, since a token may have expired. */
   headers(signal: AbortSignal): Promise<Headers>
 }

@@ -8,21 +8,25 @@ export interface RequestLimits {
   readonly deadline?: number | undefined
 }
 
-/** How long a request may live: until its caller's signal or its deadline. Both are released at its end. */
+/** How long a request may live: until its caller's signal, its deadline or the end of the client. */
 export class RequestLife {
   readonly #clock: Clock
+  readonly #lives: Set<RequestLife>
   readonly #abort = new AbortController()
   readonly #outer: AbortSignal | undefined
   readonly #onOuterAbort = () => this.abort(this.#outer?.reason)
   readonly #deadlineAtMs: number | undefined
   readonly #timer: unknown
 
-  constructor({ signal, deadline }: RequestLimits, clock: Clock) {
+  /** @param lives of all requests of the client: it is one of them until its end */
+  constructor({ signal, deadline }: RequestLimits, clock: Clock, lives: Set<RequestLife>) {
     this.#clock = clock
+    this.#lives = lives
+    lives.add(this)
     this.#outer = signal
     if (signal?.aborted) this.abort(signal.reason)
-    signal?.addEventListener('abort', this.#onOuterAbort)
-    if (deadline === undefined) return
+    else signal?.addEventListener('abort', this.#onOuterAbort)
+    if (deadline === undefined || this.signal.aborted) return
     this.#deadlineAtMs = clock.now() + deadline
     this.#timer = clock.setTimeout(
       () => this.abort(new RouterError('timeout', `no response within ${deadline} ms`, { status: 504 })),
@@ -50,8 +54,10 @@ export class RequestLife {
     this.#clock.clearTimeout(this.#timer)
   }
 
+  /** Releases all that it holds. */
   end(): void {
     this.headed()
+    this.#lives.delete(this)
     this.#outer?.removeEventListener('abort', this.#onOuterAbort)
   }
 }

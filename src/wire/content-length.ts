@@ -11,3 +11,30 @@ export function announcedLength(headers: HeaderList): number {
   }
   return length
 }
+
+/** Holds a response to the length that its head announces. */
+export class LengthCheck {
+  #announced = -1
+
+  /** Bytes to come; -1: any number. */
+  get announced(): number {
+    return this.#announced
+  }
+
+  /** The head has come. */
+  onHead(status: number, headers: HeaderList): void {
+    if (!hasNoContent(status)) this.#announced = announcedLength(headers)
+  }
+
+  /** Why so many bytes cannot be all of the response, or a part of it; undefined if they can. */
+  fault(bytes: number, isAll: boolean): string | undefined {
+    const announced = this.#announced
+    if (announced < 0 || bytes === announced || (bytes < announced && !isAll)) return undefined
+    return `the body has ${bytes} bytes ${isAll ? '' : 'so far '}and its content-length is ${announced}`
+  }
+}
+
+/** RFC 9110 sections 15.3.5 and 15.4.5: whatever the length that it says, no body follows. */
+function hasNoContent(status: number): boolean {
+  return status === 204 || status === 304
+}

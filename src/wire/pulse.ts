@@ -76,13 +76,10 @@ export class Pulse {
     return true
   }
 
-  onPinged(): void {
-    this.#pingedAtMs = this.#now()
-  }
-
   /** @param seq of the last frame that we have sent */
-  onTold(seq: number): void {
+  onTold(seq: number, by: 'ping' | 'pong'): void {
     this.#toldSeq = seq
+    if (by === 'ping') this.#pingedAtMs = this.#now()
   }
 
   onFlowing(): void {

@@ -1,68 +1,17 @@
-import { type ErrorCode, ExchangeError } from '../exchange/errors.ts'
+import { ExchangeError } from '../exchange/errors.ts'
 import type { HeaderList, MessageMeta, ResponseHead, Side } from '../exchange/exchange.ts'
-import { announcedLength } from './content-length.ts'
+import { LengthCheck } from './content-length.ts'
 import { Delivery, type Ending } from './delivery.ts'
-import { encodeFrame } from './encode-frame.ts'
-import {
-  type AcceptFrame,
-  type EndFrame,
-  type Frame,
-  type HeadFrame,
-  type PingFrame,
-  PROTOCOL_VERSION,
-} from './frame.ts'
+import type { AcceptFrame, EndFrame, Frame, HeadFrame, PingFrame } from './frame.ts'
+import { PROTOCOL_VERSION } from './frame.ts'
+import { Outgoing } from './outgoing.ts'
 import { Pulse } from './pulse.ts'
 import { ReceiveWindow } from './receive-window.ts'
-import { SendWindow } from './send-window.ts'
-import type { WindowBudget } from './window-budget.ts'
+import { resetError } from './reset-error.ts'
+import type { StreamOptions } from './stream-options.ts'
 
 /** How often a sender looks whether it is blocked. */
 const SENDER_TICK_MS = 1000
-/** How often data asks for a 503 in case that nobody is there. */
-const REPLY_EVERY_FRAMES = 16
-/** What may wait for the end of the turn in which an exchange began. */
-const MAX_HELD_BYTES = 64 * 1024
-/** What may wait for credit after `data` said that it is full: a client cannot always be stopped at once. */
-const MAX_WAITING_BYTES = 128 * 1024 * 1024
-
-const EMPTY = new Uint8Array(0)
-
-/** What one end of a stream gets. A backend has no use for `head`. */
-export interface StreamLocal extends Side {
-  head(head: ResponseHead): void
-}
-
-export interface StreamOptions {
-  /** The router's end sends no head; a backend's end takes none. */
-  readonly role: 'router' | 'backend'
-  readonly local: StreamLocal
-  /**
-   * Publishes a frame to the peer. With `asksReply`, our own subject is its reply: a peer that is gone then draws a 503.
-   */
-  readonly send: (headerBlock: Uint8Array, payload: Uint8Array, asksReply: boolean) => void
-  /** Called once, when nothing comes or goes any more. */
-  readonly onClosed: () => void
-  readonly now: () => number
-  /** False: our direction was over before it began, as an OPEN without `Sx-More` says of the router's; no `end` is sent. */
-  readonly sends: boolean
-  /** False: the same of the peer's direction. */
-  readonly receives: boolean
-  /** Bytes that the peer may have on the way to us, to begin with; */
-  readonly windowBytes: number
-  /** and what that may grow out of, if it may. */
-  readonly windowBudget?: WindowBudget
-  /** What the peer lets us send from the start. */
-  readonly credit: number
-  /** Largest payload of one frame that we may send. */
-  readonly maxBytes: number
-  /** Of a router: the response has as many bytes as its content-length says, or it is cut. */
-  readonly checksLength?: boolean
-  /**
-   * True: the chunks given to `data` are ours to keep. Otherwise they are the caller's again once the microtasks of this
-   * turn have run, and what has to wait for longer is copied.
-   */
-  readonly ownsChunks?: boolean
-}
 
 /**
  * One end of an accepted exchange, the same at either: numbers, credit, half-close, gaps and silence. Pure: it has no
@@ -73,32 +22,21 @@ export interface StreamOptions {
  */
 export class Stream implements Side {
   readonly #options: StreamOptions
-  readonly #sending: SendWindow
+  readonly #outgoing: Outgoing
   readonly #receiving: ReceiveWindow
   readonly #delivery: Delivery
   readonly #pulse: Pulse
+  readonly #length: LengthCheck | undefined
   #closed = false
-  #endWanted: Ending | undefined
-  #sendingEnded = false
   /** The peer has said that it was all. */
   #allReceived = false
   /** Our end has got it all. */
   #receivingEnded = false
   #headed = false
-  /** Bytes that the head has announced; -1: any number. */
-  #announcedBytes = -1
-  /** An accept that waits for what our end answers at once. */
-  #heldAccept: AcceptFrame | undefined
-  /** A head that waits with it, or for NATS to return. */
-  #headWanted: Pick<ResponseHead, 'status' | 'headers'> | undefined
-  #dataFrames = 0
-  #peerFull = false
 
   constructor(options: StreamOptions) {
     this.#options = options
-    this.#sending = new SendWindow(options.credit, options.maxBytes)
     this.#receiving = new ReceiveWindow(options.windowBytes, options.windowBudget)
-    this.#sendingEnded = !options.sends
     this.#allReceived = !options.receives
     this.#receivingEnded = !options.receives
     this.#delivery = new Delivery(
@@ -106,21 +44,18 @@ export class Stream implements Side {
       (payloadBytes) => this.#use(payloadBytes),
       (end) => this.#endReceiving(end),
     )
+    this.#length = options.checksLength === true ? new LengthCheck() : undefined
     this.#pulse = new Pulse(options.now)
+    this.#outgoing = new Outgoing(options, this.#pulse, this.#receiving, () => this.#closeIfEnded())
   }
 
   get closed(): boolean {
     return this.#closed
   }
 
-  /** Absolute bytes that the peer may send. */
-  get granted(): number {
-    return this.#receiving.granted
-  }
-
   /** Both have said all: the peer may forget us while our end still drains. */
   get #nothingToHear(): boolean {
-    return this.#allReceived && this.#sendingEnded
+    return this.#allReceived && this.#outgoing.ended
   }
 
   // Our end speaks.
@@ -130,57 +65,33 @@ export class Stream implements Side {
    * @param isHeld nothing leaves before `release`: an answer that comes in the meantime needs no accept before it
    */
   accept(version: number, maxBytes: number, isHeld = false): void {
-    if (this.#closed) return
-    this.#heldAccept = { type: 'accept', version, credit: this.granted, maxBytes }
-    if (!isHeld) this.#sendAccept()
+    this.#outgoing.accept(version, maxBytes, isHeld)
   }
 
   /** Backend only: what was held since `accept` leaves, a short response in one frame. */
   release(): void {
-    if (this.#closed || this.#heldAccept === undefined) return
-    if (this.#headWanted === undefined) this.#sendAccept()
-    else {
-      const { maxBytes } = this.#heldAccept
-      this.#heldAccept = undefined
-      if (!this.#pulse.isQuiet) this.#sendHead(this.#headWanted, maxBytes)
-    }
-    this.#pump()
+    this.#outgoing.release()
   }
 
   /** Backend only, before data. Implies `accept`. */
   head(head: Pick<ResponseHead, 'status' | 'headers'>): void {
-    if (this.#closed || this.#headed || this.#sendingEnded) return
-    this.#headed = true
-    this.#headWanted = head
-    this.#pump()
+    this.#outgoing.head(head)
   }
 
   data(chunk: Uint8Array, meta?: MessageMeta): boolean {
-    if (this.#closed || this.#endWanted !== undefined || this.#sendingEnded) return true
-    this.#sending.push(chunk, meta)
-    this.#pump()
-    if (this.#closed || !this.#sending.blocked) return true
-    if (this.#options.ownsChunks !== true) this.#sending.copyLast()
-    // It may be all, and its end must not wait for room.
-    if (this.#heldAccept !== undefined && this.#sending.waitingBytes <= MAX_HELD_BYTES) return true
-    if (this.#sending.waitingBytes > MAX_WAITING_BYTES) {
-      this.#fail(new ExchangeError('too_large', 'the sender did not stop when it was told to'))
-      return true
-    }
-    this.#peerFull = true
-    return false
+    const hasRoom = this.#outgoing.data(chunk, meta)
+    if (!this.#outgoing.isOverfull) return hasRoom
+    this.#fail(new ExchangeError('too_large', 'the sender did not stop when it was told to'))
+    return true
   }
 
   end(trailers: HeaderList = [], closeCode?: number): void {
-    if (this.#closed || this.#endWanted !== undefined || this.#sendingEnded) return
-    this.#endWanted = { trailers, closeCode }
-    this.#peerFull = false
-    this.#pump()
+    this.#outgoing.end(trailers, closeCode)
   }
 
   reset(error: ExchangeError): void {
     if (this.#closed) return
-    this.#sendReset(error)
+    this.#outgoing.reset(error)
     this.#close()
   }
 
@@ -199,7 +110,7 @@ export class Stream implements Side {
    * gap. `onTick` is to be called after this.
    */
   resume(): void {
-    if (this.#pulse.onReturn() && !this.#nothingToHear) this.ping()
+    if (!this.#closed && this.#pulse.onReturn() && !this.#nothingToHear) this.#outgoing.tell('ping')
   }
 
   // The peer speaks.
@@ -209,11 +120,11 @@ export class Stream implements Side {
     const hasReturned = this.#pulse.onHeard()
     if (this.#nothingToHear) {
       // All was said on both sides: nothing takes away what our end still has to read. A peer that asks missed our end.
-      if (frame.type === 'ping') this.#send(this.#position('pong'), EMPTY, false)
+      if (frame.type === 'ping') this.#outgoing.tell('pong')
       return
     }
     this.#take(frame)
-    if (hasReturned && !this.#closed) this.#pump()
+    if (hasReturned && !this.#closed) this.#outgoing.pump()
   }
 
   #take(frame: Frame): void {
@@ -231,11 +142,10 @@ export class Stream implements Side {
         this.#onEnd(frame)
         break
       case 'reset':
-        this.#close()
-        this.#options.local.reset(resetError(frame.code, frame.status, frame.reason))
+        this.#fail(resetError(frame.code, frame.status, frame.reason), false)
         break
       case 'credit':
-        this.#grant(frame.credit)
+        this.#outgoing.grant(frame.credit)
         break
       case 'ping':
       case 'pong':
@@ -263,28 +173,22 @@ export class Stream implements Side {
       this.#lose(`the other end has been silent for ${pulse.silentMs} ms`)
       return undefined
     }
-    let dueMs = pulse.dueMs(this.#sending.seq)
+    let dueMs = pulse.dueMs(this.#outgoing.seq)
     if (dueMs <= 0) {
       // However little its credit covers: a peer that never grants more at once still gets a frame a second.
-      if (this.#sending.blocked) this.#pump(1)
-      this.ping()
+      if (this.#outgoing.blocked) this.#outgoing.pump(1)
+      if (this.#closed) return undefined
+      this.#outgoing.tell('ping')
       dueMs = pulse.everyMs
     }
     // Whoever may send may be blocked by then.
-    return this.#sendingEnded ? dueMs : Math.min(dueMs, SENDER_TICK_MS)
-  }
-
-  /** Asks the peer what it has; also after NATS was lost, to find out what was lost with it. */
-  ping(): void {
-    if (this.#closed) return
-    this.#pulse.onPinged()
-    this.#send(this.#position('ping'), EMPTY, true)
+    return this.#outgoing.ended ? dueMs : Math.min(dueMs, SENDER_TICK_MS)
   }
 
   #onAccept({ version, credit, maxBytes }: AcceptFrame): void {
     if (this.#options.role === 'backend') this.onBroken('a router does not accept')
     else if (version !== PROTOCOL_VERSION) this.onBroken(`accepted with version ${version}`)
-    else this.#openSending(credit, maxBytes)
+    else this.#outgoing.open(credit, maxBytes)
   }
 
   #onHead(frame: HeadFrame): void {
@@ -299,15 +203,15 @@ export class Stream implements Side {
     }
     this.#headed = true
     const { status, headers, payload, end } = frame
-    const { local, checksLength } = this.#options
-    if (checksLength === true && !hasNoContent(status)) this.#announcedBytes = announcedLength(headers)
+    this.#length?.onHead(status, headers)
     if (!this.#fitsLength(end)) return
-    local.head({ status, headers, length: end ? payload.length : this.#announcedBytes, messages: false })
+    const length = end ? payload.length : (this.#length?.announced ?? -1)
+    this.#options.local.head({ status, headers, length, messages: false })
     // Each call of our end may be its last.
     if (this.#closed) return
-    if (payload.length > 0) this.#deliver(payload, undefined)
+    if (payload.length > 0) this.#delivery.push(payload, undefined)
     else this.#use(0)
-    if (!this.#closed) this.#openSending(frame.credit ?? 0, frame.maxBytes ?? Infinity)
+    if (!this.#closed) this.#outgoing.open(frame.credit ?? 0, frame.maxBytes ?? Infinity)
     if (end && !this.#closed) this.#onAllReceived({ trailers: [], closeCode: undefined })
   }
 
@@ -322,11 +226,9 @@ export class Stream implements Side {
 
   /** Whether what has come may be all, or a part, of what the head has announced. */
   #fitsLength(isAll: boolean): boolean {
-    const { bytes } = this.#receiving
-    const announced = this.#announcedBytes
-    if (announced < 0 || bytes === announced || (bytes < announced && !isAll)) return true
-    this.onBroken(`the body has ${bytes} bytes ${isAll ? '' : 'so far '}and its content-length is ${announced}`)
-    return false
+    const fault = this.#length?.fault(this.#receiving.bytes, isAll)
+    if (fault !== undefined) this.onBroken(fault)
+    return fault === undefined
   }
 
   #onPing({ type, seq, credit, bytes }: PingFrame): void {
@@ -334,8 +236,8 @@ export class Stream implements Side {
       this.#fail(new ExchangeError('gap', `frame ${seq} was sent and did not come`))
       return
     }
-    if (type === 'ping') this.#send(this.#position('pong'), EMPTY, false)
-    this.#grant(credit)
+    if (type === 'ping') this.#outgoing.tell('pong')
+    this.#outgoing.grant(credit)
   }
 
   /** Whether a sequenced frame is the next one and may be delivered. */
@@ -360,7 +262,7 @@ export class Stream implements Side {
   #use(payloadBytes: number): void {
     const credit = this.#receiving.use(payloadBytes, this.#delivery.idle, this.#options.now())
     if (credit === undefined || this.#closed || this.#allReceived) return
-    this.#send({ type: 'credit', credit }, EMPTY, false)
+    this.#outgoing.credit(credit)
   }
 
   #onAllReceived(end: Ending): void {
@@ -370,127 +272,33 @@ export class Stream implements Side {
 
   #endReceiving({ trailers, closeCode }: Ending): void {
     this.#receivingEnded = true
-    const { local } = this.#options
     this.#closeIfEnded()
-    local.end(trailers, closeCode)
+    this.#options.local.end(trailers, closeCode)
   }
 
-  #openSending(credit: number, maxBytes: number): void {
-    this.#sending.open(credit, maxBytes)
-    this.#pump()
-  }
-
-  #grant(credit: number): void {
-    this.#sending.grant(credit)
-    this.#pump()
-  }
-
-  /** Sends what credit covers, tells our end that there is room again, and at last says that it was all. */
-  #pump(leastBytes?: number): void {
-    if (this.#pulse.isQuiet || this.#heldAccept !== undefined) return
-    if (this.#headWanted !== undefined) this.#sendHead(this.#headWanted)
-    if (this.#sendingEnded) return
-    for (let piece = this.#sending.take(leastBytes); piece !== undefined; piece = this.#sending.take(leastBytes)) {
-      const { seq, payload, meta } = piece
-      const asksReply = this.#dataFrames++ % REPLY_EVERY_FRAMES === 0
-      this.#send({ type: 'data', seq, payload, meta }, payload, asksReply)
-      this.#pulse.onFlowing()
-    }
-    if (this.#sending.blocked) {
-      this.#pulse.onBlocked()
-      return
-    }
-    if (this.#endWanted !== undefined) {
-      this.#sendingEnded = true
-      const { bytes } = this.#sending
-      this.#send({ type: 'end', seq: this.#sending.next(0, false), bytes, ...this.#endWanted }, EMPTY, true)
-      this.#closeIfEnded()
-    } else if (this.#peerFull) {
-      this.#peerFull = false
-      this.#options.local.drained()
-    }
-  }
-
-  #sendAccept(): void {
-    const accept = this.#heldAccept
-    this.#heldAccept = undefined
-    if (accept !== undefined) this.#send(accept, EMPTY, true)
-  }
-
-  /** @param maxBytes with a head in the place of an accept */
-  #sendHead({ status, headers }: Pick<ResponseHead, 'status' | 'headers'>, maxBytes?: number): void {
-    this.#headWanted = undefined
-    const ending = this.#endWanted
-    const isBare = ending?.trailers.length === 0 && ending.closeCode === undefined
-    const whole = isBare ? this.#sending.takeWhole() : undefined
-    const end = whole !== undefined
-    const payload = whole ?? EMPTY
-    const seq = this.#sending.next(payload.length, true)
-    if (end) this.#sendingEnded = true
-    this.#send({ type: 'head', seq, status, headers, payload, end, credit: this.granted, maxBytes }, payload, true)
-    if (end) this.#closeIfEnded()
-  }
-
-  #position(type: 'ping' | 'pong'): PingFrame {
-    this.#pulse.onTold(this.#sending.seq)
-    return { type, seq: this.#sending.seq, credit: this.granted, bytes: this.#sending.bytes }
-  }
-
-  #send(frame: Frame, payload: Uint8Array, asksReply: boolean): void {
-    // What is not sent has no number: a credit is made up for by the next ping or pong, an accept by the head.
-    if (this.#pulse.isDown || (this.#pulse.isQuiet && frame.type !== 'ping' && frame.type !== 'reset')) return
-    this.#options.send(encodeFrame(frame), payload, asksReply)
-  }
-
-  #sendReset(error: ExchangeError): void {
-    // In its place, `busy` would promise that nothing was processed.
-    this.#sendAccept()
-    const reset = { type: 'reset', code: error.code, status: undefined, reason: error.detail } as const
-    this.#send(reset, EMPTY, false)
-  }
-
-  /** The peer is at fault, or the way to it: both ends hear of it. */
-  #fail(error: ExchangeError): void {
+  /** Our end hears why it is over, and the peer too, unless it knows or is gone. */
+  #fail(error: ExchangeError, tellsPeer = true): void {
     if (this.#closed) return
-    this.#sendReset(error)
+    if (tellsPeer) this.#outgoing.reset(error)
     this.#close()
     this.#options.local.reset(error)
   }
 
   #lose(message: string): void {
-    if (this.#closed) return
     const code = this.#options.role === 'router' ? 'backend_lost' : 'client_gone'
-    this.#close()
-    this.#options.local.reset(new ExchangeError(code, message))
+    this.#fail(new ExchangeError(code, message), false)
   }
 
   #closeIfEnded(): void {
-    if (this.#sendingEnded && this.#receivingEnded) this.#close()
+    if (this.#outgoing.ended && this.#receivingEnded) this.#close()
   }
 
   #close(): void {
     if (this.#closed) return
     this.#closed = true
-    this.#sending.clear()
+    this.#outgoing.stop()
     this.#receiving.close()
     this.#delivery.stop()
     this.#options.onClosed()
   }
-}
-
-/** RFC 9110 sections 15.3.5 and 15.4.5: whatever the length that it says, no body follows. */
-function hasNoContent(status: number): boolean {
-  return status === 204 || status === 304
-}
-
-/** The peer's reset as our end hears it. */
-export function resetError(code: ErrorCode, status: number | undefined, reason: string | undefined): ExchangeError {
-  return new ExchangeError(
-    code,
-    `the other end reset the stream: ${code}${reason === undefined ? '' : `: ${reason}`}`,
-    {
-      ...(status !== undefined && { status }),
-      ...(reason !== undefined && { detail: reason }),
-    },
-  )
 }

@@ -26,7 +26,12 @@ export interface TestApp {
   idle(): Promise<void>
 }
 
-export async function startTestApp(t: TestContext, routes: readonly RouteDocument[]): Promise<TestApp> {
+/** @param tcp of `listen.tcp` */
+export async function startTestApp(
+  t: TestContext,
+  routes: readonly RouteDocument[],
+  tcp: readonly object[] = [],
+): Promise<TestApp> {
   const database = await createTestDatabase({ migrated: true })
   const { db, close } = openDatabase(database.url, { logger: silentLogger, maxConnections: 1 })
   await applyRoutes(db, routes, { author: 'test', comment: undefined })
@@ -39,7 +44,7 @@ export async function startTestApp(t: TestContext, routes: readonly RouteDocumen
     },
   })
   const config = routerConfigSchema.parse({
-    listen: { http: { host: '127.0.0.1', port: 0 }, admin: { port: 0 } },
+    listen: { http: { host: '127.0.0.1', port: 0 }, admin: { port: 0 }, tcp },
     nats: { servers: [await natsUrl()] },
     database: { url: database.url },
     routes: { cache: join(await temporaryDirectory(), 'routes.json') },

@@ -5,7 +5,8 @@ import { createIdSource } from '../../src/exchange/id-source.ts'
 import { EncodedHeaders } from '../../src/nats/encoded-headers.ts'
 import { decodeFrame, decodeOpen } from '../../src/wire/decode-frame.ts'
 import type { OpenFrame } from '../../src/wire/frame.ts'
-import { Stream, type StreamLocal } from '../../src/wire/stream.ts'
+import { Stream } from '../../src/wire/stream.ts'
+import type { StreamLocal } from '../../src/wire/stream-options.ts'
 
 /** What a test's backend does with one exchange. Return the handlers for what the router sends. */
 export type StreamHandler = (stream: Stream, open: OpenFrame) => Partial<Omit<StreamLocal, 'head'>>

@@ -2,8 +2,8 @@ import type { DeadlineWheel } from '../../exchange/deadline-wheel.ts'
 import type { ExchangeError } from '../../exchange/errors.ts'
 import type { RequestHead } from '../../exchange/exchange.ts'
 import type { ExchangeObserver } from '../../exchange/observer.ts'
+import type { HeadLimits } from '../http/over-limit.ts'
 import type { FlushQueue } from './flush-queue.ts'
-import type { OpenLimits } from './open-request.ts'
 
 /** The routing table, as far as a session asks it. */
 export interface MuxRouting {
@@ -12,7 +12,7 @@ export interface MuxRouting {
 }
 
 /** What the sessions of one listener share. */
-export interface MuxParts extends OpenLimits {
+export interface MuxParts extends HeadLimits {
   readonly routing: MuxRouting
   readonly wheel: DeadlineWheel
   readonly observer: ExchangeObserver

@@ -1,15 +1,9 @@
 import { ExchangeError } from '../../exchange/errors.ts'
 import type { RequestHead } from '../../exchange/exchange.ts'
 import type { MuxHeaders, MuxOpen } from '../framing/mux-frame.ts'
+import type { HeadLimits } from '../http/over-limit.ts'
 import { isSaneRequestId } from '../request-id.ts'
 import type { MuxPeer } from './mux-socket.ts'
-
-export interface OpenLimits {
-  /** Names and values together, in characters. */
-  readonly maxHeaderBytes: number
-  /** Path and query together. */
-  readonly maxUriBytes: number
-}
 
 /** The head of a request that came as a frame. */
 export interface OpenRequest extends RequestHead {
@@ -33,7 +27,7 @@ export function readOpen(
   open: MuxOpen,
   bodyBytes: number,
   peer: MuxPeer,
-  limits: OpenLimits,
+  limits: HeadLimits,
   makeRequestId: () => string,
 ): OpenRequest {
   const headers: string[] = []
@@ -61,7 +55,7 @@ export function readOpen(
   }
 }
 
-function targetFault(target: string, { maxUriBytes }: OpenLimits): ExchangeError | undefined {
+function targetFault(target: string, { maxUriBytes }: HeadLimits): ExchangeError | undefined {
   if (target.length > maxUriBytes) return new ExchangeError('uri_too_long', `more than ${maxUriBytes} bytes of path`)
   if (TARGET.test(target)) return undefined
   return badRequest('a path that does not begin with / or has characters that a URL cannot have')
@@ -75,7 +69,7 @@ function methodFault(method: string | undefined): ExchangeError | undefined {
 }
 
 /** Fills the list, unless it tells why not. */
-function readHeaders(fields: MuxHeaders, list: string[], { maxHeaderBytes }: OpenLimits): ExchangeError | undefined {
+function readHeaders(fields: MuxHeaders, list: string[], { maxHeaderBytes }: HeadLimits): ExchangeError | undefined {
   let bytes = 0
   for (const field of Object.keys(fields)) {
     if (!TOKEN.test(field)) return badRequest('a header name that is not a token')

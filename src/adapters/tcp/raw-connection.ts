@@ -83,8 +83,14 @@ export class RawConnection implements ClientSide, SocketOwner, TcpConnection {
   /** Comes although the socket is paused, if it has nothing left to read. */
   onEnd(): void {
     if (this.#closed) return
-    this.#clientEnded = true
-    if (!this.#paused) this.#endBackend()
+    // Also comes in place of a reset that is read together with the last bytes. Writing nothing fails then, and the
+    // connection closes.
+    if (this.#backendEnded) this.#onClientEnd()
+    else {
+      this.#channel.socket.write('', (error) => {
+        if (!error) this.#onClientEnd()
+      })
+    }
   }
 
   onDrain(): void {
@@ -183,6 +189,12 @@ export class RawConnection implements ClientSide, SocketOwner, TcpConnection {
     } catch (error) {
       this.#onFault(error)
     }
+  }
+
+  #onClientEnd(): void {
+    if (this.#closed) return
+    this.#clientEnded = true
+    if (!this.#paused) this.#endBackend()
   }
 
   #endBackend(): void {

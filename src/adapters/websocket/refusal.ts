@@ -5,8 +5,20 @@ import { encodeProblem, retryAfterSeconds } from '../http/problem.ts'
 import { statusLine } from '../http/status-line.ts'
 import { VERSION } from './handshake.ts'
 
-/** Answers an upgrade that does not come about, as HTTP answers a request. */
+/** Answers an upgrade that does not come about, as HTTP answers a request, and closes the connection. */
 export function refuseUpgrade(res: HttpResponse, request: RequestHead, error: ExchangeError): void {
+  let isAborted = false
+  res.onAborted(() => {
+    isAborted = true
+  })
+  // Later: what is behind the request is frames, if the client was not patient, and no request to be answered. While
+  // this one is unanswered, uWebSockets ends the connection over it.
+  setImmediate(() => {
+    if (!isAborted) res.cork(() => writeProblem(res, request, error))
+  })
+}
+
+function writeProblem(res: HttpResponse, request: RequestHead, error: ExchangeError): void {
   res.writeStatus(statusLine(error.status)).writeHeader('content-type', 'application/problem+json')
   res.writeHeader('x-request-id', request.requestId)
   // RFC 6455 section 4.4: the version that it should have asked for.
@@ -14,6 +26,5 @@ export function refuseUpgrade(res: HttpResponse, request: RequestHead, error: Ex
   const retryAfterS = retryAfterSeconds(error)
   if (retryAfterS !== undefined) res.writeHeader('retry-after', String(retryAfterS))
   if (error.allow !== undefined) res.writeHeader('allow', error.allow.join(', '))
-  // What an impatient client has sent behind it is frames, not a request.
   res.end(encodeProblem(error, request.route?.name, request.requestId), true)
 }

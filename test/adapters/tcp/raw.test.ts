@@ -104,6 +104,20 @@ describe('a raw TCP connection', () => {
     assert.equal(tcp.ended[0]!.code, 'client_gone')
   })
 
+  test('is no end for the backend when the client resets right behind its last bytes', async (t) => {
+    const { handler, all } = recorder()
+    const tcp = await startRawTcp(t, { handler })
+    for (let n = 1; n <= 10; n++) {
+      const client = connectTcp(t, tcp.port)
+      await eventually('the exchange', () => all.length === n)
+      // Both are there when the router looks: Node then reads the bytes, and an end.
+      client.socket.write(Buffer.alloc(32 * 1024), () => client.socket.resetAndDestroy())
+      await eventually('the reset', () => all.at(-1)!.error?.code === 'client_gone')
+      assert.equal(all.at(-1)!.ended, false)
+    }
+    await tcp.assertIdle()
+  })
+
   test('is reset, never ended, when the backend resets', async (t) => {
     const { handler, first } = recorder()
     const tcp = await startRawTcp(t, { handler })

@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
+import { describe, test } from 'node:test'
+import { serve } from '../../src/backend/index.ts'
+import { connectTcp } from '../adapters/tcp/tcp-client.ts'
+import { eventually } from '../support/eventually.ts'
+import { natsUrl } from '../support/nats.ts'
+import { startTestApp } from './start-test-app.ts'
+
+describe('listen.tcp', () => {
+  test('serves mux and raw connections beside HTTP, and counts them', async (t) => {
+    const prefix = `apptcp${process.pid}`
+    const router = await startTestApp(
+      t,
+      [
+        { name: 'shell', match: { kind: 'tcp' }, subject: `${prefix}.shell` },
+        { name: 'hello', match: { path: '/hello/{name}' }, subject: `${prefix}.hello.{name}` },
+      ],
+      [
+        { host: '127.0.0.1', port: 0, protocol: 'mux' },
+        { host: '127.0.0.1', port: 0, protocol: 'raw', route: 'shell', framing: 'line' },
+      ],
+    )
+    const service = await serve({ nats: { servers: await natsUrl() }, name: 'tcp-test', version: '1.0.0' })
+    t.after(() => service.drain())
+    service.fetch(`${prefix}.hello.*`, (request) => new Response(`hello from ${new URL(request.url).pathname}`))
+    service.exchange(`${prefix}.shell`, async (x) => {
+      await x.send(`${x.request.kind} ${x.request.remote}`)
+      for await (const { data, type } of x) await x.send(`${type}: ${Buffer.from(data)}`)
+      await x.send('bye')
+    })
+    await service.flush()
+    const [muxPort, rawPort] = router.app.tcpPorts
+
+    const mux = connectTcp(t, muxPort!)
+    mux.socket.end('{"t":"open","id":1,"path":"/hello/tcp"}\n')
+    assert.equal(await mux.outcome, 'end')
+    assert.match(mux.received().toString(), /"status":200.*"body":"hello from \/hello\/tcp"/)
+
+    const raw = connectTcp(t, rawPort!)
+    raw.socket.write('one\r\n')
+    await eventually('the echo', () => raw.received().toString().includes('one'))
+    const metrics = await (await fetch(`${router.adminUrl}/metrics`)).text()
+    assert.match(metrics, /^engine_router_tcp_connections 1$/m)
+    raw.socket.end('two')
+    assert.equal(await raw.outcome, 'end')
+    assert.equal(raw.received().toString(), 'tcp 127.0.0.1\ntext: one\ntext: two\nbye\n')
+
+    await router.idle()
+    const counted = await (await fetch(`${router.adminUrl}/metrics`)).text()
+    assert.match(counted, /^engine_router_exchanges_total\{route="shell",kind="tcp",code="ok"\} 1$/m)
+    assert.match(counted, /^engine_router_exchanges_total\{route="hello",kind="tcp",code="ok"\} 1$/m)
+  })
+
+  test('is all or nothing: the router does not start when one of its ports is taken', async (t) => {
+    const taken = createServer().listen(0, '127.0.0.1')
+    t.after(() => void taken.close())
+    await once(taken, 'listening')
+    const { port } = taken.address() as AddressInfo
+    const listeners = [
+      { host: '127.0.0.1', port: 0, protocol: 'mux' as const },
+      { host: '127.0.0.1', port, protocol: 'mux' as const },
+    ]
+    // That the process of this test ends shows that the first one is closed again.
+    await assert.rejects(startTestApp(t, [], listeners), new RegExp(`cannot listen on 127.0.0.1:${port}`))
+  })
+})
