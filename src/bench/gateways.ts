@@ -5,6 +5,7 @@ import type { Child } from '../dev/child.ts'
 import type { ChildGuard } from '../dev/child-guard.ts'
 import { startDevPostgres } from '../dev/postgres.ts'
 import { applyRoutesFile, migrate } from '../dev/services.ts'
+import type { IdleRouter } from './idle.ts'
 
 const READY_MS = 15_000
 
@@ -58,33 +59,75 @@ async function startOther(guard: ChildGuard, natsUrl: string, name: GatewayName,
 
 /** This router as it is served, with a real table of `routes` routes in a Postgres of its own. */
 export async function startRouter(guard: ChildGuard, natsUrl: string, routes: number): Promise<Gateway> {
+  const home = await prepareHome(guard, natsUrl, routes)
+  const { child, webPort } = await serveFrom(guard, home, { webPort: 0, tcpPort: 0 }, [])
+  return { name: 'router', url: `http://127.0.0.1:${webPort}/bench/42`, pid: child.pid! }
+}
+
+/** Gives a new router for each call; the one before it is ended. */
+export async function prepareIdleRouters(guard: ChildGuard, natsUrl: string): Promise<() => Promise<IdleRouter>> {
+  await startProgram(guard, 'idle-clients', natsUrl).waitForLine(/^ready/, READY_MS)
+  const home = await prepareHome(guard, natsUrl, 10)
+  let running: Child | undefined
+  const start = async (ports: Ports): Promise<IdleRouter> => {
+    running?.signal('SIGKILL')
+    await running?.exited
+    const { child, webPort, tcpPort } = await serveFrom(guard, home, ports, ['--inspect=127.0.0.1:0'])
+    running = child
+    const [, inspectorUrl = ''] = await child.waitForLine(/Debugger listening on (ws:\S+)/, READY_MS)
+    return { pid: child.pid!, webPort, tcpPort, inspectorUrl, restart: () => start({ webPort, tcpPort }) }
+  }
+  return () => start({ webPort: 0, tcpPort: 0 })
+}
+
+interface Home {
+  readonly directory: string
+  readonly env: NodeJS.ProcessEnv
+}
+
+interface Ports {
+  readonly webPort: number
+  readonly tcpPort: number
+}
+
+async function prepareHome(guard: ChildGuard, natsUrl: string, routes: number): Promise<Home> {
   const directory = await mkdtemp(join(tmpdir(), 'engine-router-bench-'))
   guard.removeAtEnd(directory)
   const postgres = await startDevPostgres(guard, directory)
   await migrate(postgres.url)
   await writeFile(join(directory, 'routes.yaml'), createRoutes(routes))
   await applyRoutesFile(postgres.url, 'routes.yaml', directory)
+  const env = {
+    ...process.env,
+    ENGINE_ROUTER_CONFIG: 'router.yaml',
+    NATS_URL: natsUrl,
+    DATABASE_URL: postgres.url,
+    PORT: '',
+  }
+  return { directory, env }
+}
+
+async function serveFrom(guard: ChildGuard, { directory, env }: Home, ports: Ports, flags: readonly string[]) {
   const settings = {
-    listen: { http: { host: '127.0.0.1', port: 0 }, admin: { port: 0 } },
+    listen: {
+      http: { host: '127.0.0.1', port: ports.webPort },
+      admin: { port: 0 },
+      tcp: [{ host: '127.0.0.1', port: ports.tcpPort, protocol: 'mux' }],
+    },
     routes: { cache: 'cache.json' },
   }
   await writeFile(join(directory, 'router.yaml'), JSON.stringify(settings))
   const child = guard.spawn({
     name: 'router',
     command: process.execPath,
-    args: [join(import.meta.dirname, '..', `main${extname(import.meta.filename)}`), 'serve'],
+    args: [...flags, join(import.meta.dirname, '..', `main${extname(import.meta.filename)}`), 'serve'],
     cwd: directory,
-    env: {
-      ...process.env,
-      ENGINE_ROUTER_CONFIG: 'router.yaml',
-      NATS_URL: natsUrl,
-      DATABASE_URL: postgres.url,
-      PORT: '',
-    },
+    env,
   })
-  const [, port] = await child.waitForLine(/listening on http:\/\/127\.0\.0\.1:(\d+)/, READY_MS)
+  const line = await child.waitForLine(/"listening on http:/, READY_MS)
   await child.waitForLine(/routing table loaded/, READY_MS)
-  return { name: 'router', url: `http://127.0.0.1:${port}/bench/42`, pid: child.pid! }
+  const { http, tcp } = JSON.parse(line.input) as { http: number; tcp: number[] }
+  return { child, webPort: http, tcpPort: tcp[0]! }
 }
 
 /** The one that is asked for stands among many that look like it. */

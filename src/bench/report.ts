@@ -1,5 +1,6 @@
 import { arch, cpus, platform, totalmem } from 'node:os'
 import type { GatewayName } from './gateways.ts'
+import type { IdleFigures } from './idle.ts'
 import type { StreamFigures } from './streams.ts'
 import type { UnaryFigures } from './unary.ts'
 import type { WebSocketFigures } from './websockets.ts'
@@ -14,6 +15,7 @@ export interface BenchReport {
   readonly ratios: readonly UnaryRatios[]
   readonly streams: readonly StreamFigures[]
   readonly webSockets: readonly WebSocketFigures[]
+  readonly idle: readonly IdleFigures[]
 }
 
 /** The router against the others in the same run; undefined where the other did not run. */
@@ -24,7 +26,7 @@ export interface UnaryRatios {
   readonly rpsOfFastify: number | undefined
 }
 
-export type Measured = Pick<BenchReport, 'unary' | 'streams' | 'webSockets'>
+export type Measured = Pick<BenchReport, 'unary' | 'streams' | 'webSockets' | 'idle'>
 
 export function createReport(
   measured: Measured,
@@ -111,6 +113,19 @@ export function webSocketRows({ webSockets }: BenchReport): string[][] {
       `${Math.round((figures.rps / ceiling.rps) * 100)}%`,
     ]
   })
+}
+
+export const IDLE_HEAD = ['idle connections', 'protocol', 'memory each', 'accepted', 'all back after a kill']
+
+/** Rows for a table under `IDLE_HEAD`. */
+export function idleRows({ idle }: BenchReport): string[][] {
+  return idle.map(({ connections, protocol, bytesPerConnection, acceptsPerSecond, reconnectSeconds }) => [
+    connections.toLocaleString('en'),
+    `${protocol}, mux`,
+    bytesPerConnection.map((bytes) => `${(bytes / 1024).toFixed(1)} KiB`).join(', '),
+    `${acceptsPerSecond.toLocaleString('en')}/s`,
+    reconnectSeconds === undefined ? '' : `${reconnectSeconds} s`,
+  ])
 }
 
 export const STREAMS_HEAD = ['streams', 'of', 'messages', 'MB/s', 'CPU/GB', 'of raw']

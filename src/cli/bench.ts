@@ -1,4 +1,5 @@
 import {
+  prepareIdleRouters,
   startCeiling,
   startFastify,
   startResponder,
@@ -6,9 +7,12 @@ import {
   startStreamPrograms,
   startWebSocketGateways,
 } from '../bench/gateways.ts'
+import { type IdleFigures, measureIdle } from '../bench/idle.ts'
 import {
   type BenchReport,
   createReport,
+  IDLE_HEAD,
+  idleRows,
   STREAMS_HEAD,
   streamRows,
   UNARY_HEAD,
@@ -31,7 +35,7 @@ export const verb: Verb = {
     seconds: { type: 'string', value: 'N', description: 'Length of one run (3)' },
     rounds: { type: 'string', value: 'N', description: 'Runs of which the median counts (5)' },
     routes: { type: 'string', value: 'N', description: 'Routes in the table (1000)' },
-    only: { type: 'string', value: 'LIST', description: 'Parts to measure (unary,streams,websockets)' },
+    only: { type: 'string', value: 'LIST', description: 'Parts to measure (unary,streams,websockets,idle)' },
     json: { type: 'boolean', description: 'Print the report as JSON' },
   },
   examples: ['engine-router bench', 'engine-router bench --connections 64 --rounds 3 --json'],
@@ -66,8 +70,12 @@ export const verb: Verb = {
         const others = await startWebSocketGateways(guard, natsUrl)
         webSockets = await measureWebSockets(natsUrl, { router, ...others }, { rounds, seconds, signal, onProgress })
       }
+      let idle: IdleFigures[] = []
+      if (parts.has('idle')) {
+        idle = await measureIdle(natsUrl, await prepareIdleRouters(guard, natsUrl), { signal, onProgress })
+      }
       say('')
-      const report = createReport({ unary, streams, webSockets }, { routes, rounds, seconds })
+      const report = createReport({ unary, streams, webSockets, idle }, { routes, rounds, seconds })
       if (args.options.json === true) printJson(io, report)
       else printReport(io, report)
       return 0
@@ -99,6 +107,10 @@ function printReport(io: Io, report: BenchReport): void {
     printLine(io, `\nSmall requests over WebSockets, runs of ${seconds} s:\n`)
     printTable(io, WEB_SOCKETS_HEAD, webSocketRows(report))
   }
+  if (report.idle.length > 0) {
+    printLine(io, '\nConnections that say nothing, two runs, after garbage collection:\n')
+    printTable(io, IDLE_HEAD, idleRows(report))
+  }
 }
 
 /** Progress on stderr: one line that is written over on a terminal, a line each elsewhere. */
@@ -113,7 +125,7 @@ function number(args: VerbArgs, name: string, otherwise: string): number {
   return value
 }
 
-const PARTS: ReadonlySet<string> = new Set(['unary', 'streams', 'websockets'])
+const PARTS: ReadonlySet<string> = new Set(['unary', 'streams', 'websockets', 'idle'])
 
 function partList(args: VerbArgs): ReadonlySet<string> {
   if (args.options.only === undefined) return PARTS
