@@ -77,7 +77,9 @@ export async function prepareIdleRouters(guard: ChildGuard, natsUrl: string): Pr
     const [, inspectorUrl = ''] = await child.waitForLine(/Debugger listening on (ws:\S+)/, READY_MS)
     return { pid: child.pid!, webPort, tcpPort, inspectorUrl, restart: () => start({ webPort, tcpPort }) }
   }
-  return () => start({ webPort: 0, tcpPort: 0 })
+  // Below those that the system gives to clients, of whom many look for one while the router is away.
+  const base = 20_000 + Math.floor(Math.random() * 5_000) * 2
+  return () => start({ webPort: base, tcpPort: base + 1 })
 }
 
 interface Home {
