@@ -255,5 +255,6 @@ export class MuxSession implements MuxConnection, ExchangeOwner, WheelEntry {
 
 /** What RFC 6455 section 7.4 lets an endpoint send; any other is as good as none. */
 function sendableCloseCode(code: number | undefined): number | undefined {
-  return code === 1000 || (code !== undefined && code >= 3000 && code <= 4999) ? code : undefined
+  if (code === undefined || code < 1000 || code > 4999) return undefined
+  return (code >= 1004 && code <= 1006) || (code >= 1015 && code <= 2999) ? undefined : code
 }
