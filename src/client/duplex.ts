@@ -3,18 +3,17 @@ import { createDeferred } from './deferred.ts'
 import type { Exchange } from './exchange.ts'
 import { handled } from './handled.ts'
 import { openExchange, type Session } from './open-exchange.ts'
+import { attemptOf, isRepeatable, type RequestFields, requestOf } from './outgoing-request.ts'
 import { byteLength, concat } from './pieces.ts'
-import { fromMuxHeaders, type HeaderFields, setFields, toMuxHeaders } from './request-headers.ts'
+import { fromMuxHeaders } from './request-headers.ts'
 import { RequestLife, type RequestLimits } from './request-life.ts'
-import { requestTarget } from './request-target.ts'
 import { RouterError } from './router-error.ts'
 
 /** The longest message that comes in parts. */
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 
-export interface OpenInit extends RequestLimits {
-  readonly headers?: HeaderFields
-}
+/** With a `body`, which may be null, it is a request: its response comes as messages, and nothing more is sent. */
+export type OpenInit = RequestFields & RequestLimits
 
 export interface DuplexHead {
   readonly status: number
@@ -36,6 +35,7 @@ export class Duplex implements AsyncIterable<Message> {
   readonly head: Promise<DuplexHead>
   /** Resolves with the close code when both directions have ended; rejects with the error that ended them. */
   readonly closed: Promise<number>
+  readonly #isDuplex: boolean
   readonly #life: RequestLife
   /** Open, with or without its head. */
   readonly #begun = createDeferred<void>()
@@ -44,18 +44,20 @@ export class Duplex implements AsyncIterable<Message> {
   #hasSent = false
 
   constructor(session: Session, path: string, init: OpenInit) {
-    const target = requestTarget(path)
+    const request = requestOf(path, init)
+    const isDuplex = init.body === undefined
+    this.#isDuplex = isDuplex
     this.#life = new RequestLife(init, session.clock, session.lives)
     const opened = openExchange(session, {
-      isDuplex: true,
+      isDuplex,
       life: this.#life,
-      canRepeat: () => !this.#hasSent,
+      canRepeat: () => !this.#hasSent && isRepeatable(request),
       attempt: async () => {
-        const headers = await session.headers(this.#life.signal)
-        setFields(headers, init.headers)
+        const { open, begin } = attemptOf(request, await session.headers(this.#life.signal))
         return {
-          open: { path: target, headers: toMuxHeaders(headers), more: true },
+          open: isDuplex ? { ...open, more: true } : open,
           begin: (exchange) => {
+            begin(exchange)
             this.#exchange = exchange
             this.#begun.resolve()
           },
@@ -72,6 +74,7 @@ export class Duplex implements AsyncIterable<Message> {
   send(data: string | Uint8Array): Promise<void> {
     return handled(
       this.#begun.promise.then(() => {
+        if (!this.#isDuplex) throw new Error('this was opened with a body, which is all that is sent')
         this.#hasSent = true
         return this.#exchange?.send(data, true)
       }),

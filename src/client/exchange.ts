@@ -46,7 +46,7 @@ export class Exchange implements Outlet {
     this.#port = port
     this.#isDuplex = isDuplex
     this.#incoming = new Incoming((to) => this.#write({ t: 'credit', id: this.id, to }))
-    this.#outgoing = new Outgoing(this, open.body === undefined ? 0 : byteLength(open.body))
+    this.#outgoing = new Outgoing(this, open.body === undefined ? 0 : byteLength(open.body), open.more === true)
   }
 
   /** Rejects if the exchange is over before it. */
@@ -64,7 +64,7 @@ export class Exchange implements Outlet {
     return this.#incoming.read()
   }
 
-  /** Only of an exchange that was opened with more to come. @param isMessage its pieces are parts of one message */
+  /** @param isMessage its pieces are parts of one message */
   send(body: MuxBody, isMessage: boolean): Promise<void> {
     return this.#outgoing.send(body, isMessage)
   }

@@ -1,22 +1,12 @@
-import { MAX_BODY_BYTES, type MuxHead } from '../adapters/framing/mux-frame.ts'
+import type { MuxHead } from '../adapters/framing/mux-frame.ts'
 import type { Exchange } from './exchange.ts'
-import { type Attempt, openExchange, type Session } from './open-exchange.ts'
-import { byteLength } from './pieces.ts'
-import { fromMuxHeaders, type HeaderFields, setFields, toMuxHeaders } from './request-headers.ts'
+import { openExchange, type Session } from './open-exchange.ts'
+import { attemptOf, isRepeatable, type RequestFields, requestOf } from './outgoing-request.ts'
+import { fromMuxHeaders } from './request-headers.ts'
 import { RequestLife, type RequestLimits } from './request-life.ts'
-import { requestTarget } from './request-target.ts'
 import { RouterError } from './router-error.ts'
 
-/** What `new Response` takes as a body. */
-export type RequestBody = ConstructorParameters<typeof Response>[0]
-
-export interface FetchInit extends RequestLimits {
-  /** Default GET. */
-  readonly method?: string | undefined
-  readonly headers?: HeaderFields
-  /** A stream goes out as it comes, and cannot be sent again. */
-  readonly body?: RequestBody
-}
+export type FetchInit = RequestFields & RequestLimits
 
 const encoder = new TextEncoder()
 /** The statuses of a Response without a body (Fetch standard, "null body status"). */
@@ -24,71 +14,15 @@ const NULL_BODY = new Set([204, 205, 304])
 
 /** As the global `fetch`, but an error of the router is a RouterError and not a response. */
 export async function fetchThrough(session: Session, path: string, init: FetchInit): Promise<Response> {
-  const target = requestTarget(path)
-  const method = (init.method ?? 'GET').toUpperCase()
+  const request = requestOf(path, init)
   const life = new RequestLife(init, session.clock, session.lives)
   const { exchange, head } = await openExchange(session, {
     isDuplex: false,
     life,
-    canRepeat: () => !(init.body instanceof ReadableStream),
-    attempt: () => attemptOf(session, method, target, init, life),
+    canRepeat: () => isRepeatable(request),
+    attempt: async () => attemptOf(request, await session.headers(life.signal)),
   })
-  return responseOf(exchange, head, method)
-}
-
-async function attemptOf(
-  session: Session,
-  method: string,
-  path: string,
-  init: FetchInit,
-  life: RequestLife,
-): Promise<Attempt> {
-  const headers = await session.headers(life.signal)
-  setFields(headers, init.headers)
-  const { content, type } = contentOf(init.body)
-  if (type !== null && !headers.has('content-type')) headers.set('content-type', type)
-  const open = { method, path, headers: toMuxHeaders(headers) }
-  if (content === undefined) return { open, begin() {} }
-  if (content instanceof ReadableStream)
-    return { open: { ...open, more: true }, begin: (exchange) => sendStream(exchange, content) }
-  if (byteLength(content) <= MAX_BODY_BYTES) return { open: { ...open, body: content }, begin() {} }
-  return {
-    open: { ...open, more: true },
-    begin(exchange) {
-      // If it fails, so does the head.
-      exchange.send(content, false)
-      exchange.finish()
-    },
-  }
-}
-
-function contentOf(body: RequestBody): {
-  readonly content: string | Uint8Array | ReadableStream<Uint8Array> | undefined
-  readonly type: string | null
-} {
-  if (typeof body === 'string') return { content: body, type: 'text/plain;charset=UTF-8' }
-  if (body instanceof ArrayBuffer) return { content: new Uint8Array(body), type: null }
-  if (ArrayBuffer.isView(body))
-    return { content: new Uint8Array(body.buffer, body.byteOffset, body.byteLength), type: null }
-  // Blob, FormData, URLSearchParams: it knows how to write each of them.
-  const { body: stream, headers } = new Response(body)
-  return { content: stream ?? undefined, type: headers.get('content-type') }
-}
-
-async function sendStream(exchange: Exchange, stream: ReadableStream<Uint8Array>): Promise<void> {
-  const reader = stream.getReader()
-  // Whatever ends the exchange ends the source, and what it has to say about that concerns nobody any more.
-  const cancel = (reason: unknown) => reader.cancel(reason).catch(() => undefined)
-  exchange.closed.then(cancel, cancel)
-  try {
-    for (let next = await reader.read(); !next.done; next = await reader.read()) {
-      if (!(next.value instanceof Uint8Array)) throw new TypeError('a body streams Uint8Array, nothing else')
-      await exchange.send(next.value, false)
-    }
-    exchange.finish()
-  } catch (error) {
-    exchange.cancel(error)
-  }
+  return responseOf(exchange, head, request.method)
 }
 
 function responseOf(exchange: Exchange, head: MuxHead, method: string): Response {

@@ -34,10 +34,13 @@ export class Outgoing {
   #hasSentAll = false
   #error: { readonly reason: unknown } | undefined
 
-  /** @param sentBytes what went out before, which credit counts too */
-  constructor(outlet: Outlet, sentBytes: number) {
+  /** @param sentBytes what went out before, which credit counts too; @param more whether that was not all */
+  constructor(outlet: Outlet, sentBytes: number, more: boolean) {
     this.#outlet = outlet
     this.#sentBytes = sentBytes
+    if (more) return
+    this.#end = { closeCode: undefined }
+    this.#hasSentAll = true
   }
 
   /** Its end is out. */

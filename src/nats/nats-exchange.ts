@@ -302,6 +302,8 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
 
   #openStream(backendSubject: string): void {
     this.#state = 'streaming'
+    // OPEN is not sent again, and connections last.
+    this.headerBlock = EMPTY
     this.payload = EMPTY
     this.#stream = openBackendStream(this.#parts, {
       client: this.#client,

@@ -30,6 +30,7 @@ export class Outgoing {
   readonly #onEnded: () => void
   readonly #window: SendWindow
   #ended: boolean
+  #stopped = false
   #headed = false
   /** An accept that waits for what our end answers at once. */
   #heldAccept: AcceptFrame | undefined
@@ -115,9 +116,10 @@ export class Outgoing {
   }
 
   reset({ code, detail }: ExchangeError): void {
-    // In its place, `busy` would promise that nothing was processed.
-    this.#sendAccept()
-    this.#send({ type: 'reset', code, status: undefined, reason: detail }, EMPTY, false)
+    // What was said before goes before; and in the place of an accept, `busy` would promise that nothing was processed.
+    this.#wantsRoom = false
+    this.release()
+    if (!this.#stopped) this.#send({ type: 'reset', code, status: undefined, reason: detail }, EMPTY, false)
   }
 
   /** What the peer takes. */
@@ -171,6 +173,7 @@ export class Outgoing {
 
   /** The stream is closed: drops what waits. */
   stop(): void {
+    this.#stopped = true
     this.#ended = true
     this.#headWanted = undefined
     this.#window.clear()

@@ -23,7 +23,7 @@ describe('a duplex of the client', () => {
       duplex.end(4000)
       const connection = await router.connection()
       const open = await connection.frame('open')
-      assert.deepEqual([open.path, open.method, open.more, open.headers], ['/term/1', undefined, true, { 'x-a': 'b' }])
+      assert.deepEqual([open.path, open.method, open.more, open.headers], ['/term/1', 'GET', true, { 'x-a': 'b' }])
       assert.equal((await connection.frame('end')).close, 4000)
       assert.deepEqual(
         connection.of('data').map(({ body }) => body),
@@ -125,6 +125,37 @@ describe('a duplex of the client', () => {
         connection.send(n === count ? { ...part, fin: lastFin } : part)
       }
     }
+  })
+
+  test('with a body is a request whose response comes as messages', async (t) => {
+    const router = await startFakeRouter(t)
+    const client = connect(router.url, { random })
+    const events = client.open('/chat', { method: 'post', body: 'hello' })
+    const connection = await router.connection()
+    const { method, body, more } = await connection.frame('open')
+    assert.deepEqual([method, body, more], ['POST', 'hello', false])
+    await assert.rejects(events.send('x'), /opened with a body/)
+    connection.send({ t: 'reset', id: 1, code: 'busy', status: 503, retryable: true })
+    await connection.frame('open', 2)
+    connection.send(
+      { t: 'head', id: 2, status: 200 },
+      { t: 'data', id: 2, body: 'a', event: 'token' },
+      { t: 'data', id: 2, body: 'b', event: 'token', end: true },
+    )
+    assert.deepEqual(
+      (await all(events)).map(({ data, event }) => [data, event]),
+      [
+        ['a', 'token'],
+        ['b', 'token'],
+      ],
+    )
+    assert.equal(await events.closed, 1000)
+
+    const none = client.open('/ticks', { body: null })
+    assert.equal((await connection.frame('open', 3)).more, false)
+    none.reset()
+    await assert.rejects(none.closed, { code: 'client_gone' })
+    client.close()
   })
 
   test('waits to send until it is granted', async (t) => {

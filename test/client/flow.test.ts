@@ -51,6 +51,7 @@ describe('what is sent and what is received', () => {
               end: () => incoming.end(),
             },
             0,
+            true,
           )
           const sent = bodies.map((body) => outgoing.send(body, true))
           outgoing.end()

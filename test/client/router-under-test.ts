@@ -35,6 +35,7 @@ export async function startRouterUnderTest(
       { name: 'echo', match: { methods: ['POST'], path: '/echo' }, subject: subject('echo'), body: 'stream' },
       { name: 'forever', match: { path: '/forever' }, subject: subject('forever') },
       { name: 'nobody', match: { path: '/nobody' }, subject: subject('nobody'), noResponders: { retries: 0 } },
+      { name: 'ticks', match: { path: '/ticks' }, subject: subject('ticks'), reply: 'many' },
       { name: 'term', match: { kind: 'ws', path: '/term/{id}' }, subject: subject('term') },
     ],
   })
@@ -64,6 +65,9 @@ export async function startRouterUnderTest(
   service.fetch(subject('forever'), (request) => {
     request.signal.addEventListener('abort', () => abandoned++)
     return new Response(new ReadableStream({ start: (controller) => controller.enqueue(Buffer.from('tick')) }))
+  })
+  service.exchange(subject('ticks'), async (x) => {
+    for (const id of ['1', '2', '3']) await x.send(`tick ${id}`, { event: 'tick', id })
   })
   service.exchange(subject('term'), async (x) => {
     for await (const { data, type } of x) await x.send({ data, ...(type && { type }) })

@@ -62,6 +62,15 @@ export const scenarios = {
     return found
   },
 
+  async events(url, encoding) {
+    const client = connect(url, { encoding })
+    const found: unknown[] = []
+    for await (const { data, event, id } of client.open('/ticks', { body: null }))
+      found.push([typeof data === 'string' ? data : new TextDecoder().decode(data), event, id])
+    client.close()
+    return found
+  },
+
   async abort(url, encoding) {
     const client = connect(url, { encoding })
     const abort = new AbortController()
@@ -111,6 +120,11 @@ export const EXPECTED: Readonly<Record<keyof typeof scenarios, unknown>> = {
   streamDown: { bytes: 2_000_000, sum: sumOf(2_000_000) },
   streamUp: { bytes: 1_000_000, isSame: true },
   duplex: [['text', 'hi'], ['binary', [0, 255]], ['text', 'long'], 1000],
+  events: [
+    ['tick 1', 'tick', '1'],
+    ['tick 2', 'tick', '2'],
+    ['tick 3', 'tick', '3'],
+  ],
   abort: ['tick', 'enough'],
   errors: [
     ['no_route', 404, false],

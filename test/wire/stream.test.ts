@@ -395,6 +395,26 @@ describe('a backend that holds its accept', () => {
     assert.deepEqual(h.takeHeard(), ['drained'])
   })
 
+  test('says what it was told to before it resets', () => {
+    const h = new Harness({ role: 'backend' })
+    h.stream.accept(1, 4096, true)
+    h.stream.head(RESPONSE)
+    h.stream.data(Buffer.from('a'))
+    h.stream.reset(ERROR)
+    h.stream.release()
+    assert.deepEqual(h.takeSent(), ['head 1 ?', 'data 2 a ?', 'reset -'])
+  })
+
+  test('does not reset what is whole', () => {
+    const h = new Harness({ role: 'backend', receives: false })
+    h.stream.accept(1, 4096, true)
+    h.stream.head(RESPONSE)
+    h.stream.end()
+    h.stream.reset(ERROR)
+    assert.deepEqual(h.takeSent(), ['head 1 ?'])
+    assert.equal(h.closes, 1)
+  })
+
   test('accepts before it resets, lest busy be taken for a promise that nothing was processed', () => {
     const h = new Harness({ role: 'backend' })
     h.stream.accept(1, 4096, true)

@@ -19,6 +19,12 @@ export function toBytes(body: MuxBody): Uint8Array {
   return typeof body === 'string' ? Buffer.from(body) : body
 }
 
+/** Of a message: its type is that of the frame's body. */
+export function toMeta(body: MuxBody, fin: false | undefined): MessageMeta {
+  const type = typeof body === 'string' ? 'text' : 'binary'
+  return fin === false ? { type, fin } : { type }
+}
+
 /** How many bytes at the end begin a character whose rest is missing: 0 to 3. */
 export function cutCharacterBytes(bytes: Uint8Array): number {
   for (let n = 1; n <= 3 && n <= bytes.length; n++) {

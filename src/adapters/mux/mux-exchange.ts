@@ -4,25 +4,14 @@ import { ERRORS, ExchangeError } from '../../exchange/errors.ts'
 import type { BackendSide, ClientSide, HeaderList, MessageMeta, ResponseHead } from '../../exchange/exchange.ts'
 import { isDuplex } from '../../exchange/route.ts'
 import type { MuxBody, MuxOpen } from '../framing/mux-frame.ts'
-import type { MuxOutput, Sender } from './mux-output.ts'
-import type { MuxParts } from './mux-parts.ts'
-import type { MuxEncoding } from './mux-socket.ts'
+import type { ExchangeOwner } from './exchange-owner.ts'
+import { findRoute } from './find-route.ts'
+import { toMeta } from './frame-body.ts'
+import type { Sender } from './mux-output.ts'
 import type { OpenRequest } from './open-request.ts'
 import { RequestFlow } from './request-flow.ts'
+import { toReset } from './reset-frame.ts'
 import { ResponseFlow } from './response-flow.ts'
-
-/** The session that an exchange is of. */
-export interface ExchangeOwner {
-  readonly parts: MuxParts
-  readonly output: MuxOutput
-  readonly encoding: MuxEncoding
-  /** The client can grant no more credit. */
-  readonly clientEnded: boolean
-  onExchangeClosed(id: number): void
-}
-
-/** A backend may have much to say. */
-const MAX_DETAIL_LENGTH = 1024
 
 type State = 'waiting' | 'headed' | 'streaming' | 'ended' | 'closed'
 
@@ -47,7 +36,7 @@ export class MuxExchange implements ClientSide, Sender, WheelEntry {
   readonly #startedMs: number
   #state: State = 'waiting'
   #backend: BackendSide = CLOSED_SIDE
-  #response: ResponseFlow
+  readonly #response: ResponseFlow
   /** Undefined: all of the request was in its `open`. */
   #body: RequestFlow | undefined
   #isDuplex = false
@@ -72,12 +61,12 @@ export class MuxExchange implements ClientSide, Sender, WheelEntry {
   /** Finds the backend. The exchange may be over when this returns. */
   begin(open: MuxOpen, body: Uint8Array): void {
     const request = this.#request
-    const error = request.fault ?? this.#resolve()
-    const { route } = request
-    if (error !== undefined || route === undefined) {
-      this.reset(error ?? new ExchangeError('no_route', 'routing gave no route'))
+    const error = request.fault ?? findRoute(this.#owner.parts.routing, request)
+    if (error !== undefined) {
+      this.reset(error)
       return
     }
+    const route = request.route!
     this.#isDuplex = isDuplex(route)
     if (this.#isDuplex) this.#response.separateMessages()
     if (open.deadline !== undefined) this.#owner.parts.wheel.schedule(this, open.deadline)
@@ -113,7 +102,7 @@ export class MuxExchange implements ClientSide, Sender, WheelEntry {
 
   onCredit(credit: number): void {
     this.#response.grant(credit)
-    this.#goOn()
+    this.takeTurn()
   }
 
   /** The client says nothing more. A request of which a part is missing is not one. */
@@ -133,8 +122,12 @@ export class MuxExchange implements ClientSide, Sender, WheelEntry {
     backend.reset(error)
   }
 
+  /** There is credit or room on the connection for more of the response. */
   takeTurn(): void {
-    this.#goOn()
+    if (this.#isClosed()) return
+    const wasFull = this.#response.holdsChunk
+    this.#send()
+    if (wasFull && this.#state === 'streaming' && !this.#response.holdsChunk) this.#backend.drained()
   }
 
   onDeadline(): void {
@@ -209,21 +202,9 @@ export class MuxExchange implements ClientSide, Sender, WheelEntry {
 
   // Between the two.
 
-  /** Routes of HTTP first; a path that only a WebSocket has is a connection of its own, over this one. */
-  #resolve(): ExchangeError | undefined {
-    const { routing } = this.#owner.parts
-    const request = this.#request
-    const error = routing.resolve(request, 'http')
-    if (error?.code !== 'no_route') return error
-    const wsError = routing.resolve(request, 'ws')
-    if (request.route?.websocket === 'stream') return wsError
-    request.route = undefined
-    return error
-  }
-
   #push(body: MuxBody, bytes: Uint8Array, fin: false | undefined): void {
     this.#bytesIn += bytes.length
-    const meta = this.#isDuplex ? messageMeta(body, fin) : undefined
+    const meta = this.#isDuplex ? toMeta(body, fin) : undefined
     if (this.#body === undefined) {
       if (bytes.length > 0 || this.#isDuplex) this.#backend.data(bytes, meta)
       return
@@ -263,13 +244,6 @@ export class MuxExchange implements ClientSide, Sender, WheelEntry {
     else this.#failIfStuck()
   }
 
-  #goOn(): void {
-    if (this.#isClosed()) return
-    const wasFull = this.#response.holdsChunk
-    this.#send()
-    if (wasFull && this.#state === 'streaming' && !this.#response.holdsChunk) this.#backend.drained()
-  }
-
   #onResponseSent(): void {
     const isWhole = this.#body === undefined || this.#body.done
     if (this.#isDuplex && !isWhole) return
@@ -303,16 +277,9 @@ export class MuxExchange implements ClientSide, Sender, WheelEntry {
     this.stop(error)
   }
 
-  #tell({ code, status, detail }: ExchangeError, retryable: boolean): void {
-    if (this.#status === 0) this.#status = status
-    this.#owner.output.write({
-      t: 'reset',
-      id: this.#id,
-      code,
-      status,
-      retryable,
-      detail: (detail ?? ERRORS[code].title).slice(0, MAX_DETAIL_LENGTH),
-    })
+  #tell(error: ExchangeError, retryable: boolean): void {
+    if (this.#status === 0) this.#status = error.status
+    this.#owner.output.write(toReset(this.#id, error, retryable))
   }
 
   #close(error: ExchangeError | undefined): void {
@@ -327,11 +294,6 @@ export class MuxExchange implements ClientSide, Sender, WheelEntry {
     parts.observer.ended(this.#request, this.#status, error, durationMs, this.#bytesIn, this.#bytesOut)
     this.#owner.onExchangeClosed(this.#id)
   }
-}
-
-function messageMeta(body: MuxBody, fin: false | undefined): MessageMeta {
-  const type = typeof body === 'string' ? 'text' : 'binary'
-  return fin === false ? { type, fin } : { type }
 }
 
 function badRequest(fault: string): ExchangeError {

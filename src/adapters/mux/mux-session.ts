@@ -1,9 +1,10 @@
 import type { WheelEntry } from '../../exchange/deadline-wheel.ts'
 import { ERRORS, type ErrorCode, ExchangeError } from '../../exchange/errors.ts'
 import { MAX_BODY_BYTES, type MuxBody, type MuxFrame, MuxFrameError, type MuxOpen } from '../framing/mux-frame.ts'
+import type { ExchangeOwner } from './exchange-owner.ts'
 import { toBytes } from './frame-body.ts'
 import { createStreamDecoder, decodeMessage, type StreamDecoder } from './frame-decoder.ts'
-import { type ExchangeOwner, MuxExchange } from './mux-exchange.ts'
+import { MuxExchange } from './mux-exchange.ts'
 import { MuxOutput } from './mux-output.ts'
 import type { MuxParts } from './mux-parts.ts'
 import type { MuxConnection, MuxEncoding, MuxPeer, MuxSocket } from './mux-socket.ts'
@@ -255,5 +256,6 @@ export class MuxSession implements MuxConnection, ExchangeOwner, WheelEntry {
 
 /** What RFC 6455 section 7.4 lets an endpoint send; any other is as good as none. */
 function sendableCloseCode(code: number | undefined): number | undefined {
-  return code === 1000 || (code !== undefined && code >= 3000 && code <= 4999) ? code : undefined
+  if (code === undefined || code < 1000 || code > 4999) return undefined
+  return (code >= 1004 && code <= 1006) || (code >= 1015 && code <= 2999) ? undefined : code
 }

@@ -2,6 +2,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import type { DeadlineWheel } from '../../exchange/deadline-wheel.ts'
 import { ExchangeError } from '../../exchange/errors.ts'
 import type { Logger } from '../../exchange/logger.ts'
+import { MUX_HIGH_WATER_BYTES } from '../mux/mux-socket.ts'
 import type { Channel } from './channel.ts'
 import { ConnectionSet } from './connection-set.ts'
 import { Handshake } from './handshake.ts'
@@ -10,8 +11,6 @@ import { type TlsFiles, TlsIdentity } from './tls-identity.ts'
 
 /** Finds a peer that is gone without a word, as after a power cut. */
 const KEEP_ALIVE_AFTER_MS = 60_000
-/** Waiting in one connection to be sent. Low: what waits there delays all that comes behind it. */
-const HIGH_WATER_BYTES = 64 * 1024
 /** Connections that the system takes while we are busy. */
 const BACKLOG = 1024
 
@@ -73,7 +72,7 @@ export async function startTcpAdapter(options: TcpAdapterOptions): Promise<TcpAd
       noDelay: true,
       keepAlive: true,
       keepAliveInitialDelay: KEEP_ALIVE_AFTER_MS,
-      highWaterMark: HIGH_WATER_BYTES,
+      highWaterMark: MUX_HIGH_WATER_BYTES,
     },
     onConnection,
   )

@@ -111,7 +111,7 @@ export class Handshake implements SocketOwner, TcpConnection, WheelEntry {
   #onReady(socket: Socket): void {
     this.#leave()
     this.#parts.onReady({ socket, raw: this.#raw, remote: this.#remote })
-    // It was paused for the change of its owner, unless the new one wants it to be.
+    // It may be paused, with bytes that came behind a PROXY header.
     socket.resume()
   }
 

@@ -1,4 +1,5 @@
 import type { DeadlineWheel, WheelEntry } from '../../exchange/deadline-wheel.ts'
+import { encodeJsonFrame } from '../framing/json-frames.ts'
 import type { MuxGoaway } from '../framing/mux-frame.ts'
 import type { ConnectMux } from '../mux/mux.ts'
 import type { MuxConnection, MuxEncoding, MuxSocket } from '../mux/mux-socket.ts'
@@ -11,7 +12,7 @@ import { type SocketOwner, setOwner } from './socket-owner.ts'
 const FIRST_BYTES_MS = 10_000
 /** A client that says nothing for so long is gone. It is asked more often than that. */
 const SILENCE_MS = 60_000
-/** For a client to read what was sent before we closed, and to close too. */
+/** For a client that has got all to close too, after we did. */
 const LINGER_MS = 10_000
 
 const BRACE = 0x7b
@@ -44,8 +45,9 @@ export class MuxTcpConnection implements MuxSocket, SocketOwner, TcpConnection, 
   #encoding: MuxEncoding = 'json'
   /** Of the bytes that begin a binary connection. */
   #matched = 0
+  /** The last sign of life. */
   #heardAtMs: number
-  /** When silence was last looked for. */
+  /** Bytes that had left when `#reads` was asked last. */
   #sentBytes = 0
   #paused = false
   #clientEnded = false
@@ -95,20 +97,9 @@ export class MuxTcpConnection implements MuxSocket, SocketOwner, TcpConnection, 
   }
 
   onDeadline(): void {
-    const { wheel } = this.#parts
-    const { socket } = this.#channel
-    if (this.#state !== 'open') {
-      this.#cut()
-      return
-    }
-    // One that we do not read, or that can say no more, is not silent as long as it reads.
-    const sentBytes = socket.bytesWritten - socket.writableLength
-    const isReading = socket.writableLength === 0 || sentBytes > this.#sentBytes
-    if ((this.#paused || this.#clientEnded) && isReading) this.#heardAtMs = wheel.now()
-    this.#sentBytes = sentBytes
-    const leftMs = this.#heardAtMs + SILENCE_MS - wheel.now()
-    if (leftMs > 0) wheel.schedule(this, leftMs)
-    else this.#cut()
+    if (this.#state === 'new') this.#cut()
+    else if (this.#state === 'open') this.#onSilence()
+    else this.#onLingered()
   }
 
   // The session speaks.
@@ -130,6 +121,7 @@ export class MuxTcpConnection implements MuxSocket, SocketOwner, TcpConnection, 
     // What the client still sends is read and dropped: unread, it would turn our FIN into a reset, which takes from the
     // client what it has yet to read.
     if (this.#paused) this.resume()
+    this.#heardAtMs = this.#parts.wheel.now()
     this.#parts.wheel.schedule(this, LINGER_MS)
     this.#channel.socket.end()
   }
@@ -195,8 +187,39 @@ export class MuxTcpConnection implements MuxSocket, SocketOwner, TcpConnection, 
       code: 'bad_request',
       detail: 'A connection begins with a JSON object a line, or with SX1 and a line feed for binary frames',
     }
-    this.#channel.socket.write(`${JSON.stringify(goaway)}\n`)
+    this.send(encodeJsonFrame(goaway))
     this.close()
+  }
+
+  #onSilence(): void {
+    const { wheel } = this.#parts
+    // One that we do not read, or that can say no more, is not silent as long as it reads.
+    const isReading = this.#reads()
+    if ((this.#paused || this.#clientEnded) && isReading) this.#heardAtMs = wheel.now()
+    const leftMs = this.#heardAtMs + SILENCE_MS - wheel.now()
+    if (leftMs > 0) wheel.schedule(this, leftMs)
+    else this.#cut()
+  }
+
+  #onLingered(): void {
+    const { socket } = this.#channel
+    const { wheel } = this.#parts
+    if (socket.writableFinished) {
+      // What the system has not sent yet, it sends without us.
+      socket.destroy()
+      return
+    }
+    if (this.#reads()) this.#heardAtMs = wheel.now()
+    if (wheel.now() - this.#heardAtMs < SILENCE_MS) wheel.schedule(this, LINGER_MS)
+    else this.#cut()
+  }
+
+  /** Whether the client has taken all that was sent, or some of it since this was asked last. */
+  #reads(): boolean {
+    const { socket } = this.#channel
+    const before = this.#sentBytes
+    this.#sentBytes = socket.bytesWritten - socket.writableLength
+    return socket.writableLength === 0 || this.#sentBytes > before
   }
 
   #cut(): void {

@@ -33,7 +33,7 @@ export function setOwner(socket: Socket, owner: SocketOwner): void {
   owned.on('close', onClose)
 }
 
-/** The socket is handed on to another stream, which reads it. Errors stay heard, or one would end the process. */
+/** Another stream reads the socket from now on. Errors stay heard, or one would end the process. */
 export function removeOwner(socket: Socket): void {
   const owned = socket as OwnedSocket
   owned[OWNER] = undefined
@@ -42,7 +42,6 @@ export function removeOwner(socket: Socket): void {
   owned.off('drain', onDrain)
   owned.off('timeout', onTimeout)
   owned.off('close', onClose)
-  if (!owned.listeners('error').includes(onError)) owned.on('error', onError)
 }
 
 function onData(this: OwnedSocket, chunk: Buffer): void {

@@ -57,7 +57,20 @@ export function createWebSocketAdapter(options: WebSocketAdapterOptions): WebAda
       req.setYield(true)
       return
     }
-    const request: RequestHead = { ...head, kind: 'ws', headers: handshake.headers, length: -1 }
+    const { method, host, path, query, remote, requestId } = head
+    const request: RequestHead = {
+      kind: 'ws',
+      method,
+      host,
+      path,
+      query,
+      remote,
+      requestId,
+      headers: handshake.headers,
+      length: -1,
+      route: undefined,
+      subject: '',
+    }
     const accepted =
       drainSchedule === undefined
         ? acceptUpgrade(options, parts, isAllowedOrigin, request, handshake)

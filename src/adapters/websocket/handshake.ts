@@ -3,6 +3,30 @@ import type { HeaderList } from '../../exchange/exchange.ts'
 /** Of WebSocket, the only one that there is. */
 export const VERSION = '13'
 
+/** Field names of a usual handshake: connections that last share these instead of having a copy of each. */
+const USUAL_NAMES: ReadonlyMap<string, string> = new Map(
+  [
+    'host',
+    'connection',
+    'origin',
+    'user-agent',
+    'accept',
+    'accept-encoding',
+    'accept-language',
+    'authorization',
+    'cache-control',
+    'cookie',
+    'pragma',
+    'sec-fetch-dest',
+    'sec-fetch-mode',
+    'sec-fetch-site',
+    'sec-websocket-protocol',
+    'x-forwarded-for',
+    'x-forwarded-host',
+    'x-forwarded-proto',
+  ].map((name) => [name, name]),
+)
+
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 
 /** What a request says of the WebSocket that it asks for (RFC 6455 section 4.2.1). */
@@ -34,14 +58,13 @@ export function readHandshake(headers: HeaderList): Handshake {
     const value = headers[i + 1]!
     if (name === 'sec-websocket-key') key = value
     else if (name === 'sec-websocket-version') version = value
-    else if (name === 'sec-websocket-extensions') continue
-    else {
-      if (name === 'upgrade') upgrade = value
-      else if (name === 'host') host = value
+    else if (name === 'upgrade') upgrade = value
+    else if (name !== 'sec-websocket-extensions') {
+      if (name === 'host') host = value
       // More than one is no origin that anybody allows.
       else if (name === 'origin') origin = joined(origin, value)
       else if (name === 'sec-websocket-protocol') offered = joined(offered, value)
-      rest.push(name, value)
+      rest.push(USUAL_NAMES.get(name) ?? name, value)
     }
   }
   return {

@@ -20,6 +20,7 @@ import type { WebSocketParts } from './parts.ts'
 const LINGER_MS = 10_000
 const SWITCHING_PROTOCOLS = 101
 
+const NO_HEADERS: HeaderList = []
 const TEXT: MessageMeta = { type: 'text' }
 const BINARY: MessageMeta = { type: 'binary' }
 
@@ -60,7 +61,7 @@ export class StreamConnection implements ClientSide, SocketHandler {
     const request = this.#request
     const backend = request.route!.dispatch(request, this)
     // Connections last, and the backend has its headers by now.
-    this.#request = { ...request, headers: [] }
+    this.#request = { ...request, headers: NO_HEADERS }
     if (this.#state === 'open') this.#backend = backend
     else backend.reset(new ExchangeError('client_gone', 'the exchange was over before it had begun'))
   }

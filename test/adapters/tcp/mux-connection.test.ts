@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { EventEmitter } from 'node:events'
 import { describe, type TestContext, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { MuxConnection, MuxSocket } from '../../../src/adapters/mux/mux-socket.ts'
 import { startTcpAdapter } from '../../../src/adapters/tcp/adapter.ts'
 import { muxProtocol } from '../../../src/adapters/tcp/protocols.ts'
@@ -13,12 +15,13 @@ async function start(t: TestContext) {
   let nowMs = 0
   const wheel = new DeadlineWheel({ now: () => nowMs })
   const heard: string[] = []
+  const events = new EventEmitter()
   let socket: MuxSocket | undefined
   const session: MuxConnection = {
     openExchanges: 0,
     onFrame: () => assert.fail('TCP has no frames'),
     onBytes: (chunk) => void heard.push(Buffer.from(chunk).toString()),
-    onWritable: () => void heard.push('[writable]'),
+    onWritable: () => void events.emit('writable'),
     onEnded: () => void heard.push('[ended]'),
     onClosed: () => void heard.push('[closed]'),
     drain: (graceMs) => void heard.push(`[drain ${graceMs}]`),
@@ -47,6 +50,7 @@ async function start(t: TestContext) {
   return {
     adapter,
     heard,
+    events,
     socket: () => socket!,
     wait(ms: number) {
       nowMs += ms
@@ -121,7 +125,7 @@ describe('MuxTcpConnection', () => {
     await mux.assertIdle()
   })
 
-  test('resets a client that does not close after we did', async (t) => {
+  test('lets go of a client that does not close after we did', async (t) => {
     const mux = await start(t)
     const client = connectTcp(t, mux.adapter.port)
     client.socket.write('{')
@@ -135,5 +139,46 @@ describe('MuxTcpConnection', () => {
     mux.wait(10_100)
     await mux.assertIdle()
     assert.deepEqual(mux.heard.slice(2), ['[closed]'])
+  })
+
+  test('waits after the close for a client that reads slowly, and not for one that does not read', async (t) => {
+    const mux = await start(t)
+    const chunk = 'x'.repeat(64 * 1024 - 1)
+    /** A client that does not read, closed when the system takes no more for it; and how much it is to get. */
+    const begin = async () => {
+      const client = connectTcp(t, mux.adapter.port)
+      client.socket.pause()
+      client.socket.write('{')
+      await eventually('the session', () => mux.heard.at(-1) === '{')
+      let size = 0
+      mux.events.on('writable', () => {
+        for (let more = true; more; size += chunk.length + 1) more = mux.socket().send(chunk)
+      })
+      mux.events.emit('writable')
+      let last = 0
+      await eventually('it is full', async () => {
+        last = size
+        await delay(200)
+        return size === last
+      })
+      mux.events.removeAllListeners()
+      mux.socket().close(1000, '')
+      return { client, size }
+    }
+    await begin()
+    for (let i = 0; i < 5; i++) mux.wait(10_100)
+    assert.equal(mux.adapter.connections, 1)
+    for (let i = 0; i < 2; i++) mux.wait(10_100)
+    await mux.assertIdle()
+
+    const { client, size } = await begin()
+    for (let i = 0; i < 4; i++) mux.wait(10_100)
+    client.socket.resume()
+    await eventually('some of it', () => client.received().length > size / 2)
+    client.socket.pause()
+    for (let i = 0; i < 4; i++) mux.wait(10_100)
+    client.socket.resume()
+    assert.equal(await client.outcome, 'end')
+    assert.equal(client.received().length, size)
   })
 })

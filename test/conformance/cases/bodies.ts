@@ -73,7 +73,7 @@ export const bodies: readonly Case[] = [
     name: 'uploads nothing',
     needs: ['half-close'],
     async run({ router }) {
-      const stream = router.open('upload', { sends: false })
+      const stream = router.open('upload')
       stream.end()
       await assertWhole(stream, Buffer.from(receipt(Buffer.alloc(0))))
     },
@@ -103,7 +103,7 @@ export const bodies: readonly Case[] = [
   },
   {
     name: 'holds a client to the pace of a backend that does not read, and then all of it comes',
-    needs: ['half-close'],
+    needs: ['half-close', 'paced-sends'],
     async run({ router, nats }, t) {
       const tap = await Tap.on(t, nats, `${PREFIX}.slow`)
       const body = randomBytes(LARGE_BYTES)

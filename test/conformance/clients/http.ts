@@ -1,23 +1,18 @@
-import { once } from 'node:events'
 import { type ClientRequest, type IncomingMessage, request } from 'node:http'
-import { startGateway } from '../../support/gateway.ts'
 import type { ClientProtocol, ClientStream, OpenOptions, Outcome } from '../client.ts'
-import { routesFor } from '../routes.ts'
+import { firstOf } from './first-of.ts'
+import { startGatewayRouter } from './gateway-router.ts'
 
 /** HTTP/1.1 with node's own client. */
 export const http: ClientProtocol = {
   name: 'HTTP',
   cannot: {},
   failure: (code) => ({ how: 'error', code }),
-  async startRouter(natsUrl) {
-    const gateway = await startGateway({ natsUrl, routes: routesFor((target) => ({ path: `/${target}` })) })
-    return {
-      open: (target, options = {}) => new HttpStream(gateway.port, `/${target}`, options),
-      drain: (timeoutMs) => gateway.http.drain(timeoutMs),
-      assertIdle: () => gateway.assertIdle(),
-      close: () => gateway.close(),
-    }
-  },
+  startRouter: (natsUrl) =>
+    startGatewayRouter(natsUrl, {
+      match: (target) => ({ path: `/${target}` }),
+      client: (gateway) => (target, options) => new HttpStream(gateway.port, `/${target}`, options),
+    }),
 }
 
 class HttpStream implements ClientStream {
@@ -49,7 +44,7 @@ class HttpStream implements ClientStream {
 
   async send(chunk: Uint8Array): Promise<void> {
     if (this.#request.destroyed || this.#request.write(chunk)) return
-    await Promise.race([once(this.#request, 'drain'), once(this.#request, 'close')])
+    await firstOf(this.#request, 'drain', 'close')
   }
 
   end(): void {

@@ -1,0 +1,13 @@
+import type { MuxOutput } from './mux-output.ts'
+import type { MuxParts } from './mux-parts.ts'
+import type { MuxEncoding } from './mux-socket.ts'
+
+/** The session, as its exchanges see it. */
+export interface ExchangeOwner {
+  readonly parts: MuxParts
+  readonly output: MuxOutput
+  readonly encoding: MuxEncoding
+  /** The client can grant no more credit. */
+  readonly clientEnded: boolean
+  onExchangeClosed(id: number): void
+}
