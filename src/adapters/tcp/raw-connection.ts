@@ -1,5 +1,5 @@
 import { CLOSED_SIDE } from '../../exchange/closed-side.ts'
-import type { DeadlineWheel } from '../../exchange/deadline-wheel.ts'
+import type { DeadlineWheel, WheelEntry } from '../../exchange/deadline-wheel.ts'
 import { ExchangeError } from '../../exchange/errors.ts'
 import type { BackendSide, ClientSide, MessageMeta, RequestHead, ResponseHead } from '../../exchange/exchange.ts'
 import type { ExchangeObserver } from '../../exchange/observer.ts'
@@ -11,6 +11,9 @@ import { type SocketOwner, setOwner } from './socket-owner.ts'
 
 /** A client that has all of the response and says nothing for so long is not waited for any more. */
 const LINGER_MS = 60_000
+
+/** A connection that is not read does not tell that it was cut. So often it is asked. */
+const PROBE_EVERY_MS = 10_000
 
 /** What the connections of one raw listener share. */
 export interface RawParts {
@@ -34,7 +37,12 @@ export interface RawParts {
  * States: each direction is open until its `end`; the exchange is over when the socket is closed, which it is once both
  * have ended and all is sent, or by a reset from either side.
  */
-export class RawConnection implements ClientSide, SocketOwner, TcpConnection {
+export class RawConnection implements ClientSide, SocketOwner, TcpConnection, WheelEntry {
+  wheelNext: WheelEntry | undefined = undefined
+  wheelPrev: WheelEntry | undefined = undefined
+  wheelDue = 0
+  wheelSlot = -1
+
   readonly #parts: RawParts
   readonly #channel: Channel
   readonly #request: RequestHead
@@ -118,6 +126,14 @@ export class RawConnection implements ClientSide, SocketOwner, TcpConnection {
     }
   }
 
+  /** Of a connection that is not read: writing nothing fails if it was cut, and closes it. */
+  onDeadline(): void {
+    // After our FIN there is nothing to write, and the time to linger instead.
+    if (this.#backendEnded) return
+    this.#channel.socket.write('')
+    this.#parts.wheel.schedule(this, PROBE_EVERY_MS)
+  }
+
   // The backend speaks.
 
   head({ status }: ResponseHead): void {
@@ -159,6 +175,7 @@ export class RawConnection implements ClientSide, SocketOwner, TcpConnection {
   drained(): void {
     if (this.#closed || !this.#paused) return
     this.#paused = false
+    this.#parts.wheel.cancel(this)
     this.#hand()
     if (this.#isHeld()) return
     if (this.#clientEnded) this.#endBackend()
@@ -181,14 +198,19 @@ export class RawConnection implements ClientSide, SocketOwner, TcpConnection {
         const hasRoom = this.#backend.data(message, this.#framing.meta)
         if (this.#closed) return
         if (!hasRoom) {
-          this.#paused = true
-          this.#channel.socket.pause()
+          this.#pause()
           return
         }
       }
     } catch (error) {
       this.#onFault(error)
     }
+  }
+
+  #pause(): void {
+    this.#paused = true
+    this.#channel.socket.pause()
+    this.#parts.wheel.schedule(this, PROBE_EVERY_MS)
   }
 
   #onClientEnd(): void {
@@ -231,6 +253,7 @@ export class RawConnection implements ClientSide, SocketOwner, TcpConnection {
     this.#closed = true
     this.#backend = CLOSED_SIDE
     const { connections, wheel, observer } = this.#parts
+    wheel.cancel(this)
     connections.delete(this)
     const durationMs = wheel.now() - this.#startedMs
     observer.ended(this.#request, this.#status, error, durationMs, this.#bytesIn, this.#bytesOut)

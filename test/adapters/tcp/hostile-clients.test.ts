@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { describe, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { eventually } from '../../support/eventually.ts'
 import { echo, type RawTcpOptions, startMuxTcp, startRawTcp } from './start-tcp.ts'
 import { connectTcp } from './tcp-client.ts'
@@ -29,7 +31,7 @@ describe('a TCP listener bears', () => {
         }),
       )
     }
-    await tcp.assertIdle()
+    await tcp.assertRouterIdle()
     assert.ok(tcp.ended.length > 1200)
     // Those that leave with a FIN get theirs.
     assert.ok(tcp.ended.every(({ code }) => code === 'client_gone' || code === 'ok'))
@@ -115,6 +117,34 @@ describe('a TCP listener bears', () => {
     assert.equal(await client.outcome, 'end')
     assert.equal(taken, lines * 999)
     await tcp.assertIdle()
+  })
+
+  test('a client that is cut off while its backend does not read', async (t) => {
+    let nowMs = 0
+    const tcp = await startRawTcp(t, {
+      now: () => nowMs,
+      handler(stream) {
+        stream.accept(1, 64 * 1024)
+        return { data: () => false }
+      },
+    })
+    const client = connectTcp(t, tcp.port)
+    // More than is read ahead, so that the connection is not read any more.
+    for (let i = 0; i < 16; i++) client.socket.write(Buffer.alloc(MIB))
+    let last = -1
+    await eventually('the client is stopped', async () => {
+      const before = last
+      last = client.socket.bytesWritten - client.socket.writableLength
+      await delay(100)
+      return last > 0 && last === before
+    })
+    client.socket.resetAndDestroy()
+    await once(client.socket, 'close')
+    assert.equal(tcp.adapter.connections, 1)
+    nowMs += 10_100
+    tcp.wheel.advance()
+    await tcp.assertIdle()
+    assert.equal(tcp.ended[0]!.code, 'client_gone')
   })
 
   test('random bytes, on every kind of listener', async (t) => {
