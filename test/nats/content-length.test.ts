@@ -36,7 +36,10 @@ describe('a streamed response with a content-length', () => {
   })
 
   test('is whole with as many bytes', async () => {
-    assert.equal(await (await fetch(`${gateway.url}/?4`)).text(), 'four')
+    const response = await fetch(`${gateway.url}/?4`)
+    assert.equal(response.headers.get('content-length'), '4')
+    assert.equal(response.headers.get('transfer-encoding'), null)
+    assert.equal(await response.text(), 'four')
   })
 
   for (const length of ['3', '5']) {

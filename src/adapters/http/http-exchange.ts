@@ -7,6 +7,7 @@ import type { HttpAdapterParts } from './parts.ts'
 import { encodeProblem, retryAfterSeconds } from './problem.ts'
 import type { HttpRequestHead } from './request-head.ts'
 import { encodeEvent, encodeRetry, SSE_COMMENT } from './server-sent-events.ts'
+import { type Progress, SizedBody } from './sized-body.ts'
 import { statusLine } from './status-line.ts'
 
 /** Proxies close a stream that is quiet for longer, commonly after a minute. */
@@ -14,7 +15,7 @@ const SSE_COMMENT_EVERY_MS = 15_000
 /** The system's buffers take this much of a response at once; more may have to wait for the client to read. */
 const AT_ONCE_BYTES = 64 * 1024
 
-type State = 'waiting' | 'headed' | 'sending' | 'streaming' | 'closed'
+type State = 'waiting' | 'headed' | 'streaming' | 'closed'
 
 /** A response without content, whatever its headers say (RFC 9110 section 6.4.1). */
 function hasNoContent(status: number): boolean {
@@ -24,8 +25,8 @@ function hasNoContent(status: number): boolean {
 /**
  * The client of one HTTP request.
  *
- * States: `waiting` for the response head -> `headed` the head is known, nothing written yet, as a response in one
- * piece goes out in one write, a large one by `sending` what the system takes -> `streaming` written in chunks ->
+ * States: `waiting` for the response head -> `headed` the head is known, nothing written yet, as a short response in one
+ * piece goes out in one write -> `streaming` written in chunks, or by what the system takes where the length is known ->
  * `closed`. The client's departure, a reset and the end lead to `closed`; after that the response object of
  * uWebSockets is gone and is not touched.
  */
@@ -43,6 +44,8 @@ export class HttpExchange implements ClientSide, WheelEntry {
   #state: State = 'waiting'
   #head: ResponseHead | undefined
   #isEventStream = false
+  /** Of a response that announces its length, in place of chunks. */
+  #sized: SizedBody | undefined
   /** All of the request's body has come. */
   #isBodyWhole = false
   /** The connection is not read, until the backend has room. */
@@ -107,8 +110,14 @@ export class HttpExchange implements ClientSide, WheelEntry {
     this.#close(error)
   }
 
-  onWritable(): boolean {
+  onWritable(offset: number): boolean {
     if (this.#state === 'closed') return true
+    if (this.#sized !== undefined) {
+      const progress = this.#sized.onWritable(offset)
+      if (progress === 'done') this.#close(undefined)
+      else if (progress === 'room') this.#backend.drained()
+      return progress !== 'full'
+    }
     // uWebSockets leaves what it keeps to the next write, which may be long in coming; the end of a cork is one as well.
     this.#res.cork(writeNothing)
     this.#backend.drained()
@@ -152,13 +161,8 @@ export class HttpExchange implements ClientSide, WheelEntry {
 
   data(chunk: Uint8Array, meta?: MessageMeta): boolean {
     if (this.#state === 'headed') {
-      if (this.#head!.length === chunk.length) {
+      if (this.#head!.length === chunk.length && (chunk.length <= AT_ONCE_BYTES || this.#isBodyless())) {
         this.drained()
-        if (chunk.length > AT_ONCE_BYTES && !this.#isBodyless()) {
-          this.#state = 'sending'
-          this.#res.cork(() => this.#writeLarge(chunk))
-          return true
-        }
         corked = this
         corkedBody = chunk
         this.#res.cork(writeWhole)
@@ -171,6 +175,7 @@ export class HttpExchange implements ClientSide, WheelEntry {
     if (this.#state !== 'streaming') return true
     if (this.#isBodyless()) return true
     this.#bytesOut += chunk.length
+    if (this.#sized !== undefined) return this.#writeSized(chunk)
     return this.#write(this.#isEventStream ? encodeEvent(chunk, meta) : chunk)
   }
 
@@ -181,6 +186,8 @@ export class HttpExchange implements ClientSide, WheelEntry {
       corkedBody = undefined
       this.#res.cork(writeWhole)
     } else if (this.#state === 'streaming') {
+      // Over when the last of it is on its way, and not before.
+      if (this.#sized !== undefined) return
       corked = this
       this.#res.cork(writeEnd)
     } else {
@@ -192,7 +199,7 @@ export class HttpExchange implements ClientSide, WheelEntry {
   reset(error: ExchangeError): void {
     if (this.#state === 'closed') return
     this.drained()
-    if (this.#state === 'streaming' || this.#state === 'sending') {
+    if (this.#state === 'streaming') {
       // Cut: a client must never take a truncated response for a whole one.
       this.#close(error)
       this.#res.close()
@@ -213,8 +220,10 @@ export class HttpExchange implements ClientSide, WheelEntry {
   }
 
   #startStream(): void {
+    const { messages, length } = this.#head!
     this.#state = 'streaming'
-    this.#isEventStream = this.#head!.messages && this.#request.acceptsEventStream
+    this.#isEventStream = messages && this.#request.acceptsEventStream
+    if (length > 0 && !messages && !this.#isBodyless()) this.#sized = new SizedBody(this.#res, length)
     corked = this
     this.#res.cork(writeStreamHead)
     if (this.#isEventStream) this.#parts.wheel.schedule(this, SSE_COMMENT_EVERY_MS)
@@ -230,6 +239,16 @@ export class HttpExchange implements ClientSide, WheelEntry {
     corkedBody = chunk
     this.#res.cork(writeChunk)
     return corkedOk
+  }
+
+  #writeSized(chunk: Uint8Array): boolean {
+    // With the last of it the response may be over.
+    if (this.#bytesOut === this.#head!.length) this.drained()
+    corked = this
+    corkedBody = chunk
+    this.#res.cork(writeSizedChunk)
+    if (corkedProgress === 'done') this.#close(undefined)
+    return corkedProgress !== 'full'
   }
 
   #close(error: ExchangeError | undefined): void {
@@ -253,6 +272,10 @@ export class HttpExchange implements ClientSide, WheelEntry {
     return this.#res.write(chunk)
   }
 
+  writeSizedChunk(chunk: Uint8Array): Progress {
+    return this.#sized!.write(chunk)
+  }
+
   writeWhole(body: string | Uint8Array | undefined): void {
     this.#writeHead(true)
     if (hasNoContent(this.#status)) this.#endWithoutBody(undefined, this.#parts.draining)
@@ -260,7 +283,7 @@ export class HttpExchange implements ClientSide, WheelEntry {
   }
 
   writeStreamHead(): void {
-    this.#res.onWritable(() => this.onWritable())
+    this.#res.onWritable((offset) => this.onWritable(offset))
     this.#writeHead(!this.#isEventStream)
     if (this.#isEventStream) {
       this.#res.writeHeader('content-type', 'text/event-stream').writeHeader('cache-control', 'no-cache')
@@ -307,27 +330,6 @@ export class HttpExchange implements ClientSide, WheelEntry {
     this.#res.endWithoutBody()
   }
 
-  /** Under way until the system has taken all of it: a drain must not cut off what a slow client has yet to read. */
-  #writeLarge(body: Uint8Array): void {
-    const res = this.#res
-    const { length } = body
-    this.#bytesOut += length
-    this.#writeHead(true)
-    if (this.#parts.draining) res.writeHeader('connection', 'close')
-    const [, isDone] = res.tryEnd(body, length)
-    if (isDone) {
-      this.#close(undefined)
-      return
-    }
-    const sent = res.getWriteOffset()
-    const rest = body.slice(sent)
-    res.onWritable((offset) => {
-      const [ok, isDone] = res.tryEnd(rest.subarray(offset - sent), length)
-      if (isDone) this.#close(undefined)
-      return ok
-    })
-  }
-
   #writeHead(withOwnType: boolean): void {
     const { status, headers } = this.#head!
     const res = this.#res
@@ -346,10 +348,14 @@ export class HttpExchange implements ClientSide, WheelEntry {
 let corked: HttpExchange
 let corkedBody: string | Uint8Array | undefined
 let corkedOk = true
+let corkedProgress: Progress = 'room'
 let corkedError: ExchangeError
 const writeWhole = () => corked.writeWhole(corkedBody)
 const writeChunk = () => {
   corkedOk = corked.writeChunk(corkedBody!)
+}
+const writeSizedChunk = () => {
+  corkedProgress = corked.writeSizedChunk(corkedBody as Uint8Array)
 }
 const writeNothing = () => {}
 const writeStreamHead = () => corked.writeStreamHead()

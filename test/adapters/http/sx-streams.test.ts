@@ -59,7 +59,7 @@ describe('SX/1 streams over HTTP', () => {
     backend.handle('sx.download', (stream, open) => {
       const query = open.headers[open.headers.indexOf('sx-query') + 1]!
       const body = pattern(Number(new URLSearchParams(query).get('bytes')))
-      stream.head({ status: 200, headers: [] })
+      stream.head({ status: 200, headers: ['content-length', String(body.length)] })
       let sent = 0
       const pump = () => {
         while (sent < body.length) {
@@ -140,6 +140,7 @@ describe('SX/1 streams over HTTP', () => {
 
   test('a download of 40 MiB arrives whole, also when the client reads slowly', async () => {
     const response = await fetch(`${gateway.url}/download?bytes=${40 * MiB}`)
+    assert.equal(response.headers.get('content-length'), String(40 * MiB))
     const hash = createHash('sha256')
     let bytes = 0
     for await (const chunk of response.body!) {

@@ -1,0 +1,44 @@
+import type { HttpResponse } from 'uWebSockets.js'
+
+/** `done`: all of the body is on its way. `full`: no more until the client has read some. */
+export type Progress = 'room' | 'full' | 'done'
+
+/**
+ * The body of a response whose length is known before: written with a `content-length` in place of chunks. Of what the
+ * system does not take uWebSockets keeps nothing, so it is kept here, a copy, until it does.
+ */
+export class SizedBody {
+  readonly #res: HttpResponse
+  readonly #length: number
+  #unsent: Uint8Array | undefined
+  /** Where in the body that begins. */
+  #unsentAt = 0
+  #written = 0
+
+  constructor(res: HttpResponse, length: number) {
+    this.#res = res
+    this.#length = length
+  }
+
+  /** The next chunk, inside a cork, once there is room for it. */
+  write(chunk: Uint8Array): Progress {
+    const [ok, isDone] = this.#res.tryEnd(chunk, this.#length)
+    if (isDone) return 'done'
+    const startsAt = this.#written
+    this.#written += chunk.length
+    if (ok) return 'room'
+    this.#unsentAt = this.#res.getWriteOffset()
+    this.#unsent = new Uint8Array(chunk.subarray(this.#unsentAt - startsAt))
+    return 'full'
+  }
+
+  /** @param offset in the body, up to which the system has taken it */
+  onWritable(offset: number): Progress {
+    if (this.#unsent === undefined) return 'room'
+    const [ok, isDone] = this.#res.tryEnd(this.#unsent.subarray(offset - this.#unsentAt), this.#length)
+    if (isDone) return 'done'
+    if (!ok) return 'full'
+    this.#unsent = undefined
+    return 'room'
+  }
+}
