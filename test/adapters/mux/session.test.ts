@@ -36,6 +36,7 @@ describe('a mux session', () => {
     'a head': [4400, 'bad_request', [{ t: 'head', id: 1, status: 200 }]],
     'a goaway': [4400, 'bad_request', [{ t: 'goaway', lastId: 1, grace: 1 }]],
     'more than 64 KiB in a frame': [1009, 'too_large', [{ t: 'data', id: 1, body: 'x'.repeat(65537) }]],
+    'more than 512 KiB of JSON': [1009, 'too_large', [{ t: 'ping', padding: 'x'.repeat(512 * 1024) }]],
     'more than 64 KiB in an open': [1009, 'too_large', [{ t: 'open', id: 2, path: '/', body: 'ä'.repeat(32769) }]],
   }
   for (const [what, [closeCode, code, messages]] of Object.entries(faults)) {
