@@ -7,6 +7,8 @@ export type Target = 'echo' | 'upload' | 'slow' | 'download' | 'fail' | 'small' 
 export type Capability =
   /** A client can say that it has sent all, and still read. */
   | 'half-close'
+  /** What a client sends at once is a message of its own. */
+  | 'messages'
   /** A client is held back when it sends faster than the backend takes. */
   | 'paced-sends'
   /** A client can hand parameters to the backend. */

@@ -78,6 +78,20 @@ export const endings: readonly Case[] = [
     },
   },
   {
+    name: 'refuses a message that is larger than its route takes, and the backend gets none of it',
+    needs: ['messages'],
+    async run({ router, protocol, nats }, t) {
+      const tap = await Tap.on(t, nats, `${PREFIX}.upload`)
+      const stream = router.open('small')
+      await stream.send(Buffer.alloc(SMALL_BYTES + 1))
+      await readAll(stream)
+      assert.deepEqual(stream.outcome(), protocol.failure('too_large'))
+      await tap.until(() => tap.toBackend.frames.includes('reset'))
+      assert.equal(tap.toBackend.payloadBytes, 0)
+      assert.equal(tap.toBackend.frames.includes('end'), false)
+    },
+  },
+  {
     name: 'finishes what is under way when the backend drains, and sends it nothing new',
     async run(stage) {
       const { router, protocol, backend } = stage

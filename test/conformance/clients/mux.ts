@@ -15,7 +15,7 @@ type Connect = (port: number, events: MuxEvents) => MuxClientSocket
 function mux(name: string, over: 'ws' | 'tcp', connectTo: Connect): ClientProtocol {
   return {
     name,
-    cannot: {},
+    cannot: { messages: 'the body of a request is bytes' },
     failure: (code) => ({ how: 'error', code }),
     startRouter: (natsUrl) =>
       startGatewayRouter(natsUrl, {

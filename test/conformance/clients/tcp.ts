@@ -10,6 +10,7 @@ export const tcp: ClientProtocol = {
   name: 'raw TCP',
   cannot: {
     query: 'a raw connection has no parameters',
+    messages: 'a raw connection is bytes',
     codes: 'a raw connection is reset without a reason',
     requests: 'a raw connection has no request with an end of its own',
   },
