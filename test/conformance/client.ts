@@ -42,8 +42,10 @@ export interface ClientStream {
   read(): Promise<Uint8Array | undefined>
   /** How it ended; only after `read` has given undefined. */
   outcome(): Outcome
-  /** Leaves without a word. */
+  /** Leaves in the middle, as its protocol has it. */
   abort(): void
+  /** Its connection breaks, right behind the last bytes. */
+  break(): void
 }
 
 /** A router with the routes of `routes.ts`, as far as clients of one protocol use it. */

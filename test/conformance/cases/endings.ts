@@ -34,6 +34,20 @@ export const endings: readonly Case[] = [
     },
   },
   {
+    name: 'resets the backend when the connection of a client breaks in the middle of an upload',
+    async run(stage, t) {
+      const tap = await Tap.on(t, stage.nats, `${PREFIX}.upload`)
+      const stream = stage.router.open('upload')
+      await stream.send(CHUNK)
+      await tap.until(() => tap.toRouter.frames.includes('accept'))
+      await stream.send(CHUNK)
+      stream.break()
+      await tap.until(() => tap.toBackend.frames.includes('reset'))
+      assert.equal(tap.toBackend.frames.includes('end'), false)
+      await stage.assertIdle()
+    },
+  },
+  {
     name: 'stops the backend when a client leaves that it waits for',
     async run(stage) {
       const stream = stage.router.open('slow')

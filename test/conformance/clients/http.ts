@@ -78,6 +78,10 @@ class HttpStream implements ClientStream {
     this.#request.destroy()
   }
 
+  break(): void {
+    this.abort()
+  }
+
   async #next(chunks: AsyncIterator<Buffer, undefined>): Promise<Buffer | undefined> {
     try {
       const { value } = await chunks.next()

@@ -65,6 +65,7 @@ function connectWebSocket(
       await new Promise<void>((resolve) => socket.send(encode(frame), () => resolve()))
     },
     close: () => socket.close(1000),
+    break: () => socket.terminate(),
   }
 }
 
@@ -86,5 +87,6 @@ function connectTcp(
       await firstOf(socket, 'drain', 'close')
     },
     close: () => void socket.end(),
+    break: () => void socket.resetAndDestroy(),
   }
 }

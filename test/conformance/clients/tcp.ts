@@ -74,4 +74,8 @@ class TcpStream implements ClientStream {
   abort(): void {
     this.#socket.resetAndDestroy()
   }
+
+  break(): void {
+    this.abort()
+  }
 }
