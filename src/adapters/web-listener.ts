@@ -6,15 +6,20 @@ import { loadUws } from './native.ts'
 export interface WebAdapter {
   /** Exchanges under way, and connections that may yet begin some: what a drain waits for. */
   readonly exchanges: number
-  /**
-   * Registers its handlers.
-   * @param onIdle to be called whenever `exchanges` has come down to 0
-   */
-  attach(app: TemplatedApp, onIdle: () => void): void
+  /** Registers its handlers, and tells its owner what the app does not. */
+  attach(app: TemplatedApp, owner: WebAdapterOwner): void
   /** Takes no new work; what would never end by itself is to end within the time. */
   drain(timeoutMs: number): void
   /** Ends what is under way, now. */
   stop(error: ExchangeError): void
+}
+
+/** What a listener wants to hear of its adapters. */
+export interface WebAdapterOwner {
+  /** `exchanges` has come down to 0. */
+  onIdle(): void
+  /** A connection that was upgraded has closed: uWebSockets counts it in, but not out. */
+  onUpgradedClosed(): void
 }
 
 export interface WebListenerOptions {
@@ -59,10 +64,15 @@ export async function startWebListener(options: WebListenerOptions): Promise<Web
   app.filter(countConnection as Parameters<TemplatedApp['filter']>[0])
   const countExchanges = () => adapters.reduce((sum, { exchanges }) => sum + exchanges, 0)
   let onAllIdle: (() => void) | undefined
-  const onIdle = () => {
-    if (onAllIdle !== undefined && countExchanges() === 0) onAllIdle()
+  const owner: WebAdapterOwner = {
+    onIdle() {
+      if (onAllIdle !== undefined && countExchanges() === 0) onAllIdle()
+    },
+    onUpgradedClosed() {
+      connections--
+    },
   }
-  for (const adapter of adapters) adapter.attach(app, onIdle)
+  for (const adapter of adapters) adapter.attach(app, owner)
   let listening: us_listen_socket | undefined = await listen(app, options)
   const port = uws.us_socket_local_port(listening)
 

@@ -7,6 +7,8 @@ export type Target = 'echo' | 'upload' | 'slow' | 'download' | 'fail' | 'small' 
 export type Capability =
   /** A client can say that it has sent all, and still read. */
   | 'half-close'
+  /** What a client sends at once is a message of its own. */
+  | 'messages'
   /** A client is held back when it sends faster than the backend takes. */
   | 'paced-sends'
   /** A client can hand parameters to the backend. */
@@ -40,8 +42,10 @@ export interface ClientStream {
   read(): Promise<Uint8Array | undefined>
   /** How it ended; only after `read` has given undefined. */
   outcome(): Outcome
-  /** Leaves without a word. */
+  /** Leaves in the middle, as its protocol has it. */
   abort(): void
+  /** Its connection breaks, right behind the last bytes. */
+  break(): void
 }
 
 /** A router with the routes of `routes.ts`, as far as clients of one protocol use it. */

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { connect } from 'nats'
 import { type BackendExchange, serve } from '../../src/backend/index.ts'
-import { numbers } from './numbers.ts'
+import { DOWNLOAD_BYTES, numbers } from './numbers.ts'
 
 const CHUNK_BYTES = 64 * 1024
 
@@ -37,7 +37,7 @@ async function slow(x: BackendExchange) {
 }
 
 async function download(x: BackendExchange) {
-  const bytes = numberOf(x, 'bytes', 16 * 1024 * 1024)
+  const bytes = numberOf(x, 'bytes', DOWNLOAD_BYTES)
   for (let at = 0; at < bytes; at += CHUNK_BYTES) await x.send(numbers(at, Math.min(bytes, at + CHUNK_BYTES)))
 }
 

@@ -32,8 +32,8 @@ export function createHttpAdapter(options: HttpAdapterOptions): WebAdapter {
     get exchanges() {
       return parts.open.size
     },
-    attach(app, onIdle) {
-      parts.onIdle = onIdle
+    attach(app, owner) {
+      parts.onIdle = owner.onIdle
       app.any('/*', (res, req) => handle(parts, options, res, req))
     },
     drain() {

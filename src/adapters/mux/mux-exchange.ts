@@ -93,7 +93,10 @@ export class MuxExchange implements ClientSide, Sender, WheelEntry {
   onEnd(closeCode: number | undefined): void {
     if (this.#isClosed()) return
     if (this.#body === undefined || this.#body.ended) this.fail(badRequest('a second end'))
-    else this.#endBody(this.#body, closeCode)
+    else {
+      this.#body.end(closeCode)
+      this.#afterBody(this.#body)
+    }
   }
 
   onReset(): void {
@@ -109,7 +112,7 @@ export class MuxExchange implements ClientSide, Sender, WheelEntry {
   onClientEnded(): void {
     const body = this.#body
     if (body !== undefined && !body.ended) {
-      if (this.#isDuplex) this.#endBody(body, undefined)
+      if (this.#isDuplex) this.onEnd(undefined)
       else this.fail(new ExchangeError('client_gone', 'the client ended the connection within a request'))
     }
     this.#failIfStuck()
@@ -213,11 +216,6 @@ export class MuxExchange implements ClientSide, Sender, WheelEntry {
     if (fault === 'overrun') this.fail(badRequest('more data than the credit covers'))
     else if (fault === 'too many') this.fail(new ExchangeError('too_large', 'too many frames wait for the backend'))
     else this.#afterBody(this.#body)
-  }
-
-  #endBody(body: RequestFlow, closeCode: number | undefined): void {
-    body.end(closeCode)
-    this.#afterBody(body)
   }
 
   #afterBody(body: RequestFlow): void {

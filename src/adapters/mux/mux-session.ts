@@ -13,6 +13,9 @@ import { readOpen } from './open-request.ts'
 /** A WebSocket has pings of its own. */
 const TCP_PING_EVERY_MS = 25_000
 
+/** Of the time to drain, kept for telling the client: at the end of it the listener cuts the connection off. */
+const LAST_WORDS_MS = 250
+
 const CLOSE_NORMAL = 1000
 const CLOSE_DUPLICATE_ID = 4409
 const CLOSE_TRY_LATER = 1013
@@ -103,12 +106,13 @@ export class MuxSession implements MuxConnection, ExchangeOwner, WheelEntry {
 
   drain(graceMs: number): void {
     if (this.#state === 'closed') return
+    const ownMs = Math.floor(graceMs - Math.min(LAST_WORDS_MS, graceMs / 10))
     if (this.#state === 'open') {
       this.#state = 'draining'
-      this.output.write({ t: 'goaway', lastId: this.#lastId, grace: Math.ceil(graceMs) })
+      this.output.write({ t: 'goaway', lastId: this.#lastId, grace: ownMs })
     }
-    if (graceMs === 0) this.#cut()
-    else this.parts.wheel.schedule(this, graceMs)
+    if (ownMs === 0) this.#cut()
+    else this.parts.wheel.schedule(this, ownMs)
     this.#closeIfOver()
   }
 

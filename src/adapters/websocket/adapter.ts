@@ -44,7 +44,7 @@ export function createWebSocketAdapter(options: WebSocketAdapterOptions): WebAda
     pingEveryMs,
     open: new Set(),
     writable: new WritableQueue(),
-    onIdle: undefined,
+    owner: undefined,
   }
   const isAllowedOrigin = createOriginCheck(options.origins)
   let drainSchedule: DrainSchedule | undefined
@@ -89,8 +89,8 @@ export function createWebSocketAdapter(options: WebSocketAdapterOptions): WebAda
     get exchanges() {
       return parts.open.size
     },
-    attach(app, onIdle) {
-      parts.onIdle = onIdle
+    attach(app, owner) {
+      parts.owner = owner
       app.ws<SocketData>('/*', {
         compression: 0,
         maxPayloadLength: maxMessageBytes * OVERSIZE_FACTOR,

@@ -77,6 +77,7 @@ export class ClientSocket implements WheelEntry {
   onClose(code: number, reason: string): void {
     this.#ws = undefined
     this.#parts.wheel.cancel(this)
+    this.#parts.owner?.onUpgradedClosed()
     this.#handler.onClosed(code, reason)
   }
 
@@ -129,9 +130,9 @@ export class ClientSocket implements WheelEntry {
 
   /** Nothing of the connection is left. */
   release(): void {
-    const { open, wheel, onIdle } = this.#parts
+    const { open, wheel, owner } = this.#parts
     wheel.cancel(this)
-    if (open.delete(this) && open.size === 0) onIdle?.()
+    if (open.delete(this) && open.size === 0) owner?.onIdle()
   }
 
   // The listener speaks.

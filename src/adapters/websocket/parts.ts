@@ -1,5 +1,6 @@
 import type { DeadlineWheel } from '../../exchange/deadline-wheel.ts'
 import type { ExchangeObserver } from '../../exchange/observer.ts'
+import type { WebAdapterOwner } from '../web-listener.ts'
 import type { ClientSocket } from './client-socket.ts'
 import type { WritableQueue } from './writable-queue.ts'
 
@@ -13,6 +14,6 @@ export interface WebSocketParts {
   readonly pingEveryMs: number
   /** Largest message that a client may send, where its route allows as much. */
   readonly maxMessageBytes: number
-  /** Called whenever the last open connection has been released. */
-  onIdle: (() => void) | undefined
+  /** Set once they listen. */
+  owner: WebAdapterOwner | undefined
 }

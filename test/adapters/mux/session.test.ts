@@ -36,6 +36,7 @@ describe('a mux session', () => {
     'a head': [4400, 'bad_request', [{ t: 'head', id: 1, status: 200 }]],
     'a goaway': [4400, 'bad_request', [{ t: 'goaway', lastId: 1, grace: 1 }]],
     'more than 64 KiB in a frame': [1009, 'too_large', [{ t: 'data', id: 1, body: 'x'.repeat(65537) }]],
+    'more than 512 KiB of JSON': [1009, 'too_large', [{ t: 'ping', padding: 'x'.repeat(512 * 1024) }]],
     'more than 64 KiB in an open': [1009, 'too_large', [{ t: 'open', id: 2, path: '/', body: 'ä'.repeat(32769) }]],
   }
   for (const [what, [closeCode, code, messages]] of Object.entries(faults)) {
@@ -105,7 +106,7 @@ describe('a mux session', () => {
     const mux = startSession()
     await mux.exchange({ t: 'open', id: 4, path: '/' })
     mux.session.drain(5000)
-    assert.deepEqual(await mux.settle(), [{ t: 'goaway', lastId: 4, grace: 5000, code: undefined, detail: undefined }])
+    assert.deepEqual(await mux.settle(), [{ t: 'goaway', lastId: 4, grace: 4750, code: undefined, detail: undefined }])
     const [reset] = await mux.exchange({ t: 'open', id: 5, path: '/' })
     assert.deepEqual(reset?.t === 'reset' && [reset.id, reset.code, reset.retryable], [5, 'draining', true])
     assert.equal(mux.closed, undefined)
@@ -120,9 +121,9 @@ describe('a mux session', () => {
     await mux.exchange({ t: 'open', id: 1, path: '/' }, { t: 'open', id: 2, path: '/' })
     mux.session.drain(5000)
     await mux.settle()
-    mux.advance(4900)
+    mux.advance(4700)
     assert.equal(mux.session.openExchanges, 2)
-    mux.advance(200)
+    mux.advance(100)
     assert.deepEqual(
       mux.frames.slice(-2).map((frame) => frame.t === 'reset' && [frame.id, frame.code, frame.retryable]),
       [

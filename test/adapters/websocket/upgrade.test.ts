@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { eventually } from '../../support/eventually.ts'
 import { type Gateway, startGateway } from '../../support/gateway.ts'
 import { natsUrl } from '../../support/nats.ts'
 import { openRaw } from '../../support/raw-http.ts'
@@ -178,6 +179,16 @@ describe('the upgrade to WebSocket', () => {
       const second = await openRaw(tight.port)
       assert.equal(await second.closed(), '')
       socket.ws.terminate()
+      // And those that have gone no more, whoever ended them.
+      for (let i = 0; i < 3; i++) {
+        await eventually('room', () => tight.http.connections === 0)
+        const next = await openSocket(`${tight.url}/rpc`)
+        assert.equal(tight.http.connections, 1)
+        if (i === 1) next.ws.send('nobody answers, which closes it')
+        else next.ws.close()
+        await next.closed()
+      }
+      await eventually('room', () => tight.http.connections === 0)
     } finally {
       await tight.close()
     }

@@ -2,15 +2,15 @@
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
 import { type ClientStream, readAll, readBytes } from '../client.ts'
-import { numbers } from '../numbers.ts'
+import { DOWNLOAD_BYTES, wholeDownload } from '../numbers.ts'
 import { PREFIX } from '../routes.ts'
 import type { Case } from '../stage.ts'
 import { Tap } from '../tap.ts'
 
 const MIB = 1024 * 1024
 const BODY_BYTES = 4 * MIB
-/** More than the sockets on the way take unread, several times over. */
-const LARGE_BYTES = 16 * MIB
+/** More than the sockets on the way take unread. */
+const LARGE_BYTES = DOWNLOAD_BYTES
 
 async function sendAll(stream: ClientStream, body: Uint8Array): Promise<void> {
   const chunkBytes = 50_000
@@ -81,7 +81,7 @@ export const bodies: readonly Case[] = [
   {
     name: 'downloads some MiB',
     async run({ router }) {
-      await assertWhole(router.open('download', { sends: false }), numbers(0, LARGE_BYTES))
+      await assertWhole(router.open('download', { sends: false }), wholeDownload())
     },
   },
   {
@@ -97,7 +97,7 @@ export const bodies: readonly Case[] = [
       assert.ok(payloadBytes < LARGE_BYTES, 'nothing held the backend')
       const rest = await readAll(stream)
       assert.deepEqual(stream.outcome(), { how: 'whole' })
-      assert.ok(Buffer.concat([first!, rest]).equals(numbers(0, LARGE_BYTES)))
+      assert.ok(Buffer.concat([first!, rest]).equals(wholeDownload()))
       assert.deepEqual(tap.violations, [])
     },
   },

@@ -34,6 +34,20 @@ export const endings: readonly Case[] = [
     },
   },
   {
+    name: 'resets the backend when the connection of a client breaks in the middle of an upload',
+    async run(stage, t) {
+      const tap = await Tap.on(t, stage.nats, `${PREFIX}.upload`)
+      const stream = stage.router.open('upload')
+      await stream.send(CHUNK)
+      await tap.until(() => tap.toRouter.frames.includes('accept'))
+      await stream.send(CHUNK)
+      stream.break()
+      await tap.until(() => tap.toBackend.frames.includes('reset'))
+      assert.equal(tap.toBackend.frames.includes('end'), false)
+      await stage.assertIdle()
+    },
+  },
+  {
     name: 'stops the backend when a client leaves that it waits for',
     async run(stage) {
       const stream = stage.router.open('slow')
@@ -74,6 +88,20 @@ export const endings: readonly Case[] = [
       await readAll(stream)
       assert.deepEqual(stream.outcome(), protocol.failure('too_large'))
       await tap.until(() => tap.toBackend.frames.includes('reset'))
+      assert.equal(tap.toBackend.frames.includes('end'), false)
+    },
+  },
+  {
+    name: 'refuses a message that is larger than its route takes, and the backend gets none of it',
+    needs: ['messages'],
+    async run({ router, protocol, nats }, t) {
+      const tap = await Tap.on(t, nats, `${PREFIX}.upload`)
+      const stream = router.open('small')
+      await stream.send(Buffer.alloc(SMALL_BYTES + 1))
+      await readAll(stream)
+      assert.deepEqual(stream.outcome(), protocol.failure('too_large'))
+      await tap.until(() => tap.toBackend.frames.includes('reset'))
+      assert.equal(tap.toBackend.payloadBytes, 0)
       assert.equal(tap.toBackend.frames.includes('end'), false)
     },
   },

@@ -6,7 +6,7 @@ import { startGatewayRouter } from './gateway-router.ts'
 /** HTTP/1.1 with node's own client. */
 export const http: ClientProtocol = {
   name: 'HTTP',
-  cannot: {},
+  cannot: { messages: 'the body of a request is bytes' },
   failure: (code) => ({ how: 'error', code }),
   startRouter: (natsUrl) =>
     startGatewayRouter(natsUrl, {
@@ -76,6 +76,10 @@ class HttpStream implements ClientStream {
 
   abort(): void {
     this.#request.destroy()
+  }
+
+  break(): void {
+    this.abort()
   }
 
   async #next(chunks: AsyncIterator<Buffer, undefined>): Promise<Buffer | undefined> {

@@ -4,5 +4,5 @@ import { muxProtocols } from './mux.ts'
 import { tcp } from './tcp.ts'
 import { webSocket } from './web-socket.ts'
 
-/** All that the table is run with. */
+/** All client protocols. */
 export const clientProtocols: readonly ClientProtocol[] = [http, webSocket, tcp, ...muxProtocols]

@@ -15,6 +15,8 @@ export interface MuxClientSocket {
   /** In order; resolves when there is room for more, or nobody left to send to. */
   send(frame: MuxFrame): Promise<void>
   close(): void
+  /** As a network that fails: nothing more is sent. */
+  break(): void
 }
 
 /** The streams of one client, all over one connection, which is there for as long as one of them is open. */
@@ -118,6 +120,10 @@ class MuxStream implements ClientStream {
   abort(): void {
     this.#frame({ t: 'reset', id: this.#id, code: 'client_gone' })
     this.over({ how: 'cut' })
+  }
+
+  break(): void {
+    this.#socket.break()
   }
 
   onFrame(frame: MuxFrame): void {

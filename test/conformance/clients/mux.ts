@@ -15,7 +15,7 @@ type Connect = (port: number, events: MuxEvents) => MuxClientSocket
 function mux(name: string, over: 'ws' | 'tcp', connectTo: Connect): ClientProtocol {
   return {
     name,
-    cannot: {},
+    cannot: { messages: 'the body of a request is bytes' },
     failure: (code) => ({ how: 'error', code }),
     startRouter: (natsUrl) =>
       startGatewayRouter(natsUrl, {
@@ -65,6 +65,7 @@ function connectWebSocket(
       await new Promise<void>((resolve) => socket.send(encode(frame), () => resolve()))
     },
     close: () => socket.close(1000),
+    break: () => socket.terminate(),
   }
 }
 
@@ -86,5 +87,6 @@ function connectTcp(
       await firstOf(socket, 'drain', 'close')
     },
     close: () => void socket.end(),
+    break: () => void socket.resetAndDestroy(),
   }
 }

@@ -10,6 +10,7 @@ export const tcp: ClientProtocol = {
   name: 'raw TCP',
   cannot: {
     query: 'a raw connection has no parameters',
+    messages: 'a raw connection is bytes',
     codes: 'a raw connection is reset without a reason',
     requests: 'a raw connection has no request with an end of its own',
   },
@@ -72,5 +73,9 @@ class TcpStream implements ClientStream {
   /** RST: a FIN would be an end. */
   abort(): void {
     this.#socket.resetAndDestroy()
+  }
+
+  break(): void {
+    this.abort()
   }
 }

@@ -72,6 +72,10 @@ class WebSocketStream implements ClientStream {
   abort(): void {
     this.#socket.terminate()
   }
+
+  break(): void {
+    this.abort()
+  }
 }
 
 function outcomeOf(closeCode: number): Outcome {
