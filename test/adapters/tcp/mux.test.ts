@@ -174,12 +174,15 @@ describe('a mux TCP connection', () => {
     const tcp = await start(t)
     const client = connectTcp(t, tcp.port)
     client.socket.pause()
-    const pings = Buffer.from('{"t":"ping"}\n'.repeat(5000))
+    const ping = encodeBinaryFrame({ t: 'ping' })
+    const pings = Buffer.concat(Array.from({ length: 10_000 }, () => ping))
     const before = process.memoryUsage().arrayBuffers
-    for (let i = 0; i < 400; i++) client.socket.write(pings)
+    client.socket.write('SX1\n')
+    for (let i = 0; i < 250; i++) client.socket.write(pings)
     await eventually(
       'it is not read',
       settled(() => client.socket.writableLength),
+      { timeoutMs: 20_000 },
     )
     assert.ok(client.socket.writableLength > 0, 'all of it was read')
     const growth = process.memoryUsage().arrayBuffers - before
@@ -187,7 +190,7 @@ describe('a mux TCP connection', () => {
     client.socket.resume()
     client.socket.end()
     assert.equal(await client.outcome, 'end')
-    assert.equal(frames(client).length, 2_000_000)
+    assert.equal(client.received().length, 250 * pings.length)
   })
 
   test('is told to go when the listener drains, and closes with its last exchange', async (t) => {
@@ -207,10 +210,10 @@ describe('a mux TCP connection', () => {
     assert.equal(await client.outcome, 'end')
     client.socket.end()
     await drained
-    assert.partialDeepStrictEqual(frames(client), [
-      { t: 'goaway', lastId: 1, grace: 10_000 },
-      { t: 'head', id: 1, status: 200 },
-    ])
+    const [goaway, head] = frames(client)
+    assert.partialDeepStrictEqual(goaway, { t: 'goaway', lastId: 1 })
+    assert.ok(goaway?.t === 'goaway' && goaway.grace > 5_000 && goaway.grace <= 10_000)
+    assert.partialDeepStrictEqual(head, { t: 'head', id: 1, status: 200 })
   })
 
   test('is of use to a few lines of Python', { skip: noPython }, async (t) => {
