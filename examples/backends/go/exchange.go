@@ -116,7 +116,8 @@ func (x *Exchange) head(status int, headers ...interface{}) {
 	fields := []interface{}{"Sx-Status", status}
 	for i := 0; i+1 < len(headers); i += 2 {
 		name := strings.ToLower(fmt.Sprint(headers[i]))
-		if name != "sx" && !strings.HasPrefix(name, "sx-") && !strings.HasPrefix(name, "nats-") {
+		own := name == "sx" || strings.HasPrefix(name, "sx-") || strings.HasPrefix(name, "nats-")
+		if !own && !hopByHop.MatchString(name) {
 			fields = append(fields, name, headers[i+1])
 		}
 	}

@@ -25,6 +25,9 @@ var (
 	valuePattern  = regexp.MustCompile(`^[ -~]*$`)
 )
 
+// hopByHop fields speak of one connection (RFC 9110, 7.6.1): no response may send them on.
+var hopByHop = regexp.MustCompile(`^(connection|keep-alive|te|trailer|transfer-encoding|upgrade|proxy-.*)$`)
+
 // Fields are the headers of a message: names in lower case, of a field given twice the first one.
 type Fields map[string]string
 

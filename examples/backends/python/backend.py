@@ -26,6 +26,9 @@ LEAST_MAX_FRAME = 4096  # that an end takes
 MAX_META = 400  # characters of the name or id of an event
 FRAME_COST = 64  # what a frame costs of the credit beside its payload
 PING_AFTER, DEAD_AFTER, BLOCKED_PING = 10.0, 30.0, 1.0  # seconds
+# No response may send these on: fields of ours, of NATS, and of one connection (RFC 9110, 7.6.1).
+NOT_FORWARDED = re.compile(
+    r'(sx|sx-.*|nats-.*|connection|keep-alive|te|trailer|transfer-encoding|upgrade|proxy-.*)', re.IGNORECASE)
 
 
 # --- NATS ---------------------------------------------------------------------------------------------------------
@@ -188,8 +191,8 @@ class Exchange:
             return
         self.out_seq += 1
         self.out_cost += FRAME_COST
-        own = [(name, value) for name, value in headers if not name.lower().startswith(('sx-', 'nats-'))]
-        fields = [('Sx-Status', status), ('Sx-Credit', self.granted), ('Sx-Max', MAX_FRAME), *own]
+        others = [(name.lower(), value) for name, value in headers if not NOT_FORWARDED.fullmatch(name)]
+        fields = [('Sx-Status', status), ('Sx-Credit', self.granted), ('Sx-Max', MAX_FRAME), *others]
         self.send(encode(f'head {self.out_seq}', fields), b'', True)
 
     def data(self, payload, kind=''):
