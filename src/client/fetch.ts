@@ -28,6 +28,8 @@ export async function fetchThrough(session: Session, path: string, init: FetchIn
 function responseOf(exchange: Exchange, head: MuxHead, method: string): Response {
   try {
     const isEmpty = method === 'HEAD' || NULL_BODY.has(head.status)
+    // Nobody will read what may come.
+    if (isEmpty) exchange.cancel(new RouterError('client_gone', 'the response has no body'))
     return new Response(isEmpty ? null : bodyOf(exchange, head), {
       status: head.status,
       headers: fromMuxHeaders(head.headers),

@@ -69,6 +69,7 @@ export async function openExchange(session: Session, plan: OpenPlan): Promise<Op
 async function beginExchange(session: Session, { life, isDuplex, attempt }: OpenPlan) {
   const { signal } = life
   const { open, begin } = await attempt()
+  signal.throwIfAborted()
   const exchange = await session.dialer.open(() => ({ ...open, deadline: life.remainingMs }), isDuplex, signal)
   const onAbort = () => exchange.cancel(signal.reason)
   const onClosed = () => signal.removeEventListener('abort', onAbort)

@@ -1,6 +1,9 @@
 import type { Clock } from './clock.ts'
 import { RouterError } from './router-error.ts'
 
+/** A timer runs no longer: a later one would go off at once. */
+const MAX_DEADLINE_MS = 2 ** 31 - 1
+
 export interface RequestLimits {
   /** Ends the request, before and after its head. */
   readonly signal?: AbortSignal | undefined
@@ -20,6 +23,8 @@ export class RequestLife {
 
   /** @param lives of all requests of the client: it is one of them until its end */
   constructor({ signal, deadline }: RequestLimits, clock: Clock, lives: Set<RequestLife>) {
+    if (deadline !== undefined && !(deadline >= 0 && deadline <= MAX_DEADLINE_MS))
+      throw new RangeError(`a deadline is milliseconds from 0 to ${MAX_DEADLINE_MS}: ${deadline}`)
     this.#clock = clock
     this.#lives = lives
     lives.add(this)
@@ -41,7 +46,8 @@ export class RequestLife {
 
   /** Milliseconds, whole, 1 at least. */
   get remainingMs(): number | undefined {
-    return this.#deadlineAtMs && Math.max(1, Math.ceil(this.#deadlineAtMs - this.#clock.now()))
+    if (this.#deadlineAtMs === undefined) return undefined
+    return Math.max(1, Math.ceil(this.#deadlineAtMs - this.#clock.now()))
   }
 
   abort(reason: unknown): void {

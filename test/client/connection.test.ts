@@ -150,9 +150,28 @@ describe('the connection of a client', () => {
     assert.equal(client.state, 'open')
     clock.advance(1)
     await assert.rejects(pending, { code: 'connection_lost', message: /a minute/ })
-    await connection.frame('ping', 3)
+    await connection.frame('ping', 2)
     client.close()
     assert.equal(clock.pending, 0)
+  })
+
+  test('is asked before it is given up, however late the timers run', async (t) => {
+    const router = await startFakeRouter(t)
+    class Throttled extends ManualClock {
+      override setTimeout(callback: () => void, delayMs: number): unknown {
+        return super.setTimeout(callback, Math.max(delayMs, 120_000))
+      }
+    }
+    const clock = new Throttled()
+    const client = connect(router.url, { clock, random, eager: true })
+    const connection = await router.connection()
+    await eventually('open', () => client.state === 'open')
+    clock.advance(120_000)
+    await connection.frame('ping')
+    assert.equal(client.state, 'open')
+    clock.advance(120_000)
+    assert.equal(client.state, 'waiting')
+    client.close()
   })
 
   test('ends at what is no frame', async (t) => {

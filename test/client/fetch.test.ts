@@ -97,6 +97,18 @@ describe('fetch of the client', () => {
     client.close()
   })
 
+  test('leaves a body that comes where HTTP has none', async (t) => {
+    const router = await startFakeRouter(t)
+    const client = connect(router.url)
+    const pending = client.fetch('/')
+    const connection = await router.connection()
+    await connection.frame('open')
+    connection.send({ t: 'head', id: 1, status: 205 }, { t: 'data', id: 1, body: 'x' })
+    assert.equal((await pending).body, null)
+    assert.equal((await connection.frame('reset')).code, 'client_gone')
+    client.close()
+  })
+
   test('grants the router no more than was read of a response', async (t) => {
     const router = await startFakeRouter(t)
     const client = connect(router.url)
@@ -236,7 +248,8 @@ describe('fetch of the client', () => {
   test('ends with the reason of its signal: before, during and after the head', async (t) => {
     const router = await startFakeRouter(t)
     const client = connect(router.url)
-    await assert.rejects(client.fetch('/', { signal: AbortSignal.abort(new Error('before')) }), /before/)
+    const before = { signal: AbortSignal.abort(new Error('before')) }
+    await assert.rejects(client.fetch('/', before), /before/)
     assert.equal(router.connections.length, 0)
 
     const during = new AbortController()
@@ -260,9 +273,11 @@ describe('fetch of the client', () => {
     connection.send({ t: 'head', id: 2, status: 200 }, { t: 'data', id: 2, body: 'a' })
     const reader = (await second).body!.getReader()
     await reader.read()
+    await assert.rejects(client.fetch('/', before), /before/)
     after.abort(new Error('after'))
     await assert.rejects(reader.read(), /after/)
     assert.equal((await connection.frame('reset', 2)).id, 2)
+    assert.equal(connection.of('open').length, 2)
     client.close()
   })
 
@@ -334,6 +349,9 @@ describe('fetch of the client', () => {
     const client = connect(router.url)
     await assert.rejects(client.fetch('orders'), TypeError)
     await assert.rejects(client.fetch('/a#b'), TypeError)
+    for (const deadline of [-1, Number.NaN, Infinity, 2 ** 31])
+      await assert.rejects(client.fetch('/', { deadline }), /a deadline is/)
+    assert.equal(router.connections.length, 0)
     await assert.rejects(client.fetch('/', { headers: { a: 'x'.repeat(70_000) } }), /fields of more than/)
     client.close()
   })

@@ -13,6 +13,10 @@ export interface RouterUnderTest {
   readonly gateway: Gateway
   /** Responses without end that clients have left. */
   readonly abandoned: number
+  /** The `x-id` of each request to `/hello`, as the backend saw them. */
+  readonly seen: readonly string[]
+  /** All WebSockets, without a word. */
+  cut(): void
   /** Nothing is left of any request. */
   assertIdle(): Promise<void>
 }
@@ -41,11 +45,13 @@ export async function startRouterUnderTest(
   })
   const service = await serve({ nats: { servers: nats }, name: 'client-test', version: '1.0.0' })
   let abandoned = 0
+  const seen: string[] = []
   service.fetch(subject('hello'), async (request) => {
     const { pathname, search } = new URL(request.url)
     const { headers } = request
-    const seen = { url: pathname + search, authorization: headers.get('authorization') }
-    return Response.json({ ...seen, type: headers.get('content-type'), text: await request.text() }, { status: 201 })
+    seen.push(headers.get('x-id') ?? '')
+    const told = { url: pathname + search, authorization: headers.get('authorization') }
+    return Response.json({ ...told, type: headers.get('content-type'), text: await request.text() }, { status: 201 })
   })
   service.fetch(subject('count'), (request) => {
     const total = Number(new URL(request.url).searchParams.get('bytes'))
@@ -75,9 +81,12 @@ export async function startRouterUnderTest(
   await service.flush()
 
   const sockets = new Set<Socket>()
+  const cut = () => {
+    for (const socket of sockets) socket.destroy()
+  }
   const server = createServer((request, response) => {
     const file = files[request.url ?? '']
-    if (request.url === '/cut') for (const socket of sockets) socket.destroy()
+    if (request.url === '/cut') cut()
     response.writeHead(file === undefined && request.url !== '/cut' ? 404 : 200, {
       'content-type': file?.type ?? 'text/plain',
     })
@@ -106,7 +115,7 @@ export async function startRouterUnderTest(
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.after(async () => {
-    for (const socket of sockets) socket.destroy()
+    cut()
     server.closeAllConnections()
     server.close()
     await gateway.close()
@@ -115,6 +124,8 @@ export async function startRouterUnderTest(
   return {
     url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}`,
     gateway,
+    seen,
+    cut,
     get abandoned() {
       return abandoned
     },

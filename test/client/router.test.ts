@@ -30,6 +30,31 @@ describe('the client and the router', () => {
     await router.assertIdle()
   })
 
+  test('do no request twice that may not be, and lose none that may, however often the connection is cut', async (t) => {
+    const router = await startRouterUnderTest(t)
+    const client = connect(router.url, { random: () => 0 })
+    const lost = { GET: 0, POST: 0 }
+    let requests = 0
+    const work = async (method: 'GET' | 'POST') => {
+      for (let n = 0; n < 25; n++) {
+        const id = `${method} ${requests++}`
+        const response = await client.fetch('/hello/x', { method, headers: { 'x-id': id } }).catch((error) => {
+          assert.equal(error.code, 'connection_lost')
+          lost[method]++
+        })
+        await response?.arrayBuffer().catch((error) => assert.equal(error.code, 'connection_lost'))
+        if (requests % 40 === 0) router.cut()
+      }
+    }
+    await Promise.all(Array.from({ length: 16 }, (_, index) => work(index % 2 === 0 ? 'GET' : 'POST')))
+    const posts = router.seen.filter((id) => id.startsWith('POST'))
+    assert.equal(new Set(posts).size, posts.length)
+    assert.ok(lost.POST > 0, 'no connection was cut at a time that matters')
+    assert.ok(lost.GET <= lost.POST, 'three cuts in a row are more than three attempts can bear, but rare')
+    client.close()
+    await router.assertIdle()
+  })
+
   test('part when the router drains: what is under way ends, what is new waits', async (t) => {
     const router = await startRouterUnderTest(t)
     const client = connect(router.url)
