@@ -116,7 +116,12 @@ export async function startApp(config: RouterConfig, logger: RouterLogger): Prom
     return { contentType: MetricsWriter.contentType, text: out.toString() }
   }
 
-  const admin = await startAdminServer({ ...config.listen.admin, readiness, metrics: renderMetrics }).catch((error) => {
+  const admin = await startAdminServer({
+    ...config.listen.admin,
+    readiness,
+    metrics: renderMetrics,
+    logger,
+  }).catch((error) => {
     web.close()
     tcp.close()
     throw error

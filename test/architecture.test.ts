@@ -36,6 +36,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   zod: ['routing', 'config', 'policies'],
   yaml: ['config', 'dev'],
   fastify: ['bench'],
+  ws: ['bench'],
 }
 
 describe('architecture', () => {

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Logger } from '../exchange/logger.ts'
 
 /** What stands in the way of being ready; empty: ready. */
 export type Readiness = () => readonly string[]
@@ -11,6 +12,7 @@ export interface AdminOptions {
   readonly readiness: Readiness
   /** Prometheus text. */
   readonly metrics: () => { readonly contentType: string; readonly text: string }
+  readonly logger: Logger
 }
 
 export interface AdminServer {
@@ -22,7 +24,15 @@ const REQUEST_TIMEOUT_MS = 5000
 
 /** Health and metrics, apart from the clients' listener so that neither load nor a drain there hides them. */
 export async function startAdminServer(options: AdminOptions): Promise<AdminServer> {
-  const server = createServer((req, res) => answer(options, req, res))
+  const server = createServer((req, res) => {
+    try {
+      answer(options, req, res)
+    } catch (error) {
+      // A process without a file descriptor left cannot read its own memory, say: no reason to end for a scrape.
+      options.logger.error({ err: error, url: req.url }, 'the admin API failed')
+      problem(res, 500, 'internal', 'Internal error')
+    }
+  })
   server.requestTimeout = REQUEST_TIMEOUT_MS
   server.headersTimeout = REQUEST_TIMEOUT_MS
   await new Promise<void>((resolve, reject) => {
@@ -31,6 +41,7 @@ export async function startAdminServer(options: AdminOptions): Promise<AdminServ
     )
     server.listen(options.port, options.host, resolve)
   })
+  server.on('error', (error) => options.logger.error({ err: error }, 'the admin listener failed'))
   return {
     port: (server.address() as AddressInfo).port,
     close() {

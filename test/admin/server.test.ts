@@ -1,22 +1,28 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { type AdminServer, startAdminServer } from '../../src/admin/server.ts'
+import { silentLogger } from '../support/silent-logger.ts'
 
 describe('the admin server', () => {
   let admin: AdminServer
   let url: string
   let reasons: string[] = []
+  let renderMetrics: () => string
+  const failures: string[] = []
+  const logger = { ...silentLogger, error: (_fields: object, message: string) => void failures.push(message) }
   before(async () => {
     admin = await startAdminServer({
       host: '127.0.0.1',
       port: 0,
       readiness: () => reasons,
-      metrics: () => ({ contentType: 'text/plain', text: 'metrics 1\n' }),
+      metrics: () => ({ contentType: 'text/plain', text: renderMetrics() }),
+      logger,
     })
     url = `http://127.0.0.1:${admin.port}`
   })
   beforeEach(() => {
     reasons = []
+    renderMetrics = () => 'metrics 1\n'
   })
   after(() => admin.close())
 
@@ -41,6 +47,19 @@ describe('the admin server', () => {
     assert.equal(await response.text(), 'metrics 1\n')
   })
 
+  test('outlives metrics that cannot be had, and logs why', async () => {
+    renderMetrics = () => {
+      throw new Error('too many open files')
+    }
+    const response = await fetch(`${url}/metrics`)
+    assert.deepEqual(
+      [response.status, await response.text()],
+      [500, '{"type":"about:blank","status":500,"code":"internal","title":"Internal error"}\n'],
+    )
+    assert.deepEqual(failures, ['the admin API failed'])
+    assert.equal((await fetch(`${url}/healthz`)).status, 200)
+  })
+
   test('answers HEAD without a body', async () => {
     const response = await fetch(`${url}/healthz`, { method: 'HEAD' })
     assert.deepEqual([response.status, await response.text()], [200, ''])
@@ -58,6 +77,7 @@ describe('the admin server', () => {
     const again = startAdminServer({
       host: '127.0.0.1',
       port: admin.port,
+      logger,
       readiness: () => [],
       metrics: () => assert.fail(),
     })
