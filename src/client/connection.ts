@@ -68,13 +68,12 @@ export class Connection implements ExchangePort {
     return this.#state === 'open' && this.#exchanges.size < MAX_EXCHANGES
   }
 
-  /** Only while it has room. @throws MuxFrameError if the request does not fit into a frame */
+  /** Only while it has room. */
   open(request: OpenRequest, isDuplex: boolean): Exchange {
     const open: MuxOpen = { ...request, t: 'open', id: ++this.#lastId, credit: WINDOW_BYTES }
-    // Before it counts: a frame that cannot be written is its sender's fault.
-    this.write(open)
     const exchange = new Exchange(this, open, isDuplex)
     this.#exchanges.set(open.id, exchange)
+    this.write(open)
     if (open.id === MAX_ID) this.#leave()
     return exchange
   }

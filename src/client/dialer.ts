@@ -53,13 +53,7 @@ export class Dialer implements ConnectionOwner {
       throw unavailable('queue_full', `${MAX_WAITING} requests wait for the router already`)
     if (this.#state === 'idle') this.#connect()
     return abortable<Exchange>(signal, (resolve, reject) => {
-      const waiter = (connection: Connection) => {
-        try {
-          resolve(connection.open(request(), isDuplex))
-        } catch (error) {
-          reject(error)
-        }
-      }
+      const waiter = (connection: Connection) => resolve(connection.open(request(), isDuplex))
       const timer = this.#options.clock.setTimeout(() => reject(this.#waitedTooLong()), MAX_WAIT_MS)
       this.#waiters.add(waiter)
       return () => {

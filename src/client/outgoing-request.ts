@@ -4,6 +4,10 @@ import type { Attempt } from './open-exchange.ts'
 import { byteLength } from './pieces.ts'
 import { type HeaderFields, setFields, toMuxHeaders } from './request-headers.ts'
 import { requestTarget } from './request-target.ts'
+import { RouterError } from './router-error.ts'
+
+/** A frame holds 64 KiB of fields, and there are others. */
+const MAX_HEAD_BYTES = 60 * 1024
 
 /** What `new Response` takes as a body. */
 type RequestBody = ConstructorParameters<typeof Response>[0]
@@ -32,12 +36,18 @@ export function isRepeatable({ body }: OutgoingRequest): boolean {
   return !(body instanceof ReadableStream)
 }
 
-/** @param headers those of the client, to which it adds its own */
+/**
+ * @param headers those of the client, to which it adds its own
+ * @throws RouterError if path and headers are more than a frame can hold
+ */
 export function attemptOf(request: OutgoingRequest, headers: Headers): Attempt {
   setFields(headers, request.headers)
   const { content, type } = contentOf(request.body)
   if (type !== null && !headers.has('content-type')) headers.set('content-type', type)
   const open = { method: request.method, path: request.target, headers: toMuxHeaders(headers) }
+  // The router would have to end the connection, and all that others do on it.
+  if (byteLength(JSON.stringify(open)) > MAX_HEAD_BYTES)
+    throw new RouterError('headers_too_large', `path and headers of more than ${MAX_HEAD_BYTES} bytes`, { status: 431 })
   if (content === undefined) return { open, begin() {} }
   if (content instanceof ReadableStream)
     return { open: { ...open, more: true }, begin: (exchange) => sendStream(exchange, content) }

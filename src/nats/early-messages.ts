@@ -16,10 +16,10 @@ export class EarlyMessages {
     return this.#messages.length > 0 || this.#end === undefined
   }
 
-  /** Copies a message: its bytes are the client connection's. False: too many wait. */
+  /** Copies a message: its bytes are the client connection's. False: too many wait. A single one is never too large. */
   push(chunk: Uint8Array, meta: MessageMeta | undefined): boolean {
     this.#bytes += chunk.length + MESSAGE_OVERHEAD_BYTES
-    if (this.#bytes > MAX_EARLY_BYTES) return false
+    if (this.#bytes > MAX_EARLY_BYTES && this.#messages.length > 0) return false
     this.#messages.push({ data: new Uint8Array(chunk), meta })
     return true
   }

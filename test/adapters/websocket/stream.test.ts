@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { after, before, describe, test } from 'node:test'
 import { ExchangeError } from '../../../src/exchange/errors.ts'
 import type { MessageMeta } from '../../../src/exchange/exchange.ts'
@@ -112,6 +113,32 @@ describe('a WebSocket that is one exchange', () => {
     for (const [i, { data, isBinary }] of socket.received.entries()) {
       assert.ok(isBinary && data.equals(Buffer.alloc(sizes[i]!, i + 1)), `message ${i}`)
     }
+    socket.ws.close()
+    await socket.closed()
+    await assertOver()
+  })
+
+  test('keeps one message as large as may be until a backend has accepted', async () => {
+    let accept: (() => void) | undefined
+    backend.handle(subject('late'), (stream) => {
+      accept = () => {
+        stream.accept(1, 65536)
+        stream.head(HEAD)
+      }
+      return {
+        data: (chunk, meta) => stream.data(chunk, meta),
+        drained: () => stream.drained(),
+        end: () => stream.end(),
+      }
+    })
+    const socket = await openSocket(url('late'))
+    const message = Buffer.alloc(1024 * 1024, 'm')
+    socket.ws.send(message)
+    socket.ws.ping()
+    await once(socket.ws, 'pong')
+    accept!()
+    await socket.messages(1)
+    assert.ok(socket.received[0]!.data.equals(message))
     socket.ws.close()
     await socket.closed()
     await assertOver()
