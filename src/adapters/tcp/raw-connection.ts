@@ -91,14 +91,16 @@ export class RawConnection implements ClientSide, SocketOwner, TcpConnection, Wh
   /** Comes although the socket is paused, if it has nothing left to read. */
   onEnd(): void {
     if (this.#closed) return
-    // Also comes in place of a reset that is read together with the last bytes. Writing nothing fails then, and the
-    // connection closes.
-    if (this.#backendEnded) this.#onClientEnd()
-    else {
-      this.#channel.socket.write('', (error) => {
-        if (!error) this.#onClientEnd()
-      })
+    if (this.#backendEnded) {
+      this.#onClientEnd()
+      return
     }
+    // Also comes in place of a reset that is read together with the last bytes: then writing nothing fails. Below TLS,
+    // which would keep it to itself.
+    this.#channel.raw.write('', (cause) => {
+      if (cause) this.#fail(new ExchangeError('client_gone', 'the client reset the connection', { cause }))
+      else this.#onClientEnd()
+    })
   }
 
   onDrain(): void {

@@ -42,6 +42,29 @@ describe('a TCP listener with TLS', { skip }, () => {
     )
   })
 
+  test('is no end for the backend when the client resets right behind its last bytes', async (t) => {
+    const heard: string[] = []
+    const tcp = await startRawTcp(t, {
+      tls: createCertificate(temporaryFiles(t), 'one'),
+      handler(stream) {
+        stream.accept(1, 64 * 1024)
+        return {
+          data: () => heard.push('data') > 0,
+          end: () => heard.push('end'),
+          reset: ({ code }) => heard.push(code),
+        }
+      },
+    })
+    const raw = connectPlain({ port: tcp.port, host: '127.0.0.1' })
+    const socket = connect({ socket: raw, rejectUnauthorized: false })
+    await once(socket, 'secureConnect')
+    await eventually('the exchange', () => tcp.backend.open === 1)
+    socket.write(Buffer.alloc(32 * 1024), () => raw.resetAndDestroy())
+    await eventually('the reset', () => heard.at(-1) === 'client_gone')
+    assert.equal(heard.includes('end'), false)
+    await tcp.assertIdle()
+  })
+
   test('resets the connection below it when the exchange is reset, from either end', async (t) => {
     const tcp = await startRawTcp(t, {
       tls: createCertificate(temporaryFiles(t), 'one'),
