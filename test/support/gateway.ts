@@ -54,7 +54,7 @@ export interface GatewayOptions {
   /** Listeners on free ports. */
   readonly tcp?: readonly Pick<TcpListener, 'protocol' | 'route'>[]
   readonly webSocket?: Partial<
-    Pick<WebSocketAdapterOptions, 'origins' | 'maxMessageBytes' | 'pingEveryMs' | 'silenceS'>
+    Pick<WebSocketAdapterOptions, 'origins' | 'maxMessageBytes' | 'pingEveryMs' | 'silenceS' | 'lingerMs'>
   >
 }
 

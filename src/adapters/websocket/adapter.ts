@@ -27,6 +27,8 @@ export interface WebSocketAdapterOptions extends HeadLimits, UpgradeOptions {
   readonly pingEveryMs?: number
   /** Of silence, after which a client is taken for gone; 0 or at least 8. Default 60. */
   readonly silenceS?: number
+  /** For a backend to end its direction, once the client has closed. Default 10 seconds. */
+  readonly lingerMs?: number
 }
 
 /** A message this much larger than it may be is still read, so that its sender is told why it is closed. */
@@ -36,12 +38,13 @@ const MAX_BUFFERED_BYTES = 1024 * 1024
 
 /** WebSocket (RFC 6455): a connection is one exchange, or many, as its route says. */
 export function createWebSocketAdapter(options: WebSocketAdapterOptions): WebAdapter {
-  const { wheel, observer, maxMessageBytes, pingEveryMs = 25_000, silenceS = 60 } = options
+  const { wheel, observer, maxMessageBytes, pingEveryMs = 25_000, silenceS = 60, lingerMs = 10_000 } = options
   const parts: WebSocketParts = {
     wheel,
     observer,
     maxMessageBytes,
     pingEveryMs,
+    lingerMs,
     open: new Set(),
     writable: new WritableQueue(),
     owner: undefined,

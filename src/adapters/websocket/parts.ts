@@ -12,6 +12,8 @@ export interface WebSocketParts {
   readonly open: Set<ClientSocket>
   readonly writable: WritableQueue
   readonly pingEveryMs: number
+  /** For a backend to end its direction, once the client has closed. */
+  readonly lingerMs: number
   /** Largest message that a client may send, where its route allows as much. */
   readonly maxMessageBytes: number
   /** Set once they listen. */

@@ -16,8 +16,6 @@ import { ABNORMAL, closeCodeOfError, closeCodeOfStatus, NO_CODE, NORMAL, TRY_AGA
 import { MAX_OVERRUN_BYTES, MESSAGE_OVERHEAD_BYTES } from './overrun.ts'
 import type { WebSocketParts } from './parts.ts'
 
-/** For the backend to end its direction, once the client has closed. */
-const LINGER_MS = 10_000
 const SWITCHING_PROTOCOLS = 101
 
 const NO_HEADERS: HeaderList = []
@@ -28,7 +26,7 @@ const BINARY: MessageMeta = { type: 'binary' }
  * A WebSocket that is one exchange: each message is a chunk, both ways.
  *
  * States: `open` -> `closing` the client has closed, and what the backend still sends is dropped until it ends too, or
- * for ten seconds -> `closed`. The backend's end, a reset from either end and a connection that breaks lead from `open`
+ * has had its time -> `closed`. The backend's end, a reset from either end and a connection that breaks lead from `open`
  * to `closed` at once.
  */
 export class StreamConnection implements ClientSide, SocketHandler {
@@ -94,7 +92,7 @@ export class StreamConnection implements ClientSide, SocketHandler {
       return
     }
     this.#state = 'closing'
-    this.#socket.linger(LINGER_MS)
+    this.#socket.linger(this.#parts.lingerMs)
     backend.end(undefined, code === NO_CODE ? undefined : code)
     // Room for what the backend has yet to send, which is dropped, so that it comes to its end.
     backend.drained()

@@ -72,6 +72,24 @@ describe('the life of a WebSocket', () => {
       await gateway.assertIdle()
     }))
 
+  test('resets a backend that does not end after the client has closed', () =>
+    withGateway({ webSocket: { lingerMs: 50 } }, async (gateway) => {
+      backend.handle(subject('stays'), (stream) => {
+        stream.accept(1, 65536)
+        stream.head({ status: 200, headers: [] })
+        return {}
+      })
+      gateway.setRoutes([{ name: 'stays', match: { kind: 'ws', path: '/stays' }, subject: subject('stays') }])
+      const before = backend.resets.length
+      const socket = await openSocket(`${gateway.url}/stays`)
+      socket.ws.close(4000)
+      await socket.closed()
+      await eventually('the reset', () => backend.resets.length > before)
+      assert.equal(backend.resets.at(-1)!.code, 'client_gone')
+      await gateway.assertIdle()
+      assert.equal(gateway.ended.at(-1)!.code, 'ok')
+    }))
+
   test('closes with 1012 in a drain, once the requests in flight have their replies', () =>
     withGateway({}, async (gateway) => {
       const requests: Msg[] = []
