@@ -77,12 +77,16 @@ function welcome({ url, adminUrl, muxPort, routesFile, backend }: Session, io: I
     muxPort === undefined
       ? ''
       : `\n  printf '{"t":"open","id":1,"path":"/hello/tcp"}\\n' | nc -w 1 127.0.0.1 ${muxPort}`
+  const script =
+    `w=new WebSocket("${url.replace('http', 'ws')}/echo");` +
+    'w.onopen=()=>w.send("hello");w.onmessage=m=>{console.log(m.data);w.close()}'
   return `
 ${paint('bold', 'engine-router is ready')}: ${url} for clients, ${adminUrl} for operators
 
   curl ${url}/hello/world
   curl ${url}/echo -H 'content-type: text/plain' -d 'hello'
-  curl -N ${url}/ticks -H 'accept: text/event-stream'${mux}
+  curl -N ${url}/ticks -H 'accept: text/event-stream'
+  npm exec -- node -e '${script}'${mux}
   curl ${adminUrl}/metrics
   npm run router -- routes explain GET /hello/world${kill}
 

@@ -40,6 +40,10 @@ describe('npm run dev', () => {
     const mux = spawnSync('sh', ['-c', muxCommand!.replace(/nc .* (\d+)$/, NETCAT)], { encoding: 'utf8' })
     assert.match(mux.stdout, /^\{"t":"head","id":1,"status":200,.*\\"hello\\":\\"tcp\\"/, mux.stderr)
 
+    const [, webSocketScript = ''] = dev.find(/npm exec -- node -e '(.*WebSocket.*)'/)
+    const webSocket = spawnSync(process.execPath, ['-e', webSocketScript], { encoding: 'utf8', timeout: 10_000 })
+    assert.equal(webSocket.stdout, 'hello\n', webSocket.stderr)
+
     // The verbs find the servers of dev by themselves.
     const verb = [join(checkout, 'src/main.ts'), 'routes', 'explain', 'GET', '/hello/world']
     const explained = spawnSync(process.execPath, verb, { cwd: checkout, encoding: 'utf8', env: bareEnv() })
