@@ -1,7 +1,7 @@
+import type { Flushable, FlushQueue } from '../flush-queue.ts'
 import { encodeBinaryFrame } from '../framing/binary-frames.ts'
 import { encodeJsonFrame } from '../framing/json-frames.ts'
 import { MAX_BODY_BYTES, type MuxFrame } from '../framing/mux-frame.ts'
-import type { Flushable, FlushQueue } from './flush-queue.ts'
 import { MUX_HIGH_WATER_BYTES, type MuxEncoding, type MuxSocket } from './mux-socket.ts'
 
 /** Largest payload of a frame while others wait, and what an exchange may send before the next one has its turn. */

@@ -2,8 +2,8 @@ import type { DeadlineWheel } from '../../exchange/deadline-wheel.ts'
 import type { ExchangeError } from '../../exchange/errors.ts'
 import type { RequestHead } from '../../exchange/exchange.ts'
 import type { ExchangeObserver } from '../../exchange/observer.ts'
+import type { FlushQueue } from '../flush-queue.ts'
 import type { HeadLimits } from '../http/over-limit.ts'
-import type { FlushQueue } from './flush-queue.ts'
 
 /** The routing table, as far as a session asks it. */
 export interface MuxRouting {

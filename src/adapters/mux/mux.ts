@@ -1,4 +1,4 @@
-import { FlushQueue } from './flush-queue.ts'
+import { FlushQueue } from '../flush-queue.ts'
 import type { MuxParts } from './mux-parts.ts'
 import { MuxSession } from './mux-session.ts'
 import type { MuxConnection, MuxPeer, MuxSocket } from './mux-socket.ts'

@@ -3,6 +3,7 @@ import type { DeadlineWheel } from '../../exchange/deadline-wheel.ts'
 import { ExchangeError } from '../../exchange/errors.ts'
 import type { RequestHead } from '../../exchange/exchange.ts'
 import type { ExchangeObserver } from '../../exchange/observer.ts'
+import { FlushQueue } from '../flush-queue.ts'
 import { type HeadLimits, overLimit } from '../http/over-limit.ts'
 import { readRequestHead } from '../http/request-head.ts'
 import type { FragmentingWebSocket } from '../native.ts'
@@ -47,6 +48,7 @@ export function createWebSocketAdapter(options: WebSocketAdapterOptions): WebAda
     lingerMs,
     open: new Set(),
     writable: new WritableQueue(),
+    flushes: new FlushQueue(),
     owner: undefined,
   }
   const isAllowedOrigin = createOriginCheck(options.origins)

@@ -1,5 +1,6 @@
 import type { DeadlineWheel } from '../../exchange/deadline-wheel.ts'
 import type { ExchangeObserver } from '../../exchange/observer.ts'
+import type { FlushQueue } from '../flush-queue.ts'
 import type { WebAdapterOwner } from '../web-listener.ts'
 import type { ClientSocket } from './client-socket.ts'
 import type { WritableQueue } from './writable-queue.ts'
@@ -11,6 +12,7 @@ export interface WebSocketParts {
   /** Connections, until all that was theirs is released. */
   readonly open: Set<ClientSocket>
   readonly writable: WritableQueue
+  readonly flushes: FlushQueue
   readonly pingEveryMs: number
   /** For a backend to end its direction, once the client has closed. */
   readonly lingerMs: number

@@ -77,8 +77,9 @@ export class RpcCall implements ClientSide {
     this.bytesOut += chunk.length
     if (this.#length === chunk.length && this.bytesOut === chunk.length) {
       // The whole reply, and most often its turn: then it need not be copied.
-      if (this.#connection.sendAtOnce(this, chunk)) this.isSent = true
-      else this.reply = new Uint8Array(chunk)
+      this.reply = chunk
+      this.isSent = this.#connection.sendAtOnce(this)
+      if (!this.isSent) this.keepReply()
       return true
     }
     if (this.bytesOut > MAX_REPLY_BYTES) {
@@ -100,6 +101,11 @@ export class RpcCall implements ClientSide {
 
   reset(error: ExchangeError): void {
     if (!this.isOver) this.#end(error)
+  }
+
+  /** Its bytes are those of a read from NATS, which would all stay with them. */
+  keepReply(): void {
+    this.reply = new Uint8Array(this.reply)
   }
 
   /** A request is one chunk: nothing waits for room. */

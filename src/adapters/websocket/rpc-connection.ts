@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { ERRORS, ExchangeError } from '../../exchange/errors.ts'
 import type { HeaderList, RequestHead } from '../../exchange/exchange.ts'
+import type { Flushable } from '../flush-queue.ts'
 import { abnormalEnd } from './abnormal-end.ts'
 import type { ClientSocket, SocketHandler } from './client-socket.ts'
 import { ABNORMAL, TRY_AGAIN_LATER } from './close-codes.ts'
@@ -20,7 +21,7 @@ interface Waiting {
  * (draining, until what is in flight has its reply) -> closed. An error takes its turn among the replies and closes the
  * connection: a reply that is missing would make every later one the wrong one.
  */
-export class RpcConnection implements SocketHandler {
+export class RpcConnection implements SocketHandler, Flushable {
   readonly #parts: WebSocketParts
   readonly #head: RequestHead
   readonly #maxMessageBytes: number
@@ -31,6 +32,8 @@ export class RpcConnection implements SocketHandler {
   #first: RpcCall | undefined
   #last: RpcCall | undefined
   #inFlight = 0
+  /** Answered in this turn of the event loop: their replies leave in one write. */
+  #answered: RpcCall[] | undefined
   /** The client does not read. */
   #isFull = false
   /** Beyond what may be in flight. */
@@ -63,6 +66,7 @@ export class RpcConnection implements SocketHandler {
 
   onWritable(): void {
     this.#isFull = false
+    if (this.#answered !== undefined) this.flush()
     this.#advance()
   }
 
@@ -86,11 +90,27 @@ export class RpcConnection implements SocketHandler {
 
   // Its calls speak.
 
-  /** Sends the reply of a call that has none before it. False: it has to wait for its turn. */
-  sendAtOnce(call: RpcCall, reply: Uint8Array): boolean {
+  /** Takes the reply of a call, as it is and without a copy, if none comes before it. */
+  sendAtOnce(call: RpcCall): boolean {
     if (call !== this.#first || this.#isFull) return false
-    this.#send(call, reply)
+    this.#send(call)
     return true
+  }
+
+  flush(): void {
+    flushing = this
+    this.#socket.cork(sendAnswered)
+  }
+
+  sendAnswered(): void {
+    const answered = this.#answered!
+    let sent = 0
+    while (sent < answered.length && !this.#isFull) {
+      const { reply, isText } = answered[sent++]!
+      if (!this.#socket.send(reply, isText && isUtf8(reply))) this.#isFull = true
+    }
+    answered.splice(0, sent)
+    for (const call of answered) call.keepReply()
   }
 
   onCallOver(): void {
@@ -171,22 +191,30 @@ export class RpcConnection implements SocketHandler {
     this.#first = call.next
     if (this.#first === undefined) this.#last = undefined
     this.#inFlight--
-    if (!call.isSent) this.#send(call, call.reply)
+    if (!call.isSent) this.#send(call)
     return true
   }
 
-  #send(call: RpcCall, reply: Uint8Array): void {
-    if (!this.#socket.send(reply, call.isText && isUtf8(reply))) this.#isFull = true
+  #send(call: RpcCall): void {
+    this.#answered ??= []
+    if (this.#answered.push(call) === 1) this.#parts.flushes.push(this)
   }
 
   #fail(error: ExchangeError, closeCode: number = ERRORS[error.code].close): void {
     if (this.#state === 'closed') return
     this.#end(error)
-    this.#socket.close(closeCode, error.code)
+    this.#endSocket(closeCode, error.code)
   }
 
   #close(code: number, reason: string): void {
     this.#end(new ExchangeError('client_gone', 'the connection was closed for an error before'))
+    this.#endSocket(code, reason)
+  }
+
+  /** What was answered goes out first. */
+  #endSocket(code: number, reason: string): void {
+    this.#isFull = false
+    if (this.#answered !== undefined) this.flush()
     this.#socket.close(code, reason)
   }
 
@@ -212,3 +240,7 @@ function forwarded({ route, headers }: RequestHead): HeaderList {
   }
   return kept
 }
+
+// A cork runs its callback before it returns: no closure for each.
+let flushing: RpcConnection
+const sendAnswered = () => flushing.sendAnswered()
