@@ -1,4 +1,5 @@
 import { decodeBinaryFrame, encodeBinaryFrame } from '../adapters/framing/binary-frames.ts'
+import { MAX_ID } from '../adapters/framing/frame-fields.ts'
 import { decodeJsonFrame, encodeJsonFrame } from '../adapters/framing/json-frames.ts'
 import { type MuxFrame, MuxFrameError, type MuxGoaway, type MuxOpen } from '../adapters/framing/mux-frame.ts'
 import type { Clock } from './clock.ts'
@@ -9,7 +10,6 @@ import { RouterError } from './router-error.ts'
 import type { Encoding, WebSocketConstructor, WebSocketLike } from './web-socket.ts'
 
 const HANDSHAKE_MS = 10_000
-const MAX_ID = 2 ** 31 - 1
 /** What a router takes on one connection if it is not told otherwise. */
 const MAX_EXCHANGES = 100
 

@@ -9,6 +9,12 @@ const MAX_WAITING_BYTES = 16 * 1024 * 1024
 /** Counted for each piece beside its bytes. */
 const PIECE_OVERHEAD_BYTES = 64
 
+/**
+ * Frames that the backend has not taken. Credit counts bytes, but tells how many were taken, and the router gives some
+ * for each thousand frames; beyond four thousand that wait it resets the exchange.
+ */
+const MAX_UNTAKEN_FRAMES = 2048
+
 interface Piece {
   readonly body: MuxBody
   readonly bytes: number
@@ -30,6 +36,8 @@ export class Outgoing {
   #waitingBytes = 0
   #sentBytes: number
   #creditBytes = WINDOW_BYTES
+  /** Of each frame that was not taken, the bytes up to its end. */
+  readonly #untaken: number[] = []
   #end: { readonly closeCode: number | undefined } | undefined
   #hasSentAll = false
   #error: { readonly reason: unknown } | undefined
@@ -80,6 +88,8 @@ export class Outgoing {
   grant(credit: number): void {
     if (credit <= this.#creditBytes) return
     this.#creditBytes = credit
+    const firstUntaken = this.#untaken.findIndex((bytes) => bytes > credit - WINDOW_BYTES)
+    this.#untaken.splice(0, firstUntaken < 0 ? this.#untaken.length : firstUntaken)
     this.#flush()
   }
 
@@ -96,12 +106,19 @@ export class Outgoing {
     this.#waiting.push({ body, bytes, fin, sent })
   }
 
+  /** Credit cannot tell whether an empty frame was taken, so that these always may go. */
+  #covers(bytes: number): boolean {
+    if (this.#sentBytes + bytes > this.#creditBytes) return false
+    return bytes === 0 || this.#untaken.length < MAX_UNTAKEN_FRAMES
+  }
+
   #flush(): void {
     let next = this.#waiting[0]
-    while (next !== undefined && this.#sentBytes + next.bytes <= this.#creditBytes) {
+    while (next !== undefined && this.#covers(next.bytes)) {
       this.#waiting.shift()
       this.#waitingBytes -= next.bytes + PIECE_OVERHEAD_BYTES
       this.#sentBytes += next.bytes
+      if (next.bytes > 0) this.#untaken.push(this.#sentBytes)
       this.#outlet.data(next.body, next.fin)
       next.sent?.resolve()
       next = this.#waiting[0]

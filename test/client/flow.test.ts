@@ -91,6 +91,18 @@ describe('what is sent and what is received', () => {
     )
   })
 
+  test('wait when many frames were not taken, however few their bytes', () => {
+    let sent = 0
+    const outgoing = new Outgoing({ data: () => sent++, end: () => undefined }, 10, true)
+    for (let n = 0; n < 5000; n++) outgoing.send('x', true)
+    assert.equal(sent, 2048)
+    // What went before and a thousand of them were taken.
+    outgoing.grant(WINDOW_BYTES + 10 + 1000)
+    assert.equal(sent, 3048)
+    outgoing.grant(WINDOW_BYTES + 10 + 3048)
+    assert.equal(sent, 5000)
+  })
+
   test('are refused beyond the window, empty chunks by their number', () => {
     const incoming = new Incoming(() => undefined)
     const chunk = { t: 'data', id: 1, body: new Uint8Array(WINDOW_BYTES) } as const

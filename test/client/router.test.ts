@@ -30,6 +30,22 @@ describe('the client and the router', () => {
     await router.assertIdle()
   })
 
+  test('carry any number of tiny messages', async (t) => {
+    const router = await startRouterUnderTest(t)
+    const client = connect(router.url)
+    const duplex = client.open('/term/1')
+    const reading = (async () => {
+      let count = 0
+      for await (const { data } of duplex) assert.equal(data, `${count++}`)
+      return count
+    })()
+    for (let n = 0; n < 20_000; n++) await duplex.send(`${n}`)
+    duplex.end()
+    assert.equal(await reading, 20_000)
+    client.close()
+    await router.assertIdle()
+  })
+
   test('do no request twice that may not be, and lose none that may, however often the connection is cut', async (t) => {
     const router = await startRouterUnderTest(t)
     const client = connect(router.url, { random: () => 0 })

@@ -1,9 +1,10 @@
 /** The backends that every client protocol is tested against: the same behaviour in three languages. */
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
-import { Child } from '../../src/dev/child.ts'
+import type { Child } from '../../src/dev/child.ts'
 import { buildGoBackend, goMissing } from './go-build.ts'
 import { needs } from './needs.ts'
+import { processGuard } from './process-guard.ts'
 
 const START_MS = 30_000
 const root = join(import.meta.dirname, '../..')
@@ -44,7 +45,11 @@ export const backendPrograms: readonly BackendProgram[] = [
 ]
 
 async function start(command: string, program: string[], [natsUrl, ...rest]: readonly string[]): Promise<Child> {
-  const child = new Child({ name: program[0] ?? command, command, args: [...program, '--nats', natsUrl!, ...rest] })
+  const child = processGuard().spawn({
+    name: program[0] ?? command,
+    command,
+    args: [...program, '--nats', natsUrl!, ...rest],
+  })
   try {
     await child.waitForLine(/^ready$/, START_MS)
   } catch (error) {

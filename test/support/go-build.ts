@@ -1,9 +1,10 @@
 import { execFile, spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { needs } from './needs.ts'
+import { processGuard } from './process-guard.ts'
 
 /** Where Debian keeps the sources of its golang-*-dev packages. */
 const DEBIAN_GOPATH = '/usr/share/gocode'
@@ -27,7 +28,7 @@ export function go(...args: string[]) {
 
 let built: Promise<string> | undefined
 
-/** The program of the example, built once for this process, which removes it as it ends. */
+/** The program of the example, built once for this process, and removed as it ends. */
 export function buildGoBackend(): Promise<string> {
   built ??= build()
   return built
@@ -35,7 +36,7 @@ export function buildGoBackend(): Promise<string> {
 
 async function build(): Promise<string> {
   const directory = mkdtempSync(join(tmpdir(), 'go-backend-'))
-  process.once('exit', () => rmSync(directory, { recursive: true, force: true }))
+  processGuard().removeAtEnd(directory)
   const program = join(directory, 'backend')
   await go('build', '-o', program, '.')
   return program

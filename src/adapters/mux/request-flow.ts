@@ -5,6 +5,8 @@ import type { BackendSide, MessageMeta } from '../../exchange/exchange.ts'
 export const REQUEST_WINDOW_BYTES = 256 * 1024
 /** Credit does not count frames, and tiny ones take memory too. */
 const MAX_WAITING_FRAMES = 4096
+/** So many frames are worth new credit, however few their bytes: it tells a client how many the backend has taken. */
+const FRAMES_PER_GRANT = 1024
 
 interface Waiting {
   readonly chunk: Uint8Array
@@ -20,6 +22,7 @@ export class RequestFlow {
   #granted = REQUEST_WINDOW_BYTES
   #received = 0
   #used = 0
+  #framesSinceGrant = 0
   #waiting: Waiting[] = []
   /** The backend is full; so many bytes filled it, and count as used once it has drained. */
   #fillingBytes: number | undefined
@@ -87,12 +90,15 @@ export class RequestFlow {
   /** New credit, absolute, if it is worth a frame; it counts as granted. */
   takeGrant(): number | undefined {
     const granted = this.#used + REQUEST_WINDOW_BYTES
-    if (this.ended || granted - this.#granted < REQUEST_WINDOW_BYTES / 2) return undefined
+    const leastBytes = this.#framesSinceGrant >= FRAMES_PER_GRANT ? 1 : REQUEST_WINDOW_BYTES / 2
+    if (this.ended || granted - this.#granted < leastBytes) return undefined
     this.#granted = granted
+    this.#framesSinceGrant = 0
     return granted
   }
 
   #hand(chunk: Uint8Array, meta: MessageMeta | undefined): void {
+    this.#framesSinceGrant++
     this.#isHanding = true
     const hasRoom = this.#backend.data(chunk, meta) || this.#drainedAtOnce
     this.#isHanding = false

@@ -11,10 +11,12 @@ import { connectMuxClient, type MuxClient } from './mux-client.ts'
 const P = `mux${process.pid}c`
 
 /** Answers each chunk with itself, with its backpressure, and ends when the client does. */
-const echo: StreamHandler = (stream, { payload }) => {
+const echo: StreamHandler = (stream, { payload, more }) => {
   stream.accept(1, 64 * 1024)
   stream.head({ status: 200, headers: [] })
   if (payload.length > 0) stream.data(payload)
+  // Of a body that was whole in the OPEN, no end is told.
+  if (!more) stream.end()
   return {
     data: (chunk, meta) => stream.data(chunk, meta),
     end: () => stream.end(),
@@ -199,6 +201,34 @@ for (const kind of ['ws', 'tcp'] as const) {
         client.close()
         await client.closed
         await gateway.assertIdle()
+      })
+
+      test('leaves nothing behind after a storm of exchanges, resets and clients that go', async () => {
+        const clients = await Promise.all(Array.from({ length: 10 }, open))
+        const paths = ['/one', '/many', '/echo', '/term', '/nobody']
+        for (let id = 1; id <= 100; id++) {
+          for (const [i, client] of clients.entries()) {
+            const path = paths[(id * 7 + i) % paths.length]!
+            const more = id % 3 === 0
+            client.send({
+              t: 'open',
+              id,
+              path,
+              method: 'POST',
+              body: `b${id}`,
+              more,
+              credit: id % 4 === 0 ? 3 : undefined,
+            })
+            if (more) client.send({ t: 'data', id, body: 'more', end: id % 2 === 0 })
+            // Some at once, some when they are likely to be under way, some not at all.
+            if (id % 5 === 0) client.send({ t: 'reset', id: id - (id % 4), code: 'client_gone' })
+          }
+          if (id % 10 === 0) await new Promise(setImmediate)
+        }
+        for (const client of clients) client.close()
+        await Promise.all(clients.map(({ closed }) => closed))
+        await gateway.assertIdle()
+        await eventually('the backend knows', () => backend.open === 0)
       })
 
       test('leaves nothing behind when the client goes in the middle of everything', async () => {
