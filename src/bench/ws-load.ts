@@ -168,9 +168,10 @@ function payloadAt(frame: Buffer): number {
 
 /** Where the frame at `at` ends; -1: not all of it is here. Replies have less than 64 KiB. */
 function frameEnd(input: Buffer, at: number): number {
-  if (input.length < at + 4)
-    return input.length >= at + 2 && input[at + 1]! < input.length - at - 1 ? at + 2 + input[at + 1]! : -1
+  if (input.length < at + 2) return -1
   const length = input[at + 1]!
-  const end = length < 126 ? at + 2 + length : at + 4 + input.readUInt16BE(at + 2)
+  if (length < 126) return at + 2 + length <= input.length ? at + 2 + length : -1
+  if (input.length < at + 4) return -1
+  const end = at + 4 + input.readUInt16BE(at + 2)
   return end <= input.length ? end : -1
 }
