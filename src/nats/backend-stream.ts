@@ -3,7 +3,8 @@ import type { ExchangeError } from '../exchange/errors.ts'
 import type { ClientSide, HeaderList, MessageMeta, ResponseHead } from '../exchange/exchange.ts'
 import { announcedLength } from '../wire/content-length.ts'
 import { Stream } from '../wire/stream.ts'
-import type { StreamLocal } from '../wire/stream-options.ts'
+import type { StreamLocal, StreamOptions } from '../wire/stream-options.ts'
+import type { WindowBudget } from '../wire/window-budget.ts'
 import { EncodedHeaders } from './encoded-headers.ts'
 import type { TransportParts } from './transport.ts'
 
@@ -11,12 +12,14 @@ const MAX_CHUNK_BYTES = 64 * 1024
 /** Of max_payload, for the headers of a data frame. */
 const FRAME_HEADER_ROOM_BYTES = 1024
 
+/** What a `content-length` of the head speaks of: the body; one that does not follow, for HEAD; or nothing. */
+export type LengthOf = 'body' | 'absent body' | 'nothing'
+
 export interface BackendStreamOptions {
   readonly client: ClientSide
   /** Each chunk is a message of its own. */
   readonly messages: boolean
-  /** What a `content-length` of the head speaks of: the body; one that does not follow, for HEAD; or nothing. */
-  readonly lengthOf: 'body' | 'absent body' | 'nothing'
+  readonly lengthOf: LengthOf
   /** Where the backend hears this exchange: the reply subject of its first frame. */
   readonly backendSubject: string
   /** Where we hear it. */
@@ -24,47 +27,95 @@ export interface BackendStreamOptions {
   /** The request body goes on. */
   readonly sends: boolean
   readonly windowBytes: number
-  readonly onClosed: () => void
+  /** Hears when nothing comes or goes any more. */
+  readonly owner: { onStreamClosed(): void }
 }
 
 /** The router's end of an SX/1 stream, over this connection. */
 export function openBackendStream(parts: TransportParts, options: BackendStreamOptions): Stream {
-  const { link, wheel } = parts
-  const { backendSubject, replySubject, client, messages, lengthOf } = options
-  return new Stream({
-    role: 'router',
-    local: new StreamClient(client, messages, lengthOf === 'absent body'),
-    send(headerBlock, payload, asksReply) {
-      const headers = new EncodedHeaders(headerBlock) as unknown as MsgHdrs
-      // A connection that is gone for good fails every exchange by itself.
-      if (link.client?.isClosed() !== false) return
-      link.client.publish(backendSubject, payload, asksReply ? { headers, reply: replySubject } : { headers })
-      if (payload.length > 0) parts.blocks.onSent(payload)
-    },
-    onClosed: options.onClosed,
-    now: () => wheel.now(),
-    sends: options.sends,
-    receives: true,
-    windowBytes: options.windowBytes,
-    windowBudget: parts.windowBudget,
-    credit: 0,
-    ownsChunks: true,
-    maxBytes: Math.min(MAX_CHUNK_BYTES, link.maxPayload - FRAME_HEADER_ROOM_BYTES),
-    checksLength: lengthOf === 'body',
-  })
+  return new Stream(new BackendStream(parts, options))
 }
 
-/** The client, with the response's head as the client protocols take it. */
-class StreamClient implements StreamLocal {
+/**
+ * What a stream needs of this router, and the client with the response's head as the client protocols take it. One object
+ * without closures: connections last, and there are many.
+ */
+class BackendStream implements StreamOptions, StreamLocal {
+  readonly #parts: TransportParts
   readonly #client: ClientSide
   readonly #messages: boolean
-  readonly #keepsLength: boolean
+  readonly #lengthOf: LengthOf
+  readonly #backendSubject: string
+  readonly #replySubject: string
+  readonly #owner: BackendStreamOptions['owner']
+  readonly sends: boolean
+  readonly windowBytes: number
 
-  constructor(client: ClientSide, messages: boolean, keepsLength: boolean) {
-    this.#client = client
-    this.#messages = messages
-    this.#keepsLength = keepsLength
+  constructor(parts: TransportParts, options: BackendStreamOptions) {
+    this.#parts = parts
+    this.#client = options.client
+    this.#messages = options.messages
+    this.#lengthOf = options.lengthOf
+    this.#backendSubject = options.backendSubject
+    this.#replySubject = options.replySubject
+    this.#owner = options.owner
+    this.sends = options.sends
+    this.windowBytes = options.windowBytes
   }
+
+  // The stream asks.
+
+  get role(): 'router' {
+    return 'router'
+  }
+
+  get local(): StreamLocal {
+    return this
+  }
+
+  get receives(): boolean {
+    return true
+  }
+
+  get credit(): number {
+    return 0
+  }
+
+  get ownsChunks(): boolean {
+    return true
+  }
+
+  get windowBudget(): WindowBudget {
+    return this.#parts.windowBudget
+  }
+
+  get maxBytes(): number {
+    return Math.min(MAX_CHUNK_BYTES, this.#parts.link.maxPayload - FRAME_HEADER_ROOM_BYTES)
+  }
+
+  get checksLength(): boolean {
+    return this.#lengthOf === 'body'
+  }
+
+  now(): number {
+    return this.#parts.wheel.now()
+  }
+
+  send(headerBlock: Uint8Array, payload: Uint8Array, asksReply: boolean): void {
+    const { link, blocks } = this.#parts
+    const headers = new EncodedHeaders(headerBlock) as unknown as MsgHdrs
+    // A connection that is gone for good fails every exchange by itself.
+    if (link.client?.isClosed() !== false) return
+    const options = asksReply ? { headers, reply: this.#replySubject } : { headers }
+    link.client.publish(this.#backendSubject, payload, options)
+    if (payload.length > 0) blocks.onSent(payload)
+  }
+
+  onClosed(): void {
+    this.#owner.onStreamClosed()
+  }
+
+  // The backend speaks.
 
   head({ status, headers, length }: ResponseHead): void {
     const list: string[] = []
@@ -73,7 +124,7 @@ class StreamClient implements StreamLocal {
       // The response's own framing says how long it is, and when it was sent.
       if (name !== 'content-length' && name !== 'date') list.push(name, headers[i + 1]!)
     }
-    const announced = this.#keepsLength ? announcedLength(headers) : -1
+    const announced = this.#lengthOf === 'absent body' ? announcedLength(headers) : -1
     if (announced >= 0) list.push('content-length', String(announced))
     this.#client.head({ status, headers: list, length, messages: this.#messages })
   }

@@ -9,7 +9,7 @@ import { isPeerSubject } from '../wire/peer-subject.ts'
 import { type PlainReply, parsePlainReply } from '../wire/plain-reply.ts'
 import { resetError } from '../wire/reset-error.ts'
 import type { Stream } from '../wire/stream.ts'
-import { type BackendStreamOptions, openBackendStream } from './backend-stream.ts'
+import { type LengthOf, openBackendStream } from './backend-stream.ts'
 import { EarlyMessages } from './early-messages.ts'
 import type { InboxEntry } from './inbox.ts'
 import type { Outgoing } from './outbox.ts'
@@ -56,7 +56,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
   readonly #client: ClientSide
   readonly #token: string
   readonly #windowBytes: number
-  readonly #lengthOf: BackendStreamOptions['lengthOf']
+  readonly #lengthOf: LengthOf
   readonly #maxBodyBytes: number
   #state: State = 'buffering'
   #body: RequestBody | undefined
@@ -215,6 +215,11 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
     this.#scheduleTick()
   }
 
+  /** Nothing comes or goes on the stream any more. */
+  onStreamClosed(): void {
+    this.#close()
+  }
+
   /** NATS has been gone for longer than a stream may be interrupted. */
   onLinkLost(): void {
     if (this.#state === 'streaming') this.#fail(new ExchangeError('gap', 'NATS was gone for too long'))
@@ -313,7 +318,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
       replySubject: this.reply,
       sends: this.#promisedMore,
       windowBytes: this.#windowBytes,
-      onClosed: () => this.#close(),
+      owner: this,
     })
     this.#scheduleTick()
   }
@@ -413,7 +418,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
   }
 }
 
-function lengthOf(route: Omit<Route, 'dispatch'>, { method }: RequestHead): BackendStreamOptions['lengthOf'] {
+function lengthOf(route: Omit<Route, 'dispatch'>, { method }: RequestHead): LengthOf {
   if (route.kind !== 'http' || route.reply === 'many') return 'nothing'
   return method === 'HEAD' ? 'absent body' : 'body'
 }

@@ -9,14 +9,20 @@ interface Undelivered {
   readonly meta: MessageMeta | undefined
 }
 
+export interface DeliveryOwner {
+  /** Our end has used up a frame. */
+  onUsed(payloadBytes: number): void
+  /** All has been handed over. */
+  onDelivered(end: Ending): void
+}
+
 /**
  * Hands what has come to our end, in order, and nothing while it is full; what comes meanwhile is bounded by the window.
  * Each call of our end may be its last: it may end or reset the stream in it, which stops the delivery.
  */
 export class Delivery {
   readonly #local: Pick<Side, 'data'>
-  readonly #onUsed: (payloadBytes: number) => void
-  readonly #onEnd: (end: Ending) => void
+  readonly #owner: DeliveryOwner
   #undelivered: Undelivered[] = []
   /** An end that came behind them. */
   #undeliveredEnd: Ending | undefined
@@ -28,14 +34,9 @@ export class Delivery {
   #fillingBytes: number | undefined
   #stopped = false
 
-  /**
-   * @param onUsed our end has used up a frame
-   * @param onEnd all has been handed over
-   */
-  constructor(local: Pick<Side, 'data'>, onUsed: (payloadBytes: number) => void, onEnd: (end: Ending) => void) {
+  constructor(local: Pick<Side, 'data'>, owner: DeliveryOwner) {
     this.#local = local
-    this.#onUsed = onUsed
-    this.#onEnd = onEnd
+    this.#owner = owner
   }
 
   /** Nothing waits but what our end has been handed. */
@@ -50,7 +51,7 @@ export class Delivery {
   }
 
   end(end: Ending): void {
-    if (this.#fillingBytes === undefined) this.#onEnd(end)
+    if (this.#fillingBytes === undefined) this.#owner.onDelivered(end)
     else this.#undeliveredEnd = end
   }
 
@@ -60,14 +61,14 @@ export class Delivery {
     if (this.#stopped || this.#fillingBytes === undefined) return
     const bytes = this.#fillingBytes
     this.#fillingBytes = undefined
-    this.#onUsed(bytes)
+    this.#owner.onUsed(bytes)
     while (this.#fillingBytes === undefined && !this.#stopped) {
       const next = this.#undelivered.shift()
       if (next === undefined) break
       this.#hand(next.payload, next.meta)
     }
     if (this.#stopped || this.#fillingBytes !== undefined || this.#undeliveredEnd === undefined) return
-    this.#onEnd(this.#undeliveredEnd)
+    this.#owner.onDelivered(this.#undeliveredEnd)
   }
 
   /** Hands over nothing more. */
@@ -81,7 +82,7 @@ export class Delivery {
     const hasRoom = this.#local.data(payload, meta) || this.#drainedAtOnce
     this.#handing = false
     this.#drainedAtOnce = false
-    if (hasRoom) this.#onUsed(payload.length)
+    if (hasRoom) this.#owner.onUsed(payload.length)
     else this.#fillingBytes = payload.length
   }
 }

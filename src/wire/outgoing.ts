@@ -27,7 +27,7 @@ export class Outgoing {
   readonly #options: SendOptions
   readonly #pulse: Pulse
   readonly #receiving: ReceiveWindow
-  readonly #onEnded: () => void
+  readonly #owner: { onSaid(): void }
   readonly #window: SendWindow
   #ended: boolean
   #stopped = false
@@ -41,12 +41,12 @@ export class Outgoing {
   /** Our end waits for `drained`. */
   #wantsRoom = false
 
-  /** @param onEnded all that our end had to say is said */
-  constructor(options: SendOptions, pulse: Pulse, receiving: ReceiveWindow, onEnded: () => void) {
+  /** @param owner hears when all that our end had to say is said */
+  constructor(options: SendOptions, pulse: Pulse, receiving: ReceiveWindow, owner: { onSaid(): void }) {
     this.#options = options
     this.#pulse = pulse
     this.#receiving = receiving
-    this.#onEnded = onEnded
+    this.#owner = owner
     this.#window = new SendWindow(options.credit, options.maxBytes)
     this.#ended = !options.sends
   }
@@ -164,7 +164,7 @@ export class Outgoing {
       this.#ended = true
       const { bytes } = window
       this.#send({ type: 'end', seq: window.next(0, false), bytes, ...this.#endWanted }, EMPTY, true)
-      this.#onEnded()
+      this.#owner.onSaid()
     } else if (this.#wantsRoom) {
       this.#wantsRoom = false
       this.#options.local.drained()
@@ -197,7 +197,7 @@ export class Outgoing {
     const credit = this.#receiving.granted
     this.#ended = end
     this.#send({ type: 'head', seq, status, headers, payload, end, credit, maxBytes }, payload, true)
-    if (end) this.#onEnded()
+    if (end) this.#owner.onSaid()
   }
 
   #send(frame: Frame, payload: Uint8Array, asksReply: boolean): void {

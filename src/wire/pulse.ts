@@ -1,3 +1,5 @@
+import type { StreamOptions } from './stream-options.ts'
+
 /** A peer that says nothing for this long is asked; */
 const PING_AFTER_MS = 10_000
 /** and one that says nothing for this long is dead. */
@@ -16,7 +18,7 @@ const RETURN_MS = 10_000
  * States: `up` -> `down` NATS is lost -> `returning` NATS is back, and the peer has not been heard since -> `up`.
  */
 export class Pulse {
-  readonly #now: () => number
+  readonly #clock: Pick<StreamOptions, 'now'>
   #state: 'up' | 'down' | 'returning' = 'up'
   #returnedAtMs = 0
   #heardAtMs: number
@@ -26,9 +28,9 @@ export class Pulse {
   /** The last frame that a ping or pong has told the peer of. */
   #toldSeq = 0
 
-  constructor(now: () => number) {
-    this.#now = now
-    this.#heardAtMs = now()
+  constructor(clock: Pick<StreamOptions, 'now'>) {
+    this.#clock = clock
+    this.#heardAtMs = clock.now()
     this.#pingedAtMs = this.#heardAtMs
   }
 
@@ -44,11 +46,11 @@ export class Pulse {
 
   /** Whether nobody being there means that the peer has not returned yet. */
   get awaitsReturn(): boolean {
-    return this.isDown || (this.#state === 'returning' && this.#now() - this.#returnedAtMs < RETURN_MS)
+    return this.isDown || (this.#state === 'returning' && this.#clock.now() - this.#returnedAtMs < RETURN_MS)
   }
 
   get silentMs(): number {
-    return this.#now() - this.#heardAtMs
+    return this.#clock.now() - this.#heardAtMs
   }
 
   get isDead(): boolean {
@@ -63,14 +65,14 @@ export class Pulse {
   onReturn(): boolean {
     if (!this.isDown) return false
     this.#state = 'returning'
-    this.#returnedAtMs = this.#now()
+    this.#returnedAtMs = this.#clock.now()
     this.#heardAtMs = this.#returnedAtMs
     return true
   }
 
   /** @returns whether the peer has returned with that */
   onHeard(): boolean {
-    this.#heardAtMs = this.#now()
+    this.#heardAtMs = this.#clock.now()
     if (this.#state !== 'returning') return false
     this.#state = 'up'
     return true
@@ -79,7 +81,7 @@ export class Pulse {
   /** @param seq of the last frame that we have sent */
   onTold(seq: number, by: 'ping' | 'pong'): void {
     this.#toldSeq = seq
-    if (by === 'ping') this.#pingedAtMs = this.#now()
+    if (by === 'ping') this.#pingedAtMs = this.#clock.now()
   }
 
   onFlowing(): void {
@@ -87,7 +89,7 @@ export class Pulse {
   }
 
   onBlocked(): void {
-    this.#blockedSinceMs ??= this.#now()
+    this.#blockedSinceMs ??= this.#clock.now()
   }
 
   /**
@@ -95,7 +97,7 @@ export class Pulse {
    * @returns milliseconds until the peer is to be asked; 0 or less: now
    */
   dueMs(sentSeq: number): number {
-    const now = this.#now()
+    const now = this.#clock.now()
     // A peer that speaks itself does not ask us: we say what we have sent, or the loss of the last of it went unseen.
     const isUntold = this.isQuiet || sentSeq > this.#toldSeq
     const since = this.#blockedSinceMs ?? (isUntold ? 0 : this.#heardAtMs)

@@ -1,7 +1,7 @@
 import { ExchangeError } from '../exchange/errors.ts'
 import type { HeaderList, MessageMeta, ResponseHead, Side } from '../exchange/exchange.ts'
 import { LengthCheck } from './content-length.ts'
-import { Delivery, type Ending } from './delivery.ts'
+import { Delivery, type DeliveryOwner, type Ending } from './delivery.ts'
 import type { AcceptFrame, EndFrame, Frame, HeadFrame, PingFrame } from './frame.ts'
 import { PROTOCOL_VERSION } from './frame.ts'
 import { Outgoing } from './outgoing.ts'
@@ -20,7 +20,7 @@ const SENDER_TICK_MS = 1000
  * States of each direction: `open` -> `ended`. The stream is closed when both have ended, or at once by a reset from
  * either end, a gap, an overrun, a broken frame, a 503 or silence.
  */
-export class Stream implements Side {
+export class Stream implements Side, DeliveryOwner {
   readonly #options: StreamOptions
   readonly #outgoing: Outgoing
   readonly #receiving: ReceiveWindow
@@ -39,14 +39,10 @@ export class Stream implements Side {
     this.#receiving = new ReceiveWindow(options.windowBytes, options.windowBudget)
     this.#allReceived = !options.receives
     this.#receivingEnded = !options.receives
-    this.#delivery = new Delivery(
-      options.local,
-      (payloadBytes) => this.#use(payloadBytes),
-      (end) => this.#endReceiving(end),
-    )
+    this.#delivery = new Delivery(options.local, this)
     this.#length = options.checksLength === true ? new LengthCheck() : undefined
-    this.#pulse = new Pulse(options.now)
-    this.#outgoing = new Outgoing(options, this.#pulse, this.#receiving, () => this.#closeIfEnded())
+    this.#pulse = new Pulse(options)
+    this.#outgoing = new Outgoing(options, this.#pulse, this.#receiving, this)
   }
 
   get closed(): boolean {
@@ -210,7 +206,7 @@ export class Stream implements Side {
     // Each call of our end may be its last.
     if (this.#closed) return
     if (payload.length > 0) this.#delivery.push(payload, undefined)
-    else this.#use(0)
+    else this.onUsed(0)
     if (!this.#closed) this.#outgoing.open(frame.credit ?? 0, frame.maxBytes ?? Infinity)
     if (end && !this.#closed) this.#onAllReceived({ trailers: [], closeCode: undefined })
   }
@@ -259,21 +255,9 @@ export class Stream implements Side {
     if (this.#fitsLength(false)) this.#delivery.push(payload, meta)
   }
 
-  #use(payloadBytes: number): void {
-    const credit = this.#receiving.use(payloadBytes, this.#delivery.idle, this.#options.now())
-    if (credit === undefined || this.#closed || this.#allReceived) return
-    this.#outgoing.credit(credit)
-  }
-
   #onAllReceived(end: Ending): void {
     this.#allReceived = true
     this.#delivery.end(end)
-  }
-
-  #endReceiving({ trailers, closeCode }: Ending): void {
-    this.#receivingEnded = true
-    this.#closeIfEnded()
-    this.#options.local.end(trailers, closeCode)
   }
 
   /** Our end hears why it is over, and the peer too, unless it knows or is gone. */
@@ -287,6 +271,27 @@ export class Stream implements Side {
   #lose(message: string): void {
     const code = this.#options.role === 'router' ? 'backend_lost' : 'client_gone'
     this.#fail(new ExchangeError(code, message), false)
+  }
+
+  // Its parts speak.
+
+  /** @internal */
+  onUsed(payloadBytes: number): void {
+    const credit = this.#receiving.use(payloadBytes, this.#delivery.idle, this.#options.now())
+    if (credit === undefined || this.#closed || this.#allReceived) return
+    this.#outgoing.credit(credit)
+  }
+
+  /** @internal */
+  onDelivered({ trailers, closeCode }: Ending): void {
+    this.#receivingEnded = true
+    this.#closeIfEnded()
+    this.#options.local.end(trailers, closeCode)
+  }
+
+  /** @internal */
+  onSaid(): void {
+    this.#closeIfEnded()
   }
 
   #closeIfEnded(): void {
