@@ -10,6 +10,7 @@ import { NatsLink } from './nats/connection.ts'
 import { createTransport } from './nats/transport.ts'
 import { createRouteTables } from './route-tables.ts'
 import { createRouting } from './routing/dispatch.ts'
+import type { TableOptions } from './routing/table.ts'
 import { startTcpListeners } from './tcp-listeners.ts'
 import { createExchangeLog } from './telemetry/exchange-log.ts'
 import { ExchangeMetrics } from './telemetry/exchange-metrics.ts'
@@ -17,6 +18,7 @@ import type { RouterLogger } from './telemetry/log.ts'
 import { MetricsWriter } from './telemetry/metrics-writer.ts'
 import { observeAll } from './telemetry/observe-all.ts'
 import { type RouterGauges, writeRouterGauges } from './telemetry/router-gauges.ts'
+import type { Tracing } from './telemetry/tracing.ts'
 
 /** A running router. */
 export interface App {
@@ -34,8 +36,9 @@ export interface App {
 /**
  * The composition root: builds the parts in order, and `stop` ends them in reverse. Resolves once it listens; NATS and
  * Postgres may come later, `/readyz` says when. Rejects if a port is taken, with nothing left behind.
+ * @param tracing undefined: off, and nothing on the path of a request asks for it
  */
-export async function startApp(config: RouterConfig, logger: RouterLogger): Promise<App> {
+export async function startApp(config: RouterConfig, logger: RouterLogger, tracing?: Tracing): Promise<App> {
   const { limits } = config
   const wheel = new DeadlineWheel()
   const link = new NatsLink({ ...config.nats, name: 'engine-router', logger })
@@ -46,15 +49,17 @@ export async function startApp(config: RouterConfig, logger: RouterLogger): Prom
     randomFill: randomFillSync,
     random: Math.random,
   })
-  const tables = createRouteTables(config, logger, transport.dispatchFor)
+  const tables = createRouteTables(config, logger, traced(tracing, transport.dispatchFor))
   const metrics = new ExchangeMetrics()
+  const observer = observeAll(metrics, createExchangeLog(logger))
   let draining = false
 
   const clients = {
     maxHeaderBytes: limits.headerBytes,
     maxUriBytes: limits.uriBytes,
     wheel,
-    observer: observeAll(metrics, createExchangeLog(logger)),
+    // Before the log, which names the traces.
+    observer: tracing === undefined ? observer : observeAll(tracing.observer, observer),
     makeRequestId: createRequestIds(),
   }
   const routing = createRouting(tables.current)
@@ -149,6 +154,15 @@ export async function startApp(config: RouterConfig, logger: RouterLogger): Prom
       await admin.close()
       logger.info({}, 'stopped')
     },
+  }
+}
+
+/** Around whatever serves a route, so that a span tells of all of it. */
+function traced(tracing: Tracing | undefined, dispatchFor: TableOptions['dispatch']): TableOptions['dispatch'] {
+  if (tracing === undefined) return dispatchFor
+  return (route, spec) => {
+    const { name, subject, match } = spec
+    return tracing.trace({ name, subject, path: match.path }, dispatchFor(route, spec))
   }
 }
 

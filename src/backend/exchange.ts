@@ -35,7 +35,7 @@ export class BackendExchange implements AsyncIterable<ExchangeMessage> {
   readonly #outlet: Outlet
   readonly #incoming: Incoming
   readonly #abort = new AbortController()
-  #headed = false
+  #status: number | undefined
   #ended = false
   #error: ExchangeError | undefined
   #closeCode: number | undefined
@@ -84,8 +84,8 @@ export class BackendExchange implements AsyncIterable<ExchangeMessage> {
 
   /** Status and headers of the response; once, before anything is sent. Without it they are 200 and none. */
   head({ status = 200, headers }: ExchangeHead = {}): void {
-    if (this.#headed) throw new Error('the head of this exchange is out already')
-    this.#headed = true
+    if (this.#status !== undefined) throw new Error('the head of this exchange is out already')
+    this.#status = status
     this.#outlet.head({ status, headers: headerList(headers) })
   }
 
@@ -96,7 +96,7 @@ export class BackendExchange implements AsyncIterable<ExchangeMessage> {
   send(message: string | Uint8Array | ExchangeMessage, meta?: SendMeta): Promise<void> {
     if (this.#error !== undefined) return handledRejection(this.#error)
     if (this.#ended) return handledRejection(new Error('this exchange has been ended'))
-    if (!this.#headed) this.head()
+    if (this.#status === undefined) this.head()
     const { data, ...own } = typeof message === 'object' && 'data' in message ? message : { data: message }
     const bytes = typeof data === 'string' ? Buffer.from(data) : data
     const all: SendMeta = {
@@ -119,7 +119,7 @@ export class BackendExchange implements AsyncIterable<ExchangeMessage> {
   end({ closeCode }: ExchangeEnd = {}): void {
     if (closeCode !== undefined) assertCloseCode(closeCode)
     if (this.#error !== undefined || this.#ended) return
-    if (!this.#headed) this.head()
+    if (this.#status === undefined) this.head()
     this.#ended = true
     this.#outlet.end([], closeCode)
     // What waits goes out before the end; no more room is told of.
@@ -143,6 +143,11 @@ export class BackendExchange implements AsyncIterable<ExchangeMessage> {
   /** @internal */
   get incoming(): Incoming {
     return this.#incoming
+  }
+
+  /** @internal What the client was told; undefined: nothing yet. */
+  get status(): number | undefined {
+    return this.#status
   }
 
   /** @internal The exchange is over before its end. */

@@ -1,5 +1,6 @@
 import type { BackendExchange } from './exchange.ts'
 import type { ExchangeHandler, ReportError } from './handler.ts'
+import { recordThrown } from './trace-handler.ts'
 
 /** Any handler of the Fetch shape: a Hono app's `app.fetch`, say. */
 export type FetchHandler = (request: Request) => Response | Promise<Response>
@@ -26,6 +27,7 @@ export function fetchExchange(handler: FetchHandler, onError: ReportError): Exch
     } catch (error) {
       if (x.signal.aborted) return
       onError(error, x.request)
+      recordThrown(error)
       x.reset('internal')
       return
     }

@@ -15,6 +15,7 @@ import type { ExchangeHandler, ReportError } from './handler.ts'
 import { answerPlain, refusePlain } from './plain-reply.ts'
 import { publish } from './publish.ts'
 import { Session, type SessionParts } from './session.ts'
+import { traceHandler } from './trace-handler.ts'
 import { TurnEnd } from './turn-end.ts'
 
 const EMPTY = new Uint8Array(0)
@@ -93,10 +94,11 @@ export class Service {
   /** Hands each exchange on the subject, both ways at once, to the handler. */
   exchange(subject: string, handler: ExchangeHandler): void {
     if (this.#drained !== undefined) throw new Error('the service is draining: it takes no new subject')
+    const traced = traceHandler(subject, handler)
     this.#options.micro.addEndpoint(endpointName(subject), {
       subject,
       metadata: { sx: String(PROTOCOL_VERSION) },
-      handler: (_error, message) => this.#onRequest(message, handler),
+      handler: (_error, message) => this.#onRequest(message, traced),
     })
   }
 

@@ -1,5 +1,8 @@
 import { startApp } from '../app.ts'
+import { isTracingOn } from '../config/tracing.ts'
 import { createLogger } from '../telemetry/log.ts'
+import { startOtlpExport } from '../telemetry/otlp-export.ts'
+import { createTracing } from '../telemetry/tracing.ts'
 import { CONFIG_OPTIONS, loadServeConfig } from './config-options.ts'
 import { type Verb, VerbError } from './verb.ts'
 
@@ -11,12 +14,19 @@ export const verb: Verb = {
   examples: ['engine-router serve', 'engine-router serve -c /etc/engine-router/router.yaml --log-level debug'],
   async run(args, io) {
     const config = await loadServeConfig(args, io)
+    const isTraced = isTracingOn(io.env)
     const logger = createLogger(config.log.level)
-    const app = await startApp(config, logger).catch((error: Error) => {
-      throw new VerbError(error.message, { cause: error })
-    })
-    await aborted(io.signal)
-    await app.stop()
+    const traces = isTraced ? await startOtlpExport(logger) : undefined
+    const tracing = traces && createTracing(traces.tracer)
+    try {
+      const app = await startApp(config, logger, tracing).catch((error: Error) => {
+        throw new VerbError(error.message, { cause: error })
+      })
+      await aborted(io.signal)
+      await app.stop()
+    } finally {
+      await traces?.close()
+    }
     return 0
   },
 }

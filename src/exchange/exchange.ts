@@ -4,6 +4,7 @@
  */
 import type { ExchangeError } from './errors.ts'
 import type { Kind, Route } from './route.ts'
+import type { ExchangeTrace } from './trace.ts'
 
 /** Names and values by turns: [name, value, name, value]. Names in lower case, duplicates kept, order kept. */
 export type HeaderList = readonly string[]
@@ -39,6 +40,8 @@ export interface RequestHead {
   readonly length: number
   route: Route | undefined
   subject: string
+  /** Set before the transport sees it, where tracing is on. */
+  trace?: ExchangeTrace
 }
 
 export interface ResponseHead {

@@ -3,9 +3,10 @@ import type { WheelEntry } from '../exchange/deadline-wheel.ts'
 import { ExchangeError } from '../exchange/errors.ts'
 import type { BackendSide, ClientSide, HeaderList, MessageMeta, RequestHead } from '../exchange/exchange.ts'
 import type { Route } from '../exchange/route.ts'
+import type { ExchangeTrace } from '../exchange/trace.ts'
 import { decodeFrame, isFrame } from '../wire/decode-frame.ts'
 import { withMore } from '../wire/open.ts'
-import { isPeerSubject } from '../wire/peer-subject.ts'
+import { isPeerSubject, peerInstance } from '../wire/peer-subject.ts'
 import { type PlainReply, parsePlainReply } from '../wire/plain-reply.ts'
 import { resetError } from '../wire/reset-error.ts'
 import type { Stream } from '../wire/stream.ts'
@@ -54,6 +55,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
   readonly #parts: TransportParts
   readonly #route: Omit<Route, 'dispatch'>
   readonly #client: ClientSide
+  readonly #trace: ExchangeTrace | undefined
   readonly #token: string
   readonly #windowBytes: number
   readonly #lengthOf: LengthOf
@@ -86,6 +88,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
     this.#parts = parts
     this.#route = route
     this.#client = client
+    this.#trace = request.trace
     this.headerBlock = headerBlock
     this.#windowBytes = windowBytes
     this.#lengthOf = lengthOf(route, request)
@@ -229,6 +232,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
     if (this.#endsAtMs > 0 && this.#parts.wheel.now() >= this.#endsAtMs) {
       this.#fail(new ExchangeError('timeout', 'the exchange took longer than the route allows'))
     } else if (this.#state === 'waiting') {
+      this.#trace?.onEvent('retry', { attempt: this.#attempt })
       this.#send()
     } else if (this.#state === 'opened' || this.#state === 'queued') {
       this.#fail(new ExchangeError('timeout', `no reply within ${this.#route.timeoutMs} ms`))
@@ -237,6 +241,11 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
     } else if (this.#state === 'streaming') {
       this.#scheduleTick()
     }
+  }
+
+  /** How often OPEN has been or is now to be sent. */
+  get #attempt(): number {
+    return 1 + this.#retries + this.#refusals
   }
 
   #send(): void {
@@ -271,6 +280,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
     const now = wheel.now()
     if (this.#holdUntilMs === 0) this.#holdUntilMs = now + holdMs
     const retries = noResponderRetries ?? (link.clustered ? CLUSTER_RETRIES : 0)
+    this.#trace?.onEvent('no responders', { attempt: this.#attempt })
     if (this.#retries >= retries && now >= this.#holdUntilMs) {
       this.#fail(new ExchangeError('no_responders', `nobody listens on ${this.subject}`))
     } else {
@@ -307,6 +317,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
 
   #openStream(backendSubject: string): void {
     this.#state = 'streaming'
+    this.#trace?.onBackend(peerInstance(backendSubject))
     // OPEN is not sent again, and connections last.
     this.headerBlock = EMPTY
     this.payload = EMPTY
@@ -337,6 +348,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
 
   /** Nothing was processed, so another backend may be asked while we hold all of the body that was sent. */
   #onRefused(error: ExchangeError): void {
+    this.#trace?.onEvent('refused', { code: error.code, attempt: this.#attempt })
     const isBusy = error.code === 'busy' || error.code === 'draining'
     if (isBusy && this.#refusals < REFUSED_RETRIES) this.#wait(this.#refusals++)
     else this.#fail(error)

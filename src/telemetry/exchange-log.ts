@@ -12,8 +12,9 @@ export function createExchangeLog(logger: PinoLogger): ExchangeObserver {
     ended(request, status, error, durationMs, bytesIn, bytesOut) {
       const level = levelOf(error, status)
       if (!logger.isLevelEnabled(level)) return
-      const { requestId, method, path, remote, subject } = request
-      const fields = { requestId, route: request.route?.name, method, path, remote, subject, status, bytesIn, bytesOut }
+      const { requestId, method, path, remote, subject, trace } = request
+      const ids = trace === undefined ? { requestId } : { requestId, traceId: trace.traceId, spanId: trace.spanId }
+      const fields = { ...ids, route: request.route?.name, method, path, remote, subject, status, bytesIn, bytesOut }
       const code = error?.code ?? 'ok'
       const message = error === undefined ? 'exchange ended' : `exchange failed: ${error.message}`
       const shown = code === 'client_gone' ? 499 : status

@@ -33,6 +33,11 @@ export function encodeOpen(
   if (request.host !== '') block += metadata('Sx-Host', request.host)
   if (request.query !== '') block += metadata('Sx-Query', request.query)
   if (request.length > 0) block += `Sx-Length: ${request.length}\r\n`
+  const { trace } = request
+  if (trace !== undefined) {
+    block += `traceparent: ${trace.traceparent}\r\n`
+    if (trace.tracestate !== '') block += `tracestate: ${trace.tracestate}\r\n`
+  }
   if (forwardHeaders !== 'none') block += encodeForwarded(request, forwardHeaders)
   block += '\r\n'
   // Every part is ASCII by now, so characters are bytes.
@@ -50,13 +55,14 @@ function metadata(name: string, value: string): string {
 }
 
 function encodeForwarded(request: RequestHead, forwardHeaders: 'all' | ReadonlySet<string>): string {
-  const { headers } = request
+  const { headers, trace } = request
   const dropped = connectionOptions(headers)
   let block = ''
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i]!
     if (forwardHeaders !== 'all' && !forwardHeaders.has(name)) continue
     if (!isForwardable(name) || dropped?.has(name)) continue
+    if (trace !== undefined && (name === 'traceparent' || name === 'tracestate')) continue
     const value = toAsciiValue(headers[i + 1]!)
     if (value !== undefined) block += `${name}: ${value}\r\n`
   }

@@ -9,3 +9,9 @@ const PLAIN_SUBJECT = /^(?!\$)[^.*>\s]+(?:\.[^.*>\s]+)*$/
 export function isPeerSubject(subject: string | undefined): subject is string {
   return subject !== undefined && subject.length <= MAX_SUBJECT_LENGTH && PLAIN_SUBJECT.test(subject)
 }
+
+/** What all subjects of one peer begin with: all but the token of the exchange. Tells which of several it is. */
+export function peerInstance(subject: string): string {
+  const lastDot = subject.lastIndexOf('.')
+  return lastDot < 0 ? subject : subject.slice(0, lastDot)
+}

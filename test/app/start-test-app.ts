@@ -7,6 +7,7 @@ import type { RouteDocument } from '../../src/routing/spec.ts'
 import { applyRoutes } from '../../src/store/apply-routes.ts'
 import { openDatabase } from '../../src/store/database.ts'
 import { createLogger } from '../../src/telemetry/log.ts'
+import type { Tracing } from '../../src/telemetry/tracing.ts'
 import { eventually } from '../support/eventually.ts'
 import { natsUrl } from '../support/nats.ts'
 import { createTestDatabase } from '../support/postgres.ts'
@@ -26,11 +27,15 @@ export interface TestApp {
   idle(): Promise<void>
 }
 
-/** @param tcp of `listen.tcp` */
+/**
+ * @param tcp of `listen.tcp`
+ * @param tracing as of `startApp`
+ */
 export async function startTestApp(
   t: TestContext,
   routes: readonly RouteDocument[],
   tcp: readonly object[] = [],
+  tracing?: Tracing,
 ): Promise<TestApp> {
   const database = await createTestDatabase({ migrated: true })
   const { db, close } = openDatabase(database.url, { logger: silentLogger, maxConnections: 1 })
@@ -50,7 +55,7 @@ export async function startTestApp(
     routes: { cache: join(await temporaryDirectory(), 'routes.json') },
     drain: { timeout: '0s' },
   })
-  const app = await startApp(toRouterConfig(config), logger)
+  const app = await startApp(toRouterConfig(config), logger, tracing)
   t.after(async () => {
     await app.stop()
     await database.drop()

@@ -1,0 +1,98 @@
+import { type Attributes, type Span, SpanStatusCode } from '@opentelemetry/api'
+import type { ExchangeError } from '../exchange/errors.ts'
+import type { RequestHead } from '../exchange/exchange.ts'
+import type { ExchangeTrace } from '../exchange/trace.ts'
+import { formatTraceparent } from './trace-context.ts'
+
+/** The span of one exchange. One that is not sampled records nothing, but still has an identity to pass on. */
+export class ExchangeSpan implements ExchangeTrace {
+  readonly traceId: string
+  readonly spanId: string
+  readonly traceparent: string
+  readonly tracestate: string
+  readonly isRecording: boolean
+  /** Counted by the traced sides. */
+  chunksIn = 0
+  chunksOut = 0
+  readonly #span: Span
+  /** A raw TCP connection has neither method nor path nor status. */
+  #isHttp = false
+
+  constructor(span: Span) {
+    const context = span.spanContext()
+    this.#span = span
+    this.traceId = context.traceId
+    this.spanId = context.spanId
+    this.traceparent = formatTraceparent(context)
+    this.tracestate = context.traceState?.serialize() ?? ''
+    this.isRecording = span.isRecording()
+  }
+
+  /** @param ofRoute what is the same for every request on its route */
+  describe(request: RequestHead, ofRoute: Attributes): void {
+    const { kind, subject, host, method } = request
+    const span = this.#span
+    span.setAttributes(ofRoute)
+    span.setAttribute('engine_router.kind', kind)
+    span.setAttribute('engine_router.request_id', request.requestId)
+    span.setAttribute('client.address', request.remote)
+    if (host !== '') span.setAttribute('server.address', host)
+    if (subject !== '') span.setAttribute('messaging.destination.name', subject)
+    this.#isHttp = method !== ''
+    if (!this.#isHttp) return
+    // The query is left out, as in the log: it carries credentials.
+    span.setAttribute('url.path', request.path)
+    if (isKnownMethod(method)) span.setAttribute('http.request.method', method)
+    else span.setAttributes({ 'http.request.method': '_OTHER', 'http.request.method_original': method })
+  }
+
+  onBackend(instance: string): void {
+    if (this.isRecording) this.#span.setAttribute('engine_router.backend.instance', instance)
+  }
+
+  onEvent(name: string, attributes: Readonly<Record<string, string | number>>): void {
+    if (this.isRecording) this.#span.addEvent(name, attributes)
+  }
+
+  onEnded(status: number, error: ExchangeError | undefined, bytesIn: number, bytesOut: number): void {
+    if (!this.isRecording) return
+    const span = this.#span
+    if (status > 0 && this.#isHttp) span.setAttribute('http.response.status_code', status)
+    span.setAttribute('engine_router.request.bytes', bytesIn)
+    span.setAttribute('engine_router.request.chunks', this.chunksIn)
+    span.setAttribute('engine_router.response.bytes', bytesOut)
+    span.setAttribute('engine_router.response.chunks', this.chunksOut)
+    if (error !== undefined) span.setAttribute('error.type', error.code)
+    else if (status >= 500) span.setAttribute('error.type', String(status))
+    // Nothing but the code: messages name subjects, and what a client wrote.
+    if (isFault(status, error)) span.setStatus({ code: SpanStatusCode.ERROR, ...(error && { message: error.code }) })
+    span.end()
+  }
+}
+
+/** Those of the semantic conventions: any other would let a client make names of spans. */
+const METHODS: ReadonlySet<string> = new Set([
+  'GET',
+  'HEAD',
+  'POST',
+  'PUT',
+  'PATCH',
+  'DELETE',
+  'OPTIONS',
+  'QUERY',
+  'TRACE',
+  'CONNECT',
+])
+
+export function isKnownMethod(method: string): boolean {
+  return METHODS.has(method)
+}
+
+/** Whether a server's span counts as failed: not for what the client got wrong, nor when it left. */
+function isFault(status: number, error: ExchangeError | undefined): boolean {
+  if (error === undefined) return status >= 500
+  if (error.code === 'client_gone') return false
+  // Cut: the client had been told that all was well.
+  const isCut = status > 0 && status < 400
+  return error.status >= 500 || isCut
+}
