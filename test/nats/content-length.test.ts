@@ -12,7 +12,7 @@ describe('a streamed response with a content-length', () => {
   before(async () => {
     const url = await natsUrl()
     backend = await startStreamBackend(url)
-    backend.handle(SUBJECT, (stream, open) => {
+    await backend.handle(SUBJECT, (stream, open) => {
       const body = Buffer.from('four')
       const query = open.headers[open.headers.indexOf('sx-query') + 1]!
       stream.accept(1, 64 * 1024)

@@ -20,7 +20,7 @@ test('a body that ends between the OPEN which promised more and its accept is en
   let held: Stream | undefined
   let more = false
   let ended = false
-  backend.handle(subject, (stream, open) => {
+  await backend.handle(subject, (stream, open) => {
     held = stream
     more = open.more
     return {

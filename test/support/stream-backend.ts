@@ -17,7 +17,8 @@ export interface StreamBackend {
   readonly resets: ExchangeError[]
   /** Streams that are not closed. */
   readonly open: number
-  handle(subject: string, handler: StreamHandler): void
+  /** Resolves when the server knows: clients come over another connection. */
+  handle(subject: string, handler: StreamHandler): Promise<void>
   close(): Promise<void>
 }
 
@@ -85,6 +86,7 @@ export async function startStreamBackend(url: string): Promise<StreamBackend> {
           local = handler(stream, open)
         },
       })
+      return nats.flush()
     },
     close: () => nats.close(),
   }

@@ -22,7 +22,7 @@ describe('a stream that comes to a limit', () => {
   before(async () => {
     const url = await natsUrl()
     backend = await startStreamBackend(url)
-    backend.handle(`${P}.hand`, (stream) => {
+    await backend.handle(`${P}.hand`, (stream) => {
       stream.accept(1, 64 * 1024)
       held = stream
       return { data: () => true }

@@ -30,14 +30,14 @@ describe('SX/1 streams over HTTP', () => {
   before(async () => {
     server = await startNats()
     backend = await startStreamBackend(server.url)
-    backend.handle('sx.echo', (stream, open) => {
+    await backend.handle('sx.echo', (stream, open) => {
       stream.accept(1, 64 * 1024)
       stream.head({ status: 200, headers: ['content-type', 'application/octet-stream'] })
       if (open.payload.length > 0) stream.data(open.payload)
       if (!open.more) stream.end()
       return { data: (chunk) => stream.data(chunk), drained: () => stream.drained(), end: () => stream.end() }
     })
-    backend.handle('sx.digest', (stream, open) => {
+    await backend.handle('sx.digest', (stream, open) => {
       stream.accept(1, 64 * 1024)
       const hash = createHash('sha256').update(open.payload)
       let bytes = open.payload.length
@@ -56,7 +56,7 @@ describe('SX/1 streams over HTTP', () => {
         end: done,
       }
     })
-    backend.handle('sx.download', (stream, open) => {
+    await backend.handle('sx.download', (stream, open) => {
       const query = open.headers[open.headers.indexOf('sx-query') + 1]!
       const body = pattern(Number(new URLSearchParams(query).get('bytes')))
       stream.head({ status: 200, headers: ['content-length', String(body.length)] })
@@ -72,7 +72,7 @@ describe('SX/1 streams over HTTP', () => {
       pump()
       return { drained: pump }
     })
-    backend.handle('sx.hand', (stream) => {
+    await backend.handle('sx.hand', (stream) => {
       stream.accept(1, 64 * 1024)
       held = stream
       return { data: () => true }
@@ -231,7 +231,7 @@ describe('SX/1 streams over HTTP', () => {
 
   test('a backend that vanishes is found by the next frame that asks', async () => {
     const vanishing = await startStreamBackend(server.url)
-    vanishing.handle('sx.vanishing', (stream) => {
+    await vanishing.handle('sx.vanishing', (stream) => {
       stream.accept(1, 64 * 1024)
       held = stream
       return {}

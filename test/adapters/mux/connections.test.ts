@@ -50,8 +50,8 @@ before(async () => {
       message.respond()
     },
   })
-  backend.handle(`${P}.echo`, echo)
-  backend.handle(`${P}.term`, echo)
+  await backend.handle(`${P}.echo`, echo)
+  await backend.handle(`${P}.term`, echo)
   await Promise.all([nats.flush(), backend.nats.flush()])
   gateway = await startGateway({
     natsUrl: url,

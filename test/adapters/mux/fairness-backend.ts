@@ -13,7 +13,7 @@ const large = await startStreamBackend(url)
 // On a connection of its own, or its replies would wait behind the download there.
 const small = await connect({ servers: url })
 small.subscribe(`${prefix}.small`, { callback: (_error, message) => void message.respond('small') })
-large.handle(`${prefix}.large`, (stream) => {
+await large.handle(`${prefix}.large`, (stream) => {
   let left = downloadBytes / CHUNK.length
   const send = () => {
     while (left > 0) {

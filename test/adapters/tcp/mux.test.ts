@@ -31,7 +31,7 @@ async function start(t: TestContext): Promise<TestTcp & { answerLate(): void }> 
       late = () => void message.respond('at last')
     },
   })
-  tcp.backend.handle(`${prefix}.large`, (stream) => {
+  await tcp.backend.handle(`${prefix}.large`, (stream) => {
     stream.accept(1, 64 * 1024)
     stream.head({ status: 200, headers: [] })
     const chunk = Buffer.alloc(64 * 1024, 'x')

@@ -75,7 +75,7 @@ export async function startRawTcp(
     return rawProtocol({ ...shared, route: routeName, resolve, framing, idleTimeoutMs })
   })
   if (options.handler !== undefined) {
-    tcp.backend.handle(subject, options.handler)
+    await tcp.backend.handle(subject, options.handler)
     await tcp.backend.nats.flush()
   }
   return { ...tcp, subject }

@@ -37,7 +37,7 @@ describe('backpressure on a WebSocket', () => {
       }
       stream.end()
     }
-    backend.handle(subject('slow'), (stream) => {
+    await backend.handle(subject('slow'), (stream) => {
       stream.accept(1, 65536)
       stream.head({ status: 200, headers: [] })
       pump(stream)
@@ -65,7 +65,7 @@ describe('backpressure on a WebSocket', () => {
 
   test('closes with 1013 a client that sends more than 1 MiB which nobody takes', async () => {
     let isFull = false
-    backend.handle(subject('stuck'), (stream) => {
+    await backend.handle(subject('stuck'), (stream) => {
       stream.accept(1, 65536)
       stream.head({ status: 200, headers: [] })
       return {
@@ -99,7 +99,7 @@ describe('backpressure on a WebSocket', () => {
 
   test('takes any amount from a fast client as fast as the backend takes it', async () => {
     let taken = 0
-    backend.handle(subject('fast'), (stream) => {
+    await backend.handle(subject('fast'), (stream) => {
       stream.accept(1, 65536)
       stream.head({ status: 200, headers: [] })
       return {
@@ -123,7 +123,7 @@ describe('backpressure on a WebSocket', () => {
   })
 
   test('cuts a client that pings and does not read, at 1 MiB of pongs', async () => {
-    backend.handle(subject('pings'), (stream) => {
+    await backend.handle(subject('pings'), (stream) => {
       stream.accept(1, 65536)
       stream.head({ status: 200, headers: [] })
       return { drained: () => {} }

@@ -214,7 +214,7 @@ describe('WebSocket conformance', () => {
       routes: [{ name: 'echo', match: { kind: 'ws', path: '/echo' }, subject }],
     })
     backend = await startStreamBackend(server)
-    backend.handle(subject, (stream) => {
+    await backend.handle(subject, (stream) => {
       stream.accept(1, 65536)
       stream.head({ status: 200, headers: [] })
       return {

@@ -16,7 +16,7 @@ test('a WebSocket closes with 4502 when its backend is gone, and with 4503 while
   const gateway = await startGateway({ natsUrl: nats.url, routes: ROUTES })
   const backend = await startStreamBackend(nats.url)
   try {
-    backend.handle('stream', (stream) => {
+    await backend.handle('stream', (stream) => {
       stream.accept(1, 65536)
       stream.head({ status: 200, headers: [] })
       stream.data(Buffer.from('ready'), { type: 'text' })

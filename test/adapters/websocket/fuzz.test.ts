@@ -61,7 +61,7 @@ describe('bytes that are not what a WebSocket client sends', () => {
       ],
     })
     backend = await startStreamBackend(server)
-    backend.handle(subject('stream'), (stream) => {
+    await backend.handle(subject('stream'), (stream) => {
       stream.accept(1, 65536)
       stream.head({ status: 200, headers: [] })
       return {

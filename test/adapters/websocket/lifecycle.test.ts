@@ -18,7 +18,7 @@ describe('the life of a WebSocket', () => {
     server = await natsUrl()
     nats = await connect({ servers: server })
     backend = await startStreamBackend(server)
-    backend.handle(subject('stream'), (stream) => {
+    await backend.handle(subject('stream'), (stream) => {
       stream.accept(1, 65536)
       stream.head({ status: 200, headers: [] })
       return { data: (chunk, meta) => stream.data(chunk, meta), end: () => stream.end() }
@@ -74,7 +74,7 @@ describe('the life of a WebSocket', () => {
 
   test('resets a backend that does not end after the client has closed', () =>
     withGateway({ webSocket: { lingerMs: 50 } }, async (gateway) => {
-      backend.handle(subject('stays'), (stream) => {
+      await backend.handle(subject('stays'), (stream) => {
         stream.accept(1, 65536)
         stream.head({ status: 200, headers: [] })
         return {}

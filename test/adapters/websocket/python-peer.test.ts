@@ -25,7 +25,7 @@ test('a client of another make, python3-websockets, finds nothing amiss', {
   t.after(() => gateway.close())
   const backend = await startStreamBackend(nats)
   t.after(() => backend.close())
-  backend.handle(subject, (stream) => {
+  await backend.handle(subject, (stream) => {
     stream.accept(1, 65_536)
     stream.head({ status: 200, headers: [] })
     return {

@@ -34,7 +34,7 @@ describe('a WebSocket that is one exchange', () => {
       ],
     })
     backend = await startStreamBackend(nats)
-    backend.handle(subject('echo'), (stream) => {
+    await backend.handle(subject('echo'), (stream) => {
       stream.accept(1, 65536)
       stream.head(HEAD)
       return {
@@ -78,7 +78,7 @@ describe('a WebSocket that is one exchange', () => {
 
   test('tells the backend of the client, without the fields that are of the connection', async () => {
     let open: { headers: readonly string[] } | undefined
-    backend.handle(subject('open'), (stream, frame) => {
+    await backend.handle(subject('open'), (stream, frame) => {
       open = frame
       stream.accept(1, 65536)
       stream.head(HEAD)
@@ -120,7 +120,7 @@ describe('a WebSocket that is one exchange', () => {
 
   test('keeps one message as large as may be until a backend has accepted', async () => {
     let accept: (() => void) | undefined
-    backend.handle(subject('late'), (stream) => {
+    await backend.handle(subject('late'), (stream) => {
       accept = () => {
         stream.accept(1, 65536)
         stream.head(HEAD)
@@ -159,7 +159,7 @@ describe('a WebSocket that is one exchange', () => {
 
   test('sends what the backend sends in parts as the fragments of one message', async () => {
     const text = Buffer.from('ä€😀'.repeat(1000))
-    backend.handle(subject('parts'), (stream) => {
+    await backend.handle(subject('parts'), (stream) => {
       stream.accept(1, 65536)
       stream.head(HEAD)
       // Characters are cut by the parts.
@@ -193,7 +193,7 @@ describe('a WebSocket that is one exchange', () => {
     ],
   ] as const) {
     test(`closes with 4502 over text of the backend that is not UTF-8, ${name}`, async () => {
-      backend.handle(subject(`bad-${name.replace(' ', '-')}`), (stream) => {
+      await backend.handle(subject(`bad-${name.replace(' ', '-')}`), (stream) => {
         stream.accept(1, 65536)
         stream.head(HEAD)
         send(stream)
@@ -207,7 +207,7 @@ describe('a WebSocket that is one exchange', () => {
   }
 
   test('sends a message without a type as text if it is UTF-8, else as binary', async () => {
-    backend.handle(subject('untyped'), (stream) => {
+    await backend.handle(subject('untyped'), (stream) => {
       stream.accept(1, 65536)
       stream.head(HEAD)
       stream.data(Buffer.from('{}'))
@@ -239,7 +239,7 @@ describe('a WebSocket that is one exchange', () => {
 
   test("tells the backend the client's close code, and lets it end in its own time", async () => {
     const codes: (number | undefined)[] = []
-    backend.handle(subject('codes'), (stream) => {
+    await backend.handle(subject('codes'), (stream) => {
       stream.accept(1, 65536)
       stream.head(HEAD)
       return {
@@ -265,7 +265,7 @@ describe('a WebSocket that is one exchange', () => {
   })
 
   test("closes with the backend's close code, 1000 by default", async () => {
-    backend.handle(subject('end'), (stream, { headers }) => {
+    await backend.handle(subject('end'), (stream, { headers }) => {
       const code = Number(headers[headers.indexOf('x-code') + 1])
       stream.accept(1, 65536)
       stream.head(HEAD)
@@ -287,7 +287,7 @@ describe('a WebSocket that is one exchange', () => {
   })
 
   test('closes with the code of a status that the backend refuses with', async () => {
-    backend.handle(subject('refuse'), (stream, { headers }) => {
+    await backend.handle(subject('refuse'), (stream, { headers }) => {
       stream.accept(1, 65536)
       stream.head({ status: Number(headers[headers.indexOf('x-status') + 1]), headers: [] })
       return {}
@@ -309,6 +309,7 @@ describe('a WebSocket that is one exchange', () => {
     const socket = await openSocket(url('nobody'))
     assert.deepEqual(await socket.closed(), { code: 4503, reason: 'no_responders' })
     const silent = backend.nats.subscribe(subject('silent'), { callback() {} })
+    await backend.nats.flush()
     const waiting = await openSocket(url('silent'))
     assert.deepEqual(await waiting.closed(), { code: 4504, reason: 'timeout' })
     silent.unsubscribe()
@@ -316,7 +317,7 @@ describe('a WebSocket that is one exchange', () => {
   })
 
   test("closes with the code of the backend's reset", async () => {
-    backend.handle(subject('reset'), (stream) => {
+    await backend.handle(subject('reset'), (stream) => {
       stream.accept(1, 65536)
       stream.head(HEAD)
       return {
