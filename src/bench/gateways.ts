@@ -147,6 +147,7 @@ function createRoutes(count: number): string {
     0,
     { name: 'bench', match: { path: '/bench/{id}' }, subject: 'bench.{id}' },
     { name: 'rpc', match: { kind: 'ws', path: '/bench-rpc' }, subject: 'bench.rpc', websocket: 'rpc' },
+    { name: 'idle', match: { kind: 'ws', path: '/bench-idle/{id}' }, subject: 'idle.stream.{id}' },
     { name: 'stream', match: { path: '/stream/{chunks}' }, subject: 'stream.{chunks}', body: 'stream' },
   )
   return JSON.stringify({ version: 1, routes })

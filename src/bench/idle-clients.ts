@@ -5,9 +5,11 @@
  */
 import { connect as connectTcp, type Socket } from 'node:net'
 import { connect, type Msg } from 'nats'
+import { serve as serveBackend } from '../backend/index.ts'
 
 export interface IdleRun {
-  readonly protocol: 'websocket' | 'tcp'
+  /** `rpc` and `stream`: raw WebSockets, of the route's kind. */
+  readonly protocol: 'websocket mux' | 'websocket rpc' | 'websocket stream' | 'tcp mux'
   readonly port: number
   readonly count: number
 }
@@ -22,15 +24,28 @@ const AT_A_TIME = 64
 const RETRY_WITHIN_MS = 1000
 /** Sources to connect from: a single address has too few ports for many connections to one. */
 const SOURCES = 4
-const HANDSHAKE =
-  'GET /_sx HTTP/1.1\r\nhost: bench\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\n' +
-  'sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-protocol: sx.v1.bin\r\n\r\n'
+const PATHS = { 'websocket mux': '/_sx', 'websocket rpc': '/bench-rpc', 'websocket stream': '/bench-idle/1' }
+
+function handshake(path: string): string {
+  return (
+    `GET ${path} HTTP/1.1\r\nhost: bench\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\n` +
+    'sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nuser-agent: bench/1.0\r\n\r\n'
+  )
+}
 
 let sockets: Socket[] = []
 /** Nobody reads what comes. */
 const scratch = Buffer.allocUnsafe(64 * 1024)
 
-const client = await connect({ servers: process.env.NATS_URL ?? 'nats://127.0.0.1:4222', name: 'bench-idle-clients' })
+const servers = process.env.NATS_URL ?? 'nats://127.0.0.1:4222'
+/** Takes each stream, and waits for messages that do not come. */
+const service = await serveBackend({ nats: { servers }, name: 'bench-idle', version: '1.0.0', maxConcurrent: 100_000 })
+service.exchange('idle.stream.*', async (exchange) => {
+  for await (const message of exchange) await exchange.send(message)
+})
+await service.flush()
+
+const client = await connect({ servers, name: 'bench-idle-clients' })
 serve('idle.open', async ({ count, ...run }) => {
   let next = 0
   const openNext = async () => {
@@ -76,7 +91,7 @@ function open({ protocol, port }: Omit<IdleRun, 'count'>, index: number): Promis
     const localAddress = `127.0.0.${1 + (index % SOURCES)}`
     const socket = connectTcp({ port, host: '127.0.0.1', localAddress, onread })
     socket.on('error', reject)
-    socket.write(protocol === 'websocket' ? HANDSHAKE : '{"t":"ping"}\n')
+    socket.write(protocol === 'tcp mux' ? '{"t":"ping"}\n' : handshake(PATHS[protocol]))
   })
 }
 

@@ -5,6 +5,7 @@ import { collectGarbage } from './collect-garbage.ts'
 import type { IdleAnswer, IdleRun } from './idle-clients.ts'
 
 const CONNECTIONS = 15_000
+const PROTOCOLS = ['websocket mux', 'websocket rpc', 'websocket stream', 'tcp mux'] as const
 const TIMEOUT_MS = 180_000
 /** What a process gives back to the system after a collection, it gives back within this. */
 const SETTLE_MS = 1500
@@ -15,7 +16,7 @@ export interface IdleFigures {
   /** Of the router's resident memory, after garbage collection, in each of the runs. */
   readonly bytesPerConnection: readonly number[]
   readonly acceptsPerSecond: number
-  /** From the kill of the router until all were connected to its successor; of WebSockets only. */
+  /** From the kill of the router until all were connected to its successor; of multiplexed WebSockets only. */
   readonly reconnectSeconds?: number
 }
 
@@ -43,15 +44,15 @@ export async function measureIdle(
   try {
     const figures: IdleFigures[] = []
     let done = 0
-    for (const protocol of ['websocket', 'tcp'] as const) {
+    for (const protocol of PROTOCOLS) {
       const bytesPerConnection: number[] = []
       let acceptsPerSecond = 0
       let reconnectSeconds: number | undefined
       for (const run of [1, 2]) {
         signal.throwIfAborted()
-        onProgress(done++, 4, `${CONNECTIONS} idle connections, ${protocol}, run ${run}`)
+        onProgress(done++, 2 * PROTOCOLS.length, `${CONNECTIONS} idle connections, ${protocol}, run ${run}`)
         const router = await startRouter()
-        const port = protocol === 'websocket' ? router.webPort : router.tcpPort
+        const port = protocol === 'tcp mux' ? router.tcpPort : router.webPort
         const order = (subject: string) => ask(client, subject, { protocol, port, count: CONNECTIONS })
         // Code is compiled and pools are filled by the first few.
         await ask(client, 'idle.open', { protocol, port, count: 100 })
@@ -59,7 +60,7 @@ export async function measureIdle(
         const { seconds } = await order('idle.open')
         bytesPerConnection.push(Math.round(((await residentBytes(router)) - before) / CONNECTIONS))
         acceptsPerSecond = Math.round(CONNECTIONS / seconds)
-        if (protocol === 'websocket' && run === 2) {
+        if (protocol === 'websocket mux' && run === 2) {
           const [reopened] = await Promise.all([order('idle.reopen'), router.restart()])
           reconnectSeconds = Math.round(reopened.seconds * 10) / 10
         }

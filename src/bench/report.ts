@@ -121,7 +121,7 @@ export const IDLE_HEAD = ['idle connections', 'protocol', 'memory each', 'accept
 export function idleRows({ idle }: BenchReport): string[][] {
   return idle.map(({ connections, protocol, bytesPerConnection, acceptsPerSecond, reconnectSeconds }) => [
     connections.toLocaleString('en'),
-    `${protocol}, mux`,
+    protocol,
     bytesPerConnection.map((bytes) => `${(bytes / 1024).toFixed(1)} KiB`).join(', '),
     `${acceptsPerSecond.toLocaleString('en')}/s`,
     reconnectSeconds === undefined ? '' : `${reconnectSeconds} s`,

@@ -28,7 +28,7 @@ test('the bench stays within its bars', { timeout: 20 * 60_000 }, async (t) => {
   assert.ok(webSocketRps(report, 'router', 'rpc') >= 0.85 * ceiling, 'rpc')
 
   for (const { protocol, bytesPerConnection } of idle) {
-    const bar = protocol === 'websocket' ? 3 * KIB : 12 * KIB
+    const bar = protocol === 'tcp mux' ? 12 * KIB : 3 * KIB
     for (const bytes of bytesPerConnection) assert.ok(bytes <= bar, `an idle ${protocol} takes ${bytes} bytes`)
   }
 })

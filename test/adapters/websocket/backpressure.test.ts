@@ -90,6 +90,7 @@ describe('backpressure on a WebSocket', () => {
 
   test('closes with 1013 a client that sends as much before a backend has accepted', async () => {
     const silent = backend.nats.subscribe(subject('silent'), { callback() {} })
+    await backend.nats.flush()
     const socket = await openSocket(`${gateway.url}/silent`)
     for (let i = 0; i < 64; i++) socket.ws.send(CHUNK)
     assert.equal((await socket.closed()).code, 1013)

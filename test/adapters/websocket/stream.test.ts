@@ -230,6 +230,7 @@ describe('a WebSocket that is one exchange', () => {
         for (const text of ['one', 'two', '']) message.respond(Buffer.from(text))
       },
     })
+    await backend.nats.flush()
     const socket = await openSocket(`${gateway.url}/events`)
     assert.deepEqual(await socket.messages(2), ['one', 'two'])
     assert.equal((await socket.closed()).code, 1000)
