@@ -203,6 +203,9 @@ export class StreamConnection implements ClientSide, SocketHandler {
 
 /** Spelled out: a copy made by spreading takes twice the memory. */
 function withoutHeaders(request: RequestHead): RequestHead {
-  const { kind, method, host, path, query, remote, requestId, length, route, subject } = request
-  return { kind, method, host, path, query, remote, requestId, headers: NO_HEADERS, length, route, subject }
+  const { kind, method, host, path, query, remote, requestId, length, route, subject, trace } = request
+  const headers = NO_HEADERS
+  const copy: RequestHead = { kind, method, host, path, query, remote, requestId, headers, length, route, subject }
+  if (trace !== undefined) copy.trace = trace
+  return copy
 }
