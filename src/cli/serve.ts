@@ -16,7 +16,7 @@ export const verb: Verb = {
     const config = await loadServeConfig(args, io)
     const isTraced = isTracingOn(io.env)
     const logger = createLogger(config.log.level)
-    const traces = isTraced ? await startOtlpExport(logger) : undefined
+    const traces = isTraced ? await startOtlpExport({ logger, serviceName: 'engine-router' }) : undefined
     const tracing = traces && createTracing(traces.tracer)
     try {
       const app = await startApp(config, logger, tracing).catch((error: Error) => {

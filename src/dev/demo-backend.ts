@@ -3,10 +3,13 @@
  * what clients get when no backend is there.
  */
 import { connect, headers, JSONCodec, type Msg, type NatsConnection } from 'nats'
+import { createDemoSpans } from './demo-spans.ts'
 
 const TICK_MS = 500
 const TICKS_MAX_MS = 60_000
 const json = JSONCodec()
+
+const traced = await createDemoSpans(process.env)
 
 const connection = await connect({
   servers: process.env.NATS_URL ?? 'nats://127.0.0.1:4222',
@@ -14,31 +17,32 @@ const connection = await connect({
   maxReconnectAttempts: -1,
 })
 
-connection.subscribe('hello.*', {
-  queue: 'q',
-  callback: (_error, message) => {
-    const reply = headers()
-    reply.set('content-type', 'application/json')
-    message.respond(`${JSON.stringify({ hello: message.subject.split('.')[1], from: process.pid })}\n`, {
-      headers: reply,
-    })
-  },
+respond('hello.*', (message) => {
+  const reply = headers()
+  reply.set('content-type', 'application/json')
+  message.respond(`${JSON.stringify({ hello: message.subject.split('.')[1], from: process.pid })}\n`, {
+    headers: reply,
+  })
 })
 
-connection.subscribe('demo.echo', {
-  queue: 'q',
-  callback: (_error, message) => {
-    const reply = headers()
-    reply.set('Sx-Status', '201')
-    reply.set('content-type', message.headers?.get('content-type') || 'application/octet-stream')
-    message.respond(message.data, { headers: reply })
-  },
+respond('demo.echo', (message) => {
+  const reply = headers()
+  reply.set('Sx-Status', '201')
+  reply.set('content-type', message.headers?.get('content-type') || 'application/octet-stream')
+  message.respond(message.data, { headers: reply })
 })
 
-connection.subscribe('demo.ticks', { queue: 'q', callback: (_error, message) => tick(connection, message) })
+respond('demo.ticks', (message) => tick(connection, message))
 
 await connection.flush()
 console.log(`demo backend ready: pid ${process.pid}`)
+
+function respond(subject: string, handle: (message: Msg) => void): void {
+  connection.subscribe(subject, {
+    queue: 'q',
+    callback: (_error, message) => traced(subject, message, () => handle(message)),
+  })
+}
 
 /** A message each half second, and after a minute the empty one that ends a `reply: many` response. */
 function tick(on: NatsConnection, request: Msg): void {

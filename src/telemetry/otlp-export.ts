@@ -1,4 +1,4 @@
-import { DiagLogLevel, diag, type Tracer } from '@opentelemetry/api'
+import { type DiagLogFunction, DiagLogLevel, diag, type Tracer } from '@opentelemetry/api'
 import type { Logger } from '../exchange/logger.ts'
 
 /** How long the last spans may take on their way out. */
@@ -11,27 +11,32 @@ export interface OtlpExport {
   close(): Promise<void>
 }
 
+export interface OtlpExportOptions {
+  readonly logger: Logger
+  /** Unless `OTEL_SERVICE_NAME` says another. */
+  readonly serviceName: string
+}
+
 /**
  * Sets up the SDK of OpenTelemetry, as `OTEL_*` of the process say: the one place that knows it, loaded only where
  * tracing is on. Spans wait in a queue of bounded length for the next batch, and are dropped where it is full.
  */
-export async function startOtlpExport(logger: Logger): Promise<OtlpExport> {
-  const [{ BasicTracerProvider, BatchSpanProcessor }, { OTLPTraceExporter }, resources] = await Promise.all([
+export async function startOtlpExport({ logger, serviceName }: OtlpExportOptions): Promise<OtlpExport> {
+  const [core, { BasicTracerProvider, BatchSpanProcessor }, { OTLPTraceExporter }, resources] = await Promise.all([
+    import('@opentelemetry/core'),
     import('@opentelemetry/sdk-trace-base'),
     import('@opentelemetry/exporter-trace-otlp-proto'),
     import('@opentelemetry/resources'),
   ])
-  const report = (level: 'warn' | 'error') => (message: string) => logger[level]({}, `tracing: ${message}`)
-  const silent = () => {}
-  // The SDK has no other way to say what it could not do.
-  diag.setLogger(
-    { error: report('error'), warn: report('warn'), info: silent, debug: silent, verbose: silent },
-    { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true },
-  )
+  const report = (message: string) => logger.warn({}, `tracing: ${message}`)
+  const ignore: DiagLogFunction = () => {}
+  // Both are the process's: the SDK has no other way to say what it could not do.
+  diag.setLogger({ error: report, warn: report, info: ignore, debug: ignore, verbose: ignore }, DiagLogLevel.WARN)
+  core.setGlobalErrorHandler((err) => logger.warn({ err }, 'tracing: spans were not sent'))
   const { envDetector, serviceInstanceIdDetector } = resources
   const provider = new BasicTracerProvider({
     resource: resources
-      .resourceFromAttributes({ 'service.name': 'engine-router' })
+      .resourceFromAttributes({ 'service.name': serviceName })
       .merge(resources.detectResources({ detectors: [serviceInstanceIdDetector, envDetector] })),
     spanProcessors: [new BatchSpanProcessor(new OTLPTraceExporter())],
   })
@@ -49,6 +54,7 @@ export async function startOtlpExport(logger: Logger): Promise<OtlpExport> {
       } finally {
         clearTimeout(timer)
         diag.disable()
+        core.setGlobalErrorHandler(core.loggingErrorHandler())
       }
     },
   }

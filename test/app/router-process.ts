@@ -42,13 +42,15 @@ export interface RouterSettings {
   readonly routes?: { readonly file?: string; readonly cache?: string }
   readonly drainTimeout?: string
   readonly logLevel?: string
+  /** Beside `PATH`. */
+  readonly env?: NodeJS.ProcessEnv
 }
 
 /** A serving router, of which nothing is left after the test. It listens; `ready` waits for the rest. */
 export async function startRouter(t: TestContext, settings: RouterSettings, directory?: string) {
   const home = directory ?? (await temporaryDirectory())
   await writeFile(join(home, 'router.yaml'), routerYaml(settings))
-  const run = spawnRouter(t, home)
+  const run = spawnRouter(t, home, settings.env)
   const listening = await Promise.race([
     eventually('it listens', () => run.log().find(({ msg }) => msg.startsWith('listening on')), { timeoutMs: 20_000 }),
     run.exitCode.then((code) => Promise.reject(new Error(`the router ended with ${code}:\n${run.output()}`))),
@@ -79,11 +81,11 @@ export async function startRouter(t: TestContext, settings: RouterSettings, dire
 }
 
 /** `engine-router serve -c router.yaml` in this directory, wherever that leads. */
-export function spawnRouter(t: TestContext, directory: string) {
+export function spawnRouter(t: TestContext, directory: string, env: NodeJS.ProcessEnv = {}) {
   const child: ChildProcess = spawn(
     process.execPath,
     [join(import.meta.dirname, '../../src/main.ts'), 'serve', '-c', 'router.yaml'],
-    { cwd: directory, env: { PATH: process.env.PATH }, stdio: ['ignore', 'pipe', 'pipe'] },
+    { cwd: directory, env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
   )
   let stdout = ''
   let stderr = ''

@@ -22,7 +22,7 @@ async function startTraced(t: TestContext, routes: readonly RouteDocument[], tcp
   // The SDK reads its own environment, which is that of this process.
   process.env.OTEL_EXPORTER_OTLP_ENDPOINT = collector.url
   process.env.OTEL_BSP_SCHEDULE_DELAY = '20'
-  const traces = await startOtlpExport(silentLogger)
+  const traces = await startOtlpExport({ logger: silentLogger, serviceName: 'engine-router' })
   const app = await startTestApp(t, routes, tcp, createTracing(traces.tracer))
   t.after(() => traces.close())
   return { ...app, collector }
