@@ -5,15 +5,19 @@ import { type Session, startSession } from '../dev/session.ts'
 import { createPaint } from './print.ts'
 import { type Io, UsageError, type Verb, VerbError } from './verb.ts'
 
+/** Of what runs here: traces go where the verb `trace` listens, and soon. */
+const TRACE_ENV = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318', OTEL_BSP_SCHEDULE_DELAY: '200' }
+
 /** Runs all of it on this machine: NATS, Postgres, the router and a demo backend. */
 export const verb: Verb = {
   options: {
     port: { type: 'string', value: 'PORT', description: 'listen for clients there (default: as configured, or 8080)' },
     'admin-port': { type: 'string', value: 'PORT', description: 'listen for operators there (default: 9090)' },
     'log-level': { type: 'string', value: 'LEVEL', description: 'log level of the router (default: info)' },
+    trace: { type: 'boolean', description: 'send traces to engine-router trace, or to OTEL_EXPORTER_OTLP_ENDPOINT' },
     'no-backend': { type: 'boolean', description: 'start no demo backend' },
   },
-  examples: ['engine-router dev', 'engine-router dev --port 8081 --admin-port 9091', 'engine-router dev --no-backend'],
+  examples: ['engine-router dev', 'engine-router dev --port 8081 --admin-port 9091', 'engine-router dev --trace'],
   async run({ options }, io) {
     const guard = new ChildGuard()
     // main.ts ends the process at the second Ctrl-C; what still runs then is killed.
@@ -27,11 +31,11 @@ export const verb: Verb = {
           logLevel: text(options['log-level']),
           backend: options['no-backend'] !== true,
         },
-        io,
+        options.trace === true ? { ...io, env: { ...TRACE_ENV, ...io.env } } : io,
         guard,
         createProgress(io),
       )
-      io.stdout.write(welcome(session, io))
+      io.stdout.write(welcome(session, io, options.trace === true))
       reportBackendsEnd(session, io)
       await untilEnd(session, io.signal)
     } catch (error) {
@@ -68,7 +72,7 @@ function reportBackendsEnd({ backend, natsUrl }: Session, io: Io): void {
   })
 }
 
-function welcome({ url, adminUrl, muxPort, routesFile, backend }: Session, io: Io): string {
+function welcome({ url, adminUrl, muxPort, routesFile, backend }: Session, io: Io, isTraced: boolean): string {
   const paint = createPaint(io.stdout, io.env)
   const kill = backend
     ? `\n  kill ${backend.pid}`.padEnd(44) + paint('dim', '# no backend: the next request gets 503')
@@ -88,7 +92,7 @@ ${paint('bold', 'engine-router is ready')}: ${url} for clients, ${adminUrl} for 
   curl -N ${url}/ticks -H 'accept: text/event-stream'
   npm exec -- node -e '${script}'${mux}
   curl ${adminUrl}/metrics
-  npm run router -- routes explain GET /hello/world${kill}
+  npm run router -- routes explain GET /hello/world${isTraced ? `\n  npm run router -- trace GET ${url}/hello/world` : ''}${kill}
 
 Edit ${routesFile} and save: the router follows. Ctrl-C ends all of it.
 

@@ -18,6 +18,11 @@ export const VERBS: readonly VerbEntry[] = [
     load: () => import('./call.ts'),
   },
   {
+    name: 'trace',
+    summary: 'Send one request to a router and show its trace, from the client to the backend',
+    load: () => import('./trace.ts'),
+  },
+  {
     name: 'doctor',
     summary: 'Check settings, NATS, Postgres and this machine, and say what to do',
     load: () => import('./doctor.ts'),
