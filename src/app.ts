@@ -17,6 +17,7 @@ import { ExchangeMetrics } from './telemetry/exchange-metrics.ts'
 import type { RouterLogger } from './telemetry/log.ts'
 import { MetricsWriter } from './telemetry/metrics-writer.ts'
 import { observeAll } from './telemetry/observe-all.ts'
+import { ProcessMetrics } from './telemetry/process-metrics.ts'
 import { type RouterGauges, writeRouterGauges } from './telemetry/router-gauges.ts'
 import type { Tracing } from './telemetry/tracing.ts'
 
@@ -41,6 +42,7 @@ export interface App {
 export async function startApp(config: RouterConfig, logger: RouterLogger, tracing?: Tracing): Promise<App> {
   const { limits } = config
   const wheel = new DeadlineWheel()
+  const metrics = new ExchangeMetrics()
   const link = new NatsLink({ ...config.nats, name: 'engine-router', logger })
   const transport = createTransport({
     link,
@@ -48,9 +50,9 @@ export async function startApp(config: RouterConfig, logger: RouterLogger, traci
     inboxPrefix: config.nats.inboxPrefix,
     randomFill: randomFillSync,
     random: Math.random,
+    observer: metrics,
   })
   const tables = createRouteTables(config, logger, traced(tracing, transport.dispatchFor))
-  const metrics = new ExchangeMetrics()
   const observer = observeAll(metrics, createExchangeLog(logger))
   let draining = false
 
@@ -101,6 +103,7 @@ export async function startApp(config: RouterConfig, logger: RouterLogger, traci
     lateMessages: transport.lateMessages,
     natsConnected: link.connected,
     natsReconnects: link.reconnects,
+    natsPendingBytes: link.pendingBytes,
     routes: tables.current()?.size ?? 0,
     tableRevision: tables.current()?.revision ?? 0,
     tableLoadedAtMs: tables.loadedAtMs,
@@ -114,10 +117,17 @@ export async function startApp(config: RouterConfig, logger: RouterLogger, traci
     if (tables.loadedAtMs === undefined) reasons.push('no routing table is loaded')
     return reasons
   }
+  const processMetrics = new ProcessMetrics()
+  const forgetGoneRoutes = () => {
+    const table = tables.current()
+    if (table !== undefined) metrics.forgetGone((name) => table.byName(name) !== undefined, Date.now())
+  }
   const renderMetrics = () => {
+    forgetGoneRoutes()
     const out = new MetricsWriter()
     metrics.write(out)
     writeRouterGauges(out, gauges(), Date.now())
+    processMetrics.write(out)
     return { contentType: MetricsWriter.contentType, text: out.toString() }
   }
 
@@ -129,10 +139,11 @@ export async function startApp(config: RouterConfig, logger: RouterLogger, traci
   }).catch((error) => {
     web.close()
     tcp.close()
+    processMetrics.close()
     throw error
   })
   link.start()
-  tables.start()
+  tables.start(forgetGoneRoutes)
   logger.info({ config: describeConfig(config) }, 'configuration')
   logger.info(
     { http: web.port, admin: admin.port, tcp: tcp.ports },
@@ -152,6 +163,7 @@ export async function startApp(config: RouterConfig, logger: RouterLogger, traci
       await link.close()
       wheel.stop()
       await admin.close()
+      processMetrics.close()
       logger.info({}, 'stopped')
     },
   }

@@ -17,7 +17,8 @@ export interface RouteTables {
   readonly loadedAtMs: number | undefined
   /** Rows that the table does without. */
   readonly quarantined: number
-  start(): void
+  /** @param onChange called whenever there is a new table */
+  start(onChange: () => void): void
   stop(): Promise<void>
 }
 
@@ -31,6 +32,7 @@ export function createRouteTables(
   let table: RouteTable | undefined
   let loadedAtMs: number | undefined
   let quarantinedRoutes = 0
+  let onTable: (() => void) | undefined
   const watch = new RouteWatch({
     url: config.database.url,
     cacheFile: config.routes.cacheFile,
@@ -39,6 +41,7 @@ export function createRouteTables(
       table = compileTable(specs, { revision, dispatch, defaultMaxBodyBytes })
       loadedAtMs = Date.now()
       quarantinedRoutes = quarantined.length
+      onTable?.()
     },
   })
   const routesFile = createRoutesFileWatch(config, logger)
@@ -50,7 +53,8 @@ export function createRouteTables(
     get quarantined() {
       return quarantinedRoutes
     },
-    start() {
+    start(onChange) {
+      onTable = onChange
       void watch.start()
       routesFile?.start()
     },

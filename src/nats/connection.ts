@@ -21,6 +21,14 @@ export interface NatsLinkListener {
   onDisconnected(): void
 }
 
+/** Of the client library, which tells nobody what it still has to send; any part of it may be missing in another version. */
+interface ClientInternals {
+  readonly protocol?: {
+    readonly outbound?: { size(): number }
+    readonly transport?: { readonly socket?: { readonly writableLength?: number } }
+  }
+}
+
 const CONNECT_TIMEOUT_MS = 5000
 const MAX_BACKOFF_MS = 2000
 const PING_INTERVAL_MS = 5000
@@ -59,6 +67,13 @@ export class NatsLink {
   /** Largest message that the server takes, headers included; 1 MiB until it has said so. */
   get maxPayload(): number {
     return this.#client?.info?.max_payload ?? 1024 * 1024
+  }
+
+  /** Published, and not yet taken by the system. */
+  get pendingBytes(): number {
+    const internals = this.#client as unknown as ClientInternals | undefined
+    const { outbound, transport } = internals?.protocol ?? {}
+    return (outbound?.size() ?? 0) + (transport?.socket?.writableLength ?? 0)
   }
 
   /** Whether the server has peers: then a 503 may be false for a moment after a subscription elsewhere. */

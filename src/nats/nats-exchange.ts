@@ -74,6 +74,12 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
   #endsAtMs = 0
   #replies: PlainReplies | undefined
   #stream: Stream | undefined
+  readonly #begunMs: number
+  /** Of the OPEN that is out. */
+  #publishedMs = 0
+  #headed = false
+  /** Since when the client takes no more; 0: it does. */
+  #fullSinceMs = 0
 
   /** @param maxBodyBytes of a whole body, what fits into one message; of a streamed one, the route's limit */
   constructor(
@@ -94,10 +100,11 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
     this.#lengthOf = lengthOf(route, request)
     this.#maxBodyBytes = maxBodyBytes
     this.subject = request.subject
+    this.#begunMs = parts.wheel.now()
     this.#token = parts.inbox.add(this)
     this.reply = parts.inbox.replySubject(this.#token)
     if (route.maxDurationMs > 0) {
-      this.#endsAtMs = parts.wheel.now() + route.maxDurationMs
+      this.#endsAtMs = this.#begunMs + route.maxDurationMs
       this.#schedule(route.maxDurationMs)
     }
   }
@@ -162,6 +169,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
   drained(): void {
     if (this.#stream !== undefined) this.#stream.drained()
     else if (this.#replies !== undefined) this.#onDelivery(this.#replies.drained())
+    if (this.#fullSinceMs > 0) this.#observeFullness()
   }
 
   // The outbox speaks.
@@ -174,6 +182,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
     }
     if (this.#retries + this.#refusals === 0) this.#loadOpen()
     this.#state = 'opened'
+    this.#publishedMs = this.#parts.wheel.now()
     return true
   }
 
@@ -277,6 +286,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
     if (this.#state !== 'opened') return
     const { link, wheel } = this.#parts
     const { noResponderRetries, holdMs } = this.#route
+    this.#parts.observer.onNoResponders(this.#route.name)
     const now = wheel.now()
     if (this.#holdUntilMs === 0) this.#holdUntilMs = now + holdMs
     const retries = noResponderRetries ?? (link.clustered ? CLUSTER_RETRIES : 0)
@@ -301,6 +311,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
     if (frame.type === 'ignored') return
     const isFirst = this.#state === 'opened'
     if (isFirst) {
+      this.#observeFirstReply()
       if (frame.type === 'reset') this.#onRefused(resetError(frame.code, frame.status, frame.reason))
       else if (frame.type !== 'accept' && frame.type !== 'head') {
         this.#fail(new ExchangeError('protocol_error', `the first frame is neither accept nor head: ${frame.type}`))
@@ -311,7 +322,11 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
     const stream = this.#stream
     if (stream === undefined) return
     if (frame.type === 'broken') stream.onBroken(frame.reason)
-    else stream.onFrame(frame)
+    else {
+      if (frame.type === 'head') this.#observeHead()
+      stream.onFrame(frame)
+    }
+    if (stream.isFull) this.#observeFullness()
     if (isFirst) this.#sendRest(stream)
   }
 
@@ -355,11 +370,13 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
   }
 
   #onFirstReply(reply: PlainReply, data: Uint8Array, isBare: boolean): void {
+    this.#observeFirstReply()
     const error = reply.error ?? (data.length === 0 ? reply.failure : undefined)
     if (error !== undefined) {
       this.#fail(error)
       return
     }
+    this.#observeHead()
     const { failure } = reply
     const many = this.#route.reply === 'many' && failure === undefined
     const status = failure?.status ?? reply.status ?? (data.length === 0 && !many ? 204 : 200)
@@ -386,6 +403,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
 
   #onDelivery(delivery: Delivery): void {
     if (this.#state !== 'responding') return
+    if (this.#replies!.isClientFull) this.#observeFullness()
     if (delivery === 'going on') this.#schedule(this.#route.idleTimeoutMs)
     else if (delivery === 'whole') this.#finish()
     else this.#fail(delivery)
@@ -418,11 +436,41 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
     else if (this.#endsAtMs > 0) this.#schedule(Number.MAX_SAFE_INTEGER)
   }
 
+  #observeFirstReply(): void {
+    const { observer, wheel } = this.#parts
+    observer.onFirstReply(this.#route.name, wheel.now() - this.#publishedMs)
+  }
+
+  /** Frames may come twice. */
+  #observeHead(): void {
+    if (this.#headed) return
+    this.#headed = true
+    const { observer, wheel } = this.#parts
+    observer.onHead(this.#route.name, wheel.now() - this.#begunMs)
+  }
+
+  #observeFullness(): void {
+    const isFull = this.#state !== 'closed' && (this.#stream?.isFull ?? this.#replies?.isClientFull ?? false)
+    if (isFull === this.#fullSinceMs > 0) return
+    if (!isFull) this.#observeDrained()
+    else {
+      this.#fullSinceMs = this.#parts.wheel.now()
+      this.#parts.observer.onClientFull(this.#route.name)
+    }
+  }
+
+  #observeDrained(): void {
+    const { observer, wheel } = this.#parts
+    observer.onClientDrained(this.#route.name, wheel.now() - this.#fullSinceMs)
+    this.#fullSinceMs = 0
+  }
+
   #close(): void {
     if (this.#state === 'closed') return
     this.#state = 'closed'
     this.#parts.inbox.remove(this.#token)
     this.#parts.wheel.cancel(this)
+    if (this.#fullSinceMs > 0) this.#observeDrained()
     this.#body = undefined
     this.#early = undefined
     this.#replies = undefined

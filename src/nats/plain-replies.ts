@@ -15,6 +15,11 @@ export class PlainReplies {
     this.#client = client
   }
 
+  /** The client takes no more for now. */
+  get isClientFull(): boolean {
+    return this.#queue !== undefined
+  }
+
   /** @param isBare without any headers */
   deliver(reply: PlainReply, data: Uint8Array, isBare: boolean): Delivery {
     if (data.length === 0) {

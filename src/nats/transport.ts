@@ -4,6 +4,7 @@ import { ExchangeError } from '../exchange/errors.ts'
 import type { BackendSide, ClientSide, Dispatch, RequestHead } from '../exchange/exchange.ts'
 import { createIdSource, type RandomFill } from '../exchange/id-source.ts'
 import { isDuplex, type Route } from '../exchange/route.ts'
+import { DEAF_TRANSPORT_OBSERVER, type TransportObserver } from '../exchange/transport-observer.ts'
 import { encodeOpen, encodeOpenPrefix, MAX_OPEN_HEADER_BYTES } from '../wire/open.ts'
 import { WindowBudget } from '../wire/window-budget.ts'
 import { BlockPool } from './block-pool.ts'
@@ -33,6 +34,7 @@ export interface TransportOptions {
   readonly random: () => number
   /** Exchanges open at once, at most; one more gets `busy`. Default 100,000. */
   readonly maxExchanges?: number
+  readonly observer?: TransportObserver
 }
 
 /** What the exchanges of one transport share. */
@@ -44,6 +46,7 @@ export interface TransportParts {
   readonly random: () => number
   readonly windowBudget: WindowBudget
   readonly blocks: BlockPool
+  readonly observer: TransportObserver
 }
 
 export interface Transport {
@@ -71,6 +74,7 @@ export function createTransport(options: TransportOptions): Transport {
     outbox: new Outbox(() => link.client),
     windowBudget: new WindowBudget(SHARE_BYTES),
     blocks: new BlockPool(),
+    observer: options.observer ?? DEAF_TRANSPORT_OBSERVER,
   }
   const outage = new Outage(inbox)
   link.listen({

@@ -1,29 +1,23 @@
-import type { ErrorCode, ExchangeError } from '../exchange/errors.ts'
+import type { ExchangeError } from '../exchange/errors.ts'
 import type { RequestHead } from '../exchange/exchange.ts'
 import type { ExchangeObserver } from '../exchange/observer.ts'
-import { Histogram } from './histogram.ts'
+import type { TransportObserver } from '../exchange/transport-observer.ts'
 import type { MetricsWriter } from './metrics-writer.ts'
+import { RouteSeries } from './route-series.ts'
 
 /** The label of exchanges that matched no route. Not a legal route name, so never that of a route. */
 const NO_ROUTE = '-'
+/** A scrape has seen the last of a route by then, and its exchanges are mostly over. */
+const GONE_AFTER_MS = 10 * 60_000
 
-/** Upper bounds in seconds: from a round trip on one machine to the default timeout. */
-const DURATION_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
-
-interface RouteSeries {
-  readonly route: string
-  readonly kind: string
-  ok: number
-  readonly failed: Map<ErrorCode, number>
-  readonly durations: Histogram
-  bytesIn: number
-  bytesOut: number
-}
-
-/** Counts every exchange by route, kind and code. Labels come from the routing table alone, never from a client. */
-export class ExchangeMetrics implements ExchangeObserver {
+/**
+ * Counts every exchange by route, kind and code. Labels come from the routing table alone, never from a client, and
+ * those of a route that is gone are dropped in time: `forgetGone` is to be called at times.
+ */
+export class ExchangeMetrics implements ExchangeObserver, TransportObserver {
   readonly #series = new Map<string, RouteSeries>()
   #inFlight = 0
+  #slowClients = 0
 
   begun(): void {
     this.#inFlight++
@@ -38,50 +32,74 @@ export class ExchangeMetrics implements ExchangeObserver {
     bytesOut: number,
   ): void {
     this.#inFlight--
-    const series = this.#seriesOf(request)
-    if (error === undefined) series.ok++
-    else series.failed.set(error.code, (series.failed.get(error.code) ?? 0) + 1)
-    series.durations.observe(durationMs / 1000)
-    series.bytesIn += bytesIn
-    series.bytesOut += bytesOut
+    this.#of(request.route?.name ?? NO_ROUTE).onEnded(request.kind, error?.code, durationMs, bytesIn, bytesOut)
+  }
+
+  onFirstReply(route: string, roundTripMs: number): void {
+    this.#of(route).roundTrips.observe(roundTripMs / 1000)
+  }
+
+  onHead(route: string, firstByteMs: number): void {
+    this.#of(route).firstBytes.observe(firstByteMs / 1000)
+  }
+
+  onNoResponders(route: string): void {
+    this.#of(route).noResponders++
+  }
+
+  onClientFull(route: string): void {
+    this.#slowClients++
+    this.#of(route).clientPauses++
+  }
+
+  onClientDrained(route: string, fullMs: number): void {
+    this.#slowClients--
+    this.#of(route).clientPausedMs += fullMs
+  }
+
+  /** Drops what was counted of routes that have been gone for a while. */
+  forgetGone(isRoute: (name: string) => boolean, nowMs: number): void {
+    for (const [name, series] of this.#series) {
+      if (name === NO_ROUTE || isRoute(name)) series.goneSinceMs = undefined
+      else if (series.goneSinceMs === undefined) series.goneSinceMs = nowMs
+      else if (nowMs - series.goneSinceMs >= GONE_AFTER_MS) this.#series.delete(name)
+    }
   }
 
   write(out: MetricsWriter): void {
-    out.family('engine_router_exchanges_in_flight', 'gauge', 'Exchanges under way.')
-    out.sample('engine_router_exchanges_in_flight', {}, this.#inFlight)
+    const routes = [...this.#series.values()]
+    out.single('engine_router_exchanges_in_flight', 'gauge', 'Exchanges under way.', this.#inFlight)
+    out.single('engine_router_slow_clients', 'gauge', 'Exchanges whose client takes no more now.', this.#slowClients)
     out.family('engine_router_exchanges_total', 'counter', 'Exchanges that are over, by code: ok or an error code.')
-    for (const { route, kind, ok, failed } of this.#series.values()) {
-      if (ok > 0) out.sample('engine_router_exchanges_total', { route, kind, code: 'ok' }, ok)
-      for (const [code, count] of failed) out.sample('engine_router_exchanges_total', { route, kind, code }, count)
-    }
+    for (const series of routes) series.writeExchanges(out)
     out.family('engine_router_exchange_duration_seconds', 'histogram', 'From the request head to the end.')
-    for (const { route, kind, durations } of this.#series.values()) {
-      durations.write(out, 'engine_router_exchange_duration_seconds', { route, kind })
+    for (const series of routes) series.writeDurations(out, 'engine_router_exchange_duration_seconds')
+    out.family('engine_router_first_byte_seconds', 'histogram', 'From the request head to that of the response.')
+    for (const { route, firstBytes } of routes) firstBytes.write(out, 'engine_router_first_byte_seconds', { route })
+    out.family('engine_router_nats_round_trip_seconds', 'histogram', 'From a publish to the first reply.')
+    for (const { route, roundTrips } of routes)
+      roundTrips.write(out, 'engine_router_nats_round_trip_seconds', { route })
+    const counter = (name: string, help: string, count: (series: RouteSeries) => number) => {
+      out.family(name, 'counter', help)
+      for (const series of routes) out.sample(name, { route: series.route }, count(series))
     }
-    out.family('engine_router_received_bytes_total', 'counter', 'Body bytes from clients.')
-    for (const { route, bytesIn } of this.#series.values()) {
-      out.sample('engine_router_received_bytes_total', { route }, bytesIn)
-    }
-    out.family('engine_router_sent_bytes_total', 'counter', 'Body bytes to clients.')
-    for (const { route, bytesOut } of this.#series.values()) {
-      out.sample('engine_router_sent_bytes_total', { route }, bytesOut)
-    }
+    counter('engine_router_received_bytes_total', 'Body bytes from clients.', ({ bytesIn }) => bytesIn)
+    counter('engine_router_sent_bytes_total', 'Body bytes to clients.', ({ bytesOut }) => bytesOut)
+    counter('engine_router_no_responders_total', 'Requests that nobody listened to.', (series) => series.noResponders)
+    counter('engine_router_gaps_total', 'Streams that lost a part.', ({ gaps }) => gaps)
+    counter('engine_router_client_pauses_total', 'Times a client took no more.', ({ clientPauses }) => clientPauses)
+    counter(
+      'engine_router_client_paused_seconds_total',
+      'For how long clients took no more.',
+      ({ clientPausedMs }) => clientPausedMs / 1000,
+    )
   }
 
-  #seriesOf(request: RequestHead): RouteSeries {
-    const name = request.route?.name ?? NO_ROUTE
-    let series = this.#series.get(name)
+  #of(route: string): RouteSeries {
+    let series = this.#series.get(route)
     if (series === undefined) {
-      series = {
-        route: name,
-        kind: request.kind,
-        ok: 0,
-        failed: new Map(),
-        durations: new Histogram(DURATION_BUCKETS_S),
-        bytesIn: 0,
-        bytesOut: 0,
-      }
-      this.#series.set(name, series)
+      series = new RouteSeries(route)
+      this.#series.set(route, series)
     }
     return series
   }

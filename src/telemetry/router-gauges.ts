@@ -2,6 +2,7 @@ import type { MetricsWriter } from './metrics-writer.ts'
 
 /** What a router counts of itself at one moment. */
 export interface RouterGauges {
+  /** To the web listener: HTTP and WebSocket. */
   readonly connections: number
   readonly refusedConnections: number
   readonly tcpConnections: number
@@ -14,6 +15,8 @@ export interface RouterGauges {
   readonly lateMessages: number
   readonly natsConnected: boolean
   readonly natsReconnects: number
+  /** Published, and not yet taken by the system. */
+  readonly natsPendingBytes: number
   readonly routes: number
   readonly tableRevision: number
   /** Since the epoch; undefined: none is loaded yet. */
@@ -23,21 +26,21 @@ export interface RouterGauges {
 }
 
 export function writeRouterGauges(out: MetricsWriter, gauges: RouterGauges, nowMs: number): void {
-  const { tableLoadedAtMs } = gauges
-  out.single('engine_router_connections', 'gauge', 'Client connections open.', gauges.connections)
-  out.single('engine_router_refused_connections_total', 'counter', 'Over the limit.', gauges.refusedConnections)
-  out.single('engine_router_websockets', 'gauge', 'WebSockets open.', gauges.webSockets)
-  out.single('engine_router_tcp_connections', 'gauge', 'Connections to TCP listeners.', gauges.tcpConnections)
-  out.single(
-    'engine_router_tcp_refused_connections_total',
-    'counter',
-    'To TCP listeners, over their limits.',
-    gauges.tcpRefusedConnections,
-  )
+  const { tableLoadedAtMs, webSockets } = gauges
+  const connections = 'engine_router_connections'
+  out.family(connections, 'gauge', 'Client connections open.')
+  out.sample(connections, { kind: 'http' }, Math.max(0, gauges.connections - webSockets))
+  out.sample(connections, { kind: 'ws' }, webSockets)
+  out.sample(connections, { kind: 'tcp' }, gauges.tcpConnections)
+  const refused = 'engine_router_refused_connections_total'
+  out.family(refused, 'counter', 'Connections over the limit, by listener.')
+  out.sample(refused, { listener: 'http' }, gauges.refusedConnections)
+  out.sample(refused, { listener: 'tcp' }, gauges.tcpRefusedConnections)
   out.single('engine_router_inbox_tokens', 'gauge', 'Exchanges that wait for NATS.', gauges.natsExchanges)
   out.single('engine_router_late_messages_total', 'counter', 'Replies after the end.', gauges.lateMessages)
   out.single('engine_router_nats_connected', 'gauge', '1 if NATS is connected.', Number(gauges.natsConnected))
   out.single('engine_router_nats_reconnects_total', 'counter', 'Times that NATS came back.', gauges.natsReconnects)
+  out.single('engine_router_nats_pending_bytes', 'gauge', 'To NATS, not yet written.', gauges.natsPendingBytes)
   out.single('engine_router_routes', 'gauge', 'Routes in the table.', gauges.routes)
   out.single('engine_router_table_revision', 'gauge', 'Revision of the table.', gauges.tableRevision)
   if (tableLoadedAtMs !== undefined) {
@@ -46,5 +49,4 @@ export function writeRouterGauges(out: MetricsWriter, gauges: RouterGauges, nowM
   }
   out.single('engine_router_quarantined_routes', 'gauge', 'Rows that do not parse.', gauges.quarantinedRoutes)
   out.single('engine_router_draining', 'gauge', '1 if the router is about to stop.', Number(gauges.draining))
-  out.single('engine_router_resident_memory_bytes', 'gauge', 'Memory of the process.', process.memoryUsage.rss())
 }

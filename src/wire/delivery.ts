@@ -44,6 +44,11 @@ export class Delivery {
     return this.#undelivered.length === 0
   }
 
+  /** Our end takes no more for now. */
+  get isFull(): boolean {
+    return this.#fillingBytes !== undefined
+  }
+
   push(payload: Uint8Array, meta: MessageMeta | undefined): void {
     if (this.#fillingBytes === undefined) this.#hand(payload, meta)
     // A copy: many small ones would each keep the whole read of the socket alive that they came with.

@@ -49,6 +49,11 @@ export class Stream implements Side, DeliveryOwner {
     return this.#closed
   }
 
+  /** Our end takes no more for now. */
+  get isFull(): boolean {
+    return this.#delivery.isFull
+  }
+
   /** Both have said all: the peer may forget us while our end still drains. */
   get #nothingToHear(): boolean {
     return this.#allReceived && this.#outgoing.ended

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
-import { connect } from 'nats'
+import { connect, type Msg } from 'nats'
 import { eventually } from '../support/eventually.ts'
 import { natsUrl } from '../support/nats.ts'
 import { openRaw } from '../support/raw-http.ts'
@@ -79,6 +80,13 @@ describe('the metrics of a router', () => {
     assert.equal(seconds('bucket', 'silent', { le: '+Inf' }), 1)
     assert.ok(seconds('sum', 'silent')! >= 0.02)
 
+    assert.equal(metricValue(after, 'engine_router_no_responders_total', { route: 'nobody' }), 2)
+    assert.equal(metricValue(after, 'engine_router_nats_round_trip_seconds_count', { route: 'echo' }), 10)
+    assert.equal(metricValue(after, 'engine_router_first_byte_seconds_count', { route: 'echo' }), 10)
+    assert.equal(metricValue(after, 'engine_router_first_byte_seconds_count', { route: 'silent' }), 0)
+    assert.ok(metricValue(after, 'engine_router_cpu_seconds_total')! > 0)
+    assert.ok(metricValue(after, 'engine_router_event_loop_lag_seconds', { quantile: '0.99' })! >= 0)
+
     const labels = [...after.values()].flatMap(({ samples }) =>
       samples.flatMap((sample) => Object.values(sample.labels)),
     )
@@ -86,5 +94,35 @@ describe('the metrics of a router', () => {
       labels.filter((label) => label.includes('path') || label.includes(P) || label.includes('id-')),
       [],
     )
+
+    const documented = readFileSync('docs/metrics.md', 'utf8').matchAll(/^\| `(engine_router_\w+)/gm)
+    assert.deepEqual([...documented].map(([, name]) => name).sort(), [...after.keys()].sort())
+  })
+
+  test('tell of a client that takes no more, for as long as that is so', async (t) => {
+    const nats = await connect({ servers: await natsUrl() })
+    t.after(() => nats.close())
+    let request: Msg | undefined
+    nats.subscribe(`${P}.many`, { callback: (_error, message) => (request = message) })
+    await nats.flush()
+    const { adminUrl, app, idle } = await startTestApp(t, [
+      { name: 'many', match: { path: '/many' }, subject: `${P}.many`, reply: 'many' },
+    ])
+    const value = async (name: string, labels = {}) =>
+      metricValue(parseMetrics(await (await fetch(`${adminUrl}/metrics`)).text()), name, labels)
+    const client = await openRaw(app.httpPort)
+    client.socket.pause()
+    client.write('GET /many HTTP/1.1\r\nHost: x\r\n\r\n')
+    await eventually('the request', () => request)
+    await eventually('the client is full', async () => {
+      request!.respond(new Uint8Array(512 * 1024))
+      await nats.flush()
+      return (await value('engine_router_slow_clients')) === 1
+    })
+    client.destroy()
+    await idle()
+    assert.equal(await value('engine_router_slow_clients'), 0)
+    assert.equal(await value('engine_router_client_pauses_total', { route: 'many' }), 1)
+    assert.ok((await value('engine_router_client_paused_seconds_total', { route: 'many' }))! > 0)
   })
 })

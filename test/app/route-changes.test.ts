@@ -86,7 +86,7 @@ describe('a change of the routing table', () => {
     await Promise.all(clients)
     assert.ok(answered > EDITS * CLIENTS, `only ${answered} requests`)
     const metrics = await (await fetch(`${router.adminUrl}/metrics`)).text()
-    const connections = Number(/^engine_router_connections (\d+)$/m.exec(metrics)?.[1])
+    const connections = Number(/^engine_router_connections\{kind="http"\} (\d+)$/m.exec(metrics)?.[1])
     assert.ok(connections > 0 && connections <= 3 * CLIENTS, `${connections} connections: they should be kept alive`)
   })
 

@@ -43,7 +43,7 @@ describe('listen.tcp', () => {
     raw.socket.write('one\r\n')
     await eventually('the echo', () => raw.received().toString().includes('one'))
     const metrics = await (await fetch(`${router.adminUrl}/metrics`)).text()
-    assert.match(metrics, /^engine_router_tcp_connections 1$/m)
+    assert.match(metrics, /^engine_router_connections\{kind="tcp"\} 1$/m)
     raw.socket.end('two')
     assert.equal(await raw.outcome, 'end')
     assert.equal(raw.received().toString(), 'tcp 127.0.0.1\ntext: one\ntext: two\nbye\n')

@@ -26,7 +26,7 @@ test('a router serves the WebSocket routes of its table, counts them, and ends t
     [['head', 200, 'hello']],
   )
   const metrics = parseMetrics(await (await fetch(`${adminUrl}/metrics`)).text())
-  assert.equal(metricValue(metrics, 'engine_router_websockets'), 2)
+  assert.equal(metricValue(metrics, 'engine_router_connections', { kind: 'ws' }), 2)
   assert.equal(metricValue(metrics, 'engine_router_exchanges_total', { route: 'calc', kind: 'ws', code: 'ok' }), 1)
   await app.stop()
   assert.equal((await rpc.closed()).code, 1012)
