@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { ExchangeError } from '../../src/exchange/errors.ts'
+import { type ErrorCode, ExchangeError } from '../../src/exchange/errors.ts'
 import type { RequestHead } from '../../src/exchange/exchange.ts'
 import { createExchangeLog } from '../../src/telemetry/exchange-log.ts'
 import { createLogger } from '../../src/telemetry/log.ts'
@@ -52,6 +52,30 @@ describe('the log of exchanges', () => {
     assert.deepEqual(levelOf(new ExchangeError('client_gone', 'x')), ['debug'])
     assert.deepEqual(levelOf(new ExchangeError('timeout', 'x')), ['warn'])
     assert.deepEqual(levelOf(new ExchangeError('internal', 'x')), ['error'])
+  })
+
+  test('is bounded in an outage: ten lines a second of one code, and the next one says how many were left out', () => {
+    const lines: string[] = []
+    const logger = createLogger('info', { write: (line) => void lines.push(line) })
+    let nowMs = 0
+    const log = createExchangeLog(logger, () => nowMs)
+    const fail = (code: ErrorCode) => log.ended(REQUEST, 503, new ExchangeError(code, 'x'), 1, 0, 0)
+    for (let i = 0; i < 1000; i++) fail('nats_unavailable')
+    assert.equal(lines.length, 10)
+    fail('timeout')
+    assert.equal(lines.length, 11)
+    nowMs = 1000
+    fail('nats_unavailable')
+    fail('nats_unavailable')
+    assert.equal((JSON.parse(lines[11]!) as { leftOut: number }).leftOut, 990)
+    assert.equal((JSON.parse(lines[12]!) as { leftOut?: number }).leftOut, undefined)
+  })
+
+  test('leaves nothing out at debug', () => {
+    const lines: string[] = []
+    const log = createExchangeLog(createLogger('debug', { write: (line) => void lines.push(line) }))
+    for (let i = 0; i < 100; i++) log.ended(REQUEST, 503, new ExchangeError('timeout', 'x'), 1, 0, 0)
+    assert.equal(lines.length, 100)
   })
 
   test('has what the client is not told: the message and the cause, with its stack', () => {
