@@ -4,9 +4,12 @@ import { createMux } from './adapters/mux/mux.ts'
 import { startWebListener } from './adapters/web-listener.ts'
 import { createWebSocketAdapter } from './adapters/websocket/adapter.ts'
 import { startAdminServer } from './admin/server.ts'
+import type { AdminSource } from './admin/source.ts'
 import { describeConfig, type RouterConfig } from './config/router-config.ts'
 import { DeadlineWheel } from './exchange/deadline-wheel.ts'
+import type { MicroService } from './exchange/micro-service.ts'
 import { NatsLink } from './nats/connection.ts'
+import { discoverServices } from './nats/discover-services.ts'
 import { createTransport } from './nats/transport.ts'
 import { createRouteTables } from './route-tables.ts'
 import { createRouting } from './routing/dispatch.ts'
@@ -21,6 +24,9 @@ import { ProcessMetrics } from './telemetry/process-metrics.ts'
 import { type RouterGauges, writeRouterGauges } from './telemetry/router-gauges.ts'
 import type { Tracing } from './telemetry/tracing.ts'
 
+/** For micro services to tell of themselves. */
+const DISCOVERY_MS = 500
+
 /** A running router. */
 export interface App {
   /** Where it listens; chosen by the system where the configuration says 0. */
@@ -30,6 +36,8 @@ export interface App {
   readonly tcpPorts: readonly number[]
   /** What it counts of itself right now. */
   gauges(): RouterGauges
+  /** Resolves when an operator asks for a stop over the admin API; `stop` is still the owner's to call. */
+  readonly drainRequested: Promise<void>
   /** Not ready, no new connections; finishes what is under way within `drain.timeout`; releases everything. */
   stop(): Promise<void>
 }
@@ -131,8 +139,25 @@ export async function startApp(config: RouterConfig, logger: RouterLogger, traci
     return { contentType: MetricsWriter.contentType, text: out.toString() }
   }
 
+  const { promise: drainRequested, resolve: requestDrain } = Promise.withResolvers<void>()
   const admin = await startAdminServer({
     ...config.listen.admin,
+    source: {
+      table: tables.current,
+      get connectionCount() {
+        return webSockets.exchanges + tcp.connections
+      },
+      *connections() {
+        yield* webSockets.list()
+        yield* tcp.list()
+      },
+      get exchangeCount() {
+        return transport.size
+      },
+      exchanges: transport.list,
+      services: createServiceQuestion(link, config.nats.inboxPrefix),
+      drain: requestDrain,
+    },
     readiness,
     metrics: renderMetrics,
     logger,
@@ -155,6 +180,7 @@ export async function startApp(config: RouterConfig, logger: RouterLogger, traci
     adminPort: admin.port,
     tcpPorts: tcp.ports,
     gauges,
+    drainRequested,
     async stop() {
       draining = true
       logger.info({ exchanges: web.exchanges, timeoutMs: config.drain.timeoutMs }, 'draining')
@@ -175,6 +201,19 @@ function traced(tracing: Tracing | undefined, dispatchFor: TableOptions['dispatc
   return (route, spec) => {
     const { name, subject, match } = spec
     return tracing.trace({ name, subject, path: match.path }, dispatchFor(route, spec))
+  }
+}
+
+/** Asks who there is over NATS, for all that want to know at a time at once. */
+function createServiceQuestion(link: NatsLink, inboxPrefix: string): AdminSource['services'] {
+  let asked: Promise<readonly MicroService[]> | undefined
+  return () => {
+    const { client, connected } = link
+    if (client === undefined || !connected) return undefined
+    asked ??= discoverServices(client, { inboxPrefix, timeoutMs: DISCOVERY_MS }).finally(() => {
+      asked = undefined
+    })
+    return asked
   }
 }
 

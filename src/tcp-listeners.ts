@@ -2,6 +2,7 @@ import type { ConnectMux } from './adapters/mux/mux.ts'
 import { startTcpAdapter, type TcpAdapter } from './adapters/tcp/adapter.ts'
 import { muxProtocol, rawProtocol } from './adapters/tcp/protocols.ts'
 import type { TcpListener } from './config/router-config.ts'
+import type { ClientConnection } from './exchange/client-connection.ts'
 import type { DeadlineWheel } from './exchange/deadline-wheel.ts'
 import type { Logger } from './exchange/logger.ts'
 import type { ExchangeObserver } from './exchange/observer.ts'
@@ -26,6 +27,8 @@ export interface TcpListeners {
   readonly connections: number
   /** Connections closed because there were too many. */
   readonly refusedConnections: number
+  /** Those open. */
+  list(): Iterable<ClientConnection>
   /** Takes no new connections, finishes what is under way within `timeoutMs`, cuts the rest, closes. */
   drain(timeoutMs: number): Promise<void>
   /** Cuts everything at once. */
@@ -55,6 +58,9 @@ export async function startTcpListeners(options: TcpListenersOptions): Promise<T
     },
     get refusedConnections() {
       return adapters.reduce((sum, { refusedConnections }) => sum + refusedConnections, 0)
+    },
+    *list() {
+      for (const [index, adapter] of adapters.entries()) yield* adapter.list(`tcp${index}-`)
     },
     async drain(timeoutMs) {
       await Promise.all(adapters.map((adapter) => adapter.drain(timeoutMs)))

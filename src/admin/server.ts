@@ -1,6 +1,9 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Logger } from '../exchange/logger.ts'
+import { type Access, createAccess } from './access.ts'
+import { answerApi } from './api.ts'
+import type { AdminSource } from './source.ts'
 
 /** What stands in the way of being ready; empty: ready. */
 export type Readiness = () => readonly string[]
@@ -9,6 +12,9 @@ export interface AdminOptions {
   readonly host: string
   /** 0: any free one. */
   readonly port: number
+  /** That the API asks for; undefined: there is no API, but on loopback. */
+  readonly token: string | undefined
+  readonly source: AdminSource
   readonly readiness: Readiness
   /** Prometheus text. */
   readonly metrics: () => { readonly contentType: string; readonly text: string }
@@ -22,16 +28,15 @@ export interface AdminServer {
 
 const REQUEST_TIMEOUT_MS = 5000
 
-/** Health and metrics, apart from the clients' listener so that neither load nor a drain there hides them. */
+/** Health, metrics and the API for operators, apart from the clients' listener so that neither load nor a drain there hides them. */
 export async function startAdminServer(options: AdminOptions): Promise<AdminServer> {
+  const access = createAccess(options)
   const server = createServer((req, res) => {
-    try {
-      answer(options, req, res)
-    } catch (error) {
+    answer(options, access, req, res).catch((error) => {
       // A process without a file descriptor left cannot read its own memory, say: no reason to end for a scrape.
       options.logger.error({ err: error, url: req.url }, 'the admin API failed')
-      problem(res, 500, 'internal', 'Internal error')
-    }
+      if (!res.headersSent) problem(res, 500, 'internal', 'Internal error')
+    })
   })
   server.requestTimeout = REQUEST_TIMEOUT_MS
   server.headersTimeout = REQUEST_TIMEOUT_MS
@@ -51,9 +56,21 @@ export async function startAdminServer(options: AdminOptions): Promise<AdminServ
   }
 }
 
-function answer(options: AdminOptions, req: IncomingMessage, res: ServerResponse): void {
-  const path = (req.url ?? '/').split('?')[0]
-  if (req.method !== 'GET' && req.method !== 'HEAD') {
+async function answer(options: AdminOptions, access: Access, req: IncomingMessage, res: ServerResponse): Promise<void> {
+  const [path = '/', query = ''] = (req.url ?? '/').split('?', 2)
+  // Health is for whoever asks: a probe's Host is the address of the pod.
+  const isHealth = path === '/healthz' || path === '/readyz'
+  const isApi = path.startsWith('/api/')
+  const refusal = isHealth ? undefined : (access.refusePage(req) ?? (isApi ? access.refuseStranger(req) : undefined))
+  if (refusal !== undefined) {
+    if (refusal.status === 401) res.setHeader('www-authenticate', 'Bearer')
+    problem(res, refusal.status, refusal.code, refusal.title)
+  } else if (isApi) {
+    const result = await answerApi(options.source, req.method ?? 'GET', path, new URLSearchParams(query))
+    if ('value' in result) return json(res, result.status, result.value)
+    if (result.allow !== undefined) res.setHeader('allow', result.allow)
+    problem(res, result.status, result.code, result.title)
+  } else if (req.method !== 'GET' && req.method !== 'HEAD') {
     res.setHeader('allow', 'GET, HEAD')
     problem(res, 405, 'method_not_allowed', 'The admin API takes GET here')
   } else if (path === '/healthz') {
@@ -66,7 +83,7 @@ function answer(options: AdminOptions, req: IncomingMessage, res: ServerResponse
     res.writeHead(200, { 'content-type': contentType })
     res.end(text)
   } else {
-    problem(res, 404, 'no_route', 'The admin API has /healthz, /readyz and /metrics')
+    problem(res, 404, 'no_route', 'The admin listener has /healthz, /readyz and /metrics, and the API below /api/')
   }
 }
 

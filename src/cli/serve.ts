@@ -22,7 +22,7 @@ export const verb: Verb = {
       const app = await startApp(config, logger, tracing).catch((error: Error) => {
         throw new VerbError(error.message, { cause: error })
       })
-      await aborted(io.signal)
+      await Promise.race([aborted(io.signal), app.drainRequested])
       await app.stop()
     } finally {
       await traces?.close()

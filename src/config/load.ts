@@ -5,7 +5,14 @@ import { ConfigError } from './config-error.ts'
 import { issueMessage } from './issue-message.ts'
 import { readYaml } from './located-yaml.ts'
 import { type RouterConfig, toRouterConfig } from './router-config.ts'
-import { databaseUrlSchema, logLevelSchema, natsServersSchema, portSchema, routerConfigSchema } from './schema.ts'
+import {
+  adminTokenSchema,
+  databaseUrlSchema,
+  logLevelSchema,
+  natsServersSchema,
+  portSchema,
+  routerConfigSchema,
+} from './schema.ts'
 
 export const DEFAULT_CONFIG_FILE = 'config/router.yaml'
 
@@ -58,9 +65,14 @@ export async function loadConfig({ flags, env, cwd }: LoadConfigOptions): Promis
   const servers = override('--nats-url', flags.natsUrl, 'NATS_URL', env)
   const url = override('--database-url', flags.databaseUrl, 'DATABASE_URL', env)
   const level = override('--log-level', flags.logLevel, 'LOG_LEVEL', env)
+  const token = override('', undefined, 'ENGINE_ROUTER_ADMIN_TOKEN', env)
   const result: RouterConfig = {
     ...config,
-    listen: { ...listen, http: { ...listen.http, port: take(port, portSchema, numberOrText, listen.http.port) } },
+    listen: {
+      ...listen,
+      http: { ...listen.http, port: take(port, portSchema, numberOrText, listen.http.port) },
+      admin: { ...listen.admin, token: take(token, adminTokenSchema.optional(), asItIs, listen.admin.token) },
+    },
     nats: {
       ...nats,
       servers: take(servers, natsServersSchema, splitList, nats.servers),

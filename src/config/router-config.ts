@@ -8,6 +8,14 @@ export interface HttpListener {
   readonly origins: readonly string[] | undefined
 }
 
+export interface AdminListener {
+  readonly host: string
+  /** 0: any free port. */
+  readonly port: number
+  /** That clients of the API have to show; undefined: none, and no API unless it listens on loopback. */
+  readonly token: string | undefined
+}
+
 export interface TcpListener {
   readonly host: string
   readonly port: number
@@ -31,7 +39,7 @@ export type LogLevel = (typeof LOG_LEVELS)[number]
 export interface RouterConfig {
   readonly listen: {
     readonly http: HttpListener
-    readonly admin: { readonly host: string; readonly port: number }
+    readonly admin: AdminListener
     readonly tcp: readonly TcpListener[]
   }
   readonly nats: {
@@ -67,7 +75,7 @@ export function toRouterConfig({ listen, nats, database, routes, limits, drain, 
   return {
     listen: {
       http: { ...listen.http, origins: listen.http.origins },
-      admin: listen.admin,
+      admin: { ...listen.admin, token: listen.admin.token },
       tcp: listen.tcp.map(({ idleTimeout, ...listener }) => ({
         ...listener,
         route: listener.route,
@@ -90,6 +98,7 @@ export function toRouterConfig({ listen, nats, database, routes, limits, drain, 
 export function describeConfig(config: RouterConfig): RouterConfig {
   return {
     ...config,
+    listen: { ...config.listen, admin: hideToken(config.listen.admin) },
     nats: {
       ...config.nats,
       servers: config.nats.servers.map(hideUserInfo),
@@ -97,6 +106,10 @@ export function describeConfig(config: RouterConfig): RouterConfig {
     },
     database: { url: hidePassword(config.database.url) },
   }
+}
+
+function hideToken(admin: AdminListener): AdminListener {
+  return { ...admin, token: admin.token === undefined ? undefined : '***' }
 }
 
 /** `nats://user:secret@host` -> `nats://***@host`: what stands before the `@` may also be a token. */

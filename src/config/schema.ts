@@ -58,6 +58,13 @@ export const databaseUrlSchema = z
   .string({ error: DATABASE_URL_EXPECTED })
   .refine(isPostgresUrl, { error: DATABASE_URL_EXPECTED })
 
+const ADMIN_TOKEN_EXPECTED = 'expected a token of 16 to 512 visible characters, such as `openssl rand -hex 32` makes'
+
+/** The value is not repeated in messages. */
+export const adminTokenSchema = z
+  .string({ error: ADMIN_TOKEN_EXPECTED })
+  .regex(/^[\x21-\x7e]{16,512}$/, { error: ADMIN_TOKEN_EXPECTED })
+
 export const logLevelSchema = z.enum(LOG_LEVELS)
 
 const MUX_TAKES_NONE = [
@@ -101,7 +108,11 @@ export const routerConfigSchema = section({
       port: portSchema.default(8080),
       origins: z.array(originSchema).optional(),
     }),
-    admin: section({ host: host.default('127.0.0.1'), port: portSchema.default(9090) }),
+    admin: section({
+      host: host.default('127.0.0.1'),
+      port: portSchema.default(9090),
+      token: adminTokenSchema.optional(),
+    }),
     tcp: z.array(tcpListenerSchema).default([]),
   }),
   nats: section({

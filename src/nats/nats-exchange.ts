@@ -2,7 +2,7 @@ import type { Msg, MsgHdrs } from 'nats'
 import type { WheelEntry } from '../exchange/deadline-wheel.ts'
 import { ExchangeError } from '../exchange/errors.ts'
 import type { BackendSide, ClientSide, HeaderList, MessageMeta, RequestHead } from '../exchange/exchange.ts'
-import type { Route } from '../exchange/route.ts'
+import type { Kind, Route } from '../exchange/route.ts'
 import type { ExchangeTrace } from '../exchange/trace.ts'
 import { decodeFrame, isFrame } from '../wire/decode-frame.ts'
 import { withMore } from '../wire/open.ts'
@@ -10,7 +10,7 @@ import { isPeerSubject, peerInstance } from '../wire/peer-subject.ts'
 import { type PlainReply, parsePlainReply } from '../wire/plain-reply.ts'
 import { resetError } from '../wire/reset-error.ts'
 import type { Stream } from '../wire/stream.ts'
-import { type LengthOf, openBackendStream } from './backend-stream.ts'
+import { type LengthOf, lengthOf, openBackendStream } from './backend-stream.ts'
 import { EarlyMessages } from './early-messages.ts'
 import type { InboxEntry } from './inbox.ts'
 import type { Outgoing } from './outbox.ts'
@@ -47,6 +47,9 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
   wheelDue = 0
   wheelSlot = -1
 
+  readonly kind: Kind
+  readonly requestId: string
+  readonly remote: string
   readonly subject: string
   readonly reply: string
   headerBlock: Uint8Array
@@ -99,6 +102,9 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
     this.#windowBytes = windowBytes
     this.#lengthOf = lengthOf(route, request)
     this.#maxBodyBytes = maxBodyBytes
+    this.kind = request.kind
+    this.requestId = request.requestId
+    this.remote = request.remote
     this.subject = request.subject
     this.#begunMs = parts.wheel.now()
     this.#token = parts.inbox.add(this)
@@ -107,6 +113,20 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
       this.#endsAtMs = this.#begunMs + route.maxDurationMs
       this.#schedule(route.maxDurationMs)
     }
+  }
+
+  // An operator asks.
+
+  get state(): State {
+    return this.#state
+  }
+
+  get route(): string {
+    return this.#route.name
+  }
+
+  get ageMs(): number {
+    return this.#parts.wheel.now() - this.#begunMs
   }
 
   // The client's side speaks.
@@ -476,9 +496,4 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
     this.#replies = undefined
     this.payload = EMPTY
   }
-}
-
-function lengthOf(route: Omit<Route, 'dispatch'>, { method }: RequestHead): LengthOf {
-  if (route.kind !== 'http' || route.reply === 'many') return 'nothing'
-  return method === 'HEAD' ? 'absent body' : 'body'
 }

@@ -3,6 +3,7 @@ import type { DeadlineWheel } from '../exchange/deadline-wheel.ts'
 import { ExchangeError } from '../exchange/errors.ts'
 import type { BackendSide, ClientSide, Dispatch, RequestHead } from '../exchange/exchange.ts'
 import { createIdSource, type RandomFill } from '../exchange/id-source.ts'
+import type { OpenExchange } from '../exchange/open-exchange.ts'
 import { isDuplex, type Route } from '../exchange/route.ts'
 import { DEAF_TRANSPORT_OBSERVER, type TransportObserver } from '../exchange/transport-observer.ts'
 import { encodeOpen, encodeOpenPrefix, MAX_OPEN_HEADER_BYTES } from '../wire/open.ts'
@@ -54,6 +55,8 @@ export interface Transport {
   dispatchFor(route: Omit<Route, 'dispatch'>): Dispatch
   /** Exchanges open. */
   readonly size: number
+  /** Those open. */
+  list(): Iterable<OpenExchange>
   /** Messages that came for an exchange that was over. */
   readonly lateMessages: number
 }
@@ -88,6 +91,9 @@ export function createTransport(options: TransportOptions): Transport {
   return {
     get size() {
       return inbox.size
+    },
+    *list() {
+      for (const entry of inbox.entries()) if (entry instanceof NatsExchange) yield entry
     },
     get lateMessages() {
       return inbox.late

@@ -61,6 +61,8 @@ export class RouteTable {
   readonly revision: number
   /** In the order of precedence. */
   readonly routes: readonly Route[]
+  /** What they were compiled from, in the same order. */
+  readonly specs: readonly RouteSpec[]
   readonly #hosts: Readonly<Record<'http' | 'ws', HostIndex<TableEntry>>>
   readonly #names = new Map<string, TableEntry>()
   readonly #scan = new PathScan()
@@ -69,6 +71,7 @@ export class RouteTable {
   constructor(revision: number, entries: readonly TableEntry[]) {
     this.revision = revision
     this.routes = entries.map(({ route }) => route)
+    this.specs = entries.map(({ spec }) => spec)
     this.#hosts = { http: createIndex(entries, 'http'), ws: createIndex(entries, 'ws') }
     for (const entry of entries) {
       if (!this.#names.has(entry.spec.name)) this.#names.set(entry.spec.name, entry)

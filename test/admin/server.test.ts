@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { type AdminServer, startAdminServer } from '../../src/admin/server.ts'
 import { silentLogger } from '../support/silent-logger.ts'
+import { fakeSource } from './fake-source.ts'
 
 describe('the admin server', () => {
   let admin: AdminServer
@@ -14,6 +15,8 @@ describe('the admin server', () => {
     admin = await startAdminServer({
       host: '127.0.0.1',
       port: 0,
+      token: undefined,
+      source: fakeSource(),
       readiness: () => reasons,
       metrics: () => ({ contentType: 'text/plain', text: renderMetrics() }),
       logger,
@@ -77,6 +80,8 @@ describe('the admin server', () => {
     const again = startAdminServer({
       host: '127.0.0.1',
       port: admin.port,
+      token: undefined,
+      source: fakeSource(),
       logger,
       readiness: () => [],
       metrics: () => assert.fail(),

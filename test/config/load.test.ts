@@ -29,7 +29,7 @@ describe('loadConfig', () => {
     assert.deepEqual(await load(), {
       listen: {
         http: { host: '0.0.0.0', port: 8080, origins: undefined },
-        admin: { host: '127.0.0.1', port: 9090 },
+        admin: { host: '127.0.0.1', port: 9090, token: undefined },
         tcp: [],
       },
       nats: { servers: ['nats://127.0.0.1:4222'], inboxPrefix: '_INBOX', creds: undefined },

@@ -10,6 +10,7 @@ describe('describeConfig', () => {
       env: {
         NATS_URL: 'nats://user:s3cret@a:4222,nats://t0ken@b,c:4222',
         NATS_CREDS: '/run/s3cret.creds',
+        ENGINE_ROUTER_ADMIN_TOKEN: 's3cret-of-an-operator',
         DATABASE_URL: 'postgres://user:s3cret@db:5432/x?password=s3cret&sslmode=require',
       },
       cwd: '/nowhere',

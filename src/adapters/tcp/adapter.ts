@@ -1,4 +1,5 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import type { ClientConnection } from '../../exchange/client-connection.ts'
 import type { DeadlineWheel } from '../../exchange/deadline-wheel.ts'
 import { ExchangeError } from '../../exchange/errors.ts'
 import type { Logger } from '../../exchange/logger.ts'
@@ -40,6 +41,8 @@ export interface TcpAdapter {
   readonly connections: number
   /** Connections closed because there were too many. */
   readonly refusedConnections: number
+  /** Those open. @param prefix of their ids, this listener's own */
+  list(prefix: string): Iterable<ClientConnection>
   /** Takes no new connections, finishes what is under way within `timeoutMs`, cuts the rest, closes. */
   drain(timeoutMs: number): Promise<void>
   /** Cuts everything at once. */
@@ -101,6 +104,7 @@ export async function startTcpAdapter(options: TcpAdapterOptions): Promise<TcpAd
     get refusedConnections() {
       return refused
     },
+    list: (prefix) => connections.connections(prefix),
     async drain(timeoutMs) {
       server.close()
       connections.drain(timeoutMs)

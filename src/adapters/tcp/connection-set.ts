@@ -1,16 +1,25 @@
-import type { ExchangeError } from '../../exchange/errors.ts'
+import type { ClientConnection } from '../../exchange/client-connection.ts'
+import { ExchangeError } from '../../exchange/errors.ts'
 
 /** An accepted connection, whatever it has come to. */
 export interface TcpConnection {
+  /** Of it, what an operator sees. */
+  describe(): Pick<ClientConnection, 'protocol' | 'remote' | 'exchanges' | 'bytesIn' | 'bytesOut'>
   /** No new work; what is under way may go on for so long. */
   drain(graceMs: number): void
   /** Ends it now. */
   stop(error: ExchangeError): void
 }
 
+interface Entry {
+  readonly number: number
+  readonly sinceMs: number
+}
+
 /** The connections of one listener. */
 export class ConnectionSet {
-  readonly #open = new Set<TcpConnection>()
+  readonly #open = new Map<TcpConnection, Entry>()
+  #lastNumber = 0
   #onEmpty: (() => void) | undefined
 
   get size(): number {
@@ -18,7 +27,7 @@ export class ConnectionSet {
   }
 
   add(connection: TcpConnection): void {
-    this.#open.add(connection)
+    this.#open.set(connection, { number: ++this.#lastNumber, sinceMs: Date.now() })
   }
 
   delete(connection: TcpConnection): void {
@@ -26,12 +35,25 @@ export class ConnectionSet {
     if (this.#open.size === 0) this.#onEmpty?.()
   }
 
+  /** @param prefix of their ids, the listener's own */
+  *connections(prefix: string): Generator<ClientConnection> {
+    for (const [connection, { number, sinceMs }] of this.#open) {
+      yield {
+        id: `${prefix}${number}`,
+        kind: 'tcp',
+        sinceMs,
+        ...connection.describe(),
+        close: () => connection.stop(new ExchangeError('draining', 'an operator has closed the connection')),
+      }
+    }
+  }
+
   drain(graceMs: number): void {
-    for (const connection of [...this.#open]) connection.drain(graceMs)
+    for (const connection of [...this.#open.keys()]) connection.drain(graceMs)
   }
 
   stop(error: ExchangeError): void {
-    for (const connection of [...this.#open]) connection.stop(error)
+    for (const connection of [...this.#open.keys()]) connection.stop(error)
   }
 
   /** Resolves when none is left, or after `timeoutMs`. */

@@ -91,6 +91,10 @@ export class Handshake implements SocketOwner, TcpConnection, WheelEntry {
     this.#cut()
   }
 
+  describe() {
+    return { protocol: 'handshake', remote: this.#remote, exchanges: 0, bytesIn: 0, bytesOut: 0 } as const
+  }
+
   stop(): void {
     this.#cut()
   }

@@ -144,6 +144,12 @@ export class MuxTcpConnection implements MuxSocket, SocketOwner, TcpConnection, 
     else if (this.#state === 'new') this.close()
   }
 
+  describe() {
+    const { remote, socket } = this.#channel
+    const exchanges = this.#session?.openExchanges ?? 0
+    return { protocol: 'mux', remote, exchanges, bytesIn: socket.bytesRead, bytesOut: socket.bytesWritten } as const
+  }
+
   stop(): void {
     this.#cut()
   }

@@ -189,6 +189,11 @@ export class RawConnection implements ClientSide, SocketOwner, TcpConnection, Wh
   /** There is no way to tell the client: it goes on until it ends or is stopped. */
   drain(): void {}
 
+  describe() {
+    const { remote } = this.#request
+    return { protocol: 'raw', remote, exchanges: 1, bytesIn: this.#bytesIn, bytesOut: this.#bytesOut } as const
+  }
+
   stop(error: ExchangeError): void {
     this.#fail(error)
   }

@@ -1,4 +1,5 @@
 import type { HttpRequest, HttpResponse, us_socket_context_t } from 'uWebSockets.js'
+import type { ClientConnection } from '../../exchange/client-connection.ts'
 import type { DeadlineWheel } from '../../exchange/deadline-wheel.ts'
 import { ExchangeError } from '../../exchange/errors.ts'
 import type { RequestHead } from '../../exchange/exchange.ts'
@@ -37,8 +38,14 @@ const OVERSIZE_FACTOR = 4
 /** Beyond what waits to be sent, uWebSockets drops: so many pongs, say, for a client that does not read. */
 const MAX_BUFFERED_BYTES = 1024 * 1024
 
+/** With what an operator may ask of it. */
+export interface WebSocketAdapter extends WebAdapter {
+  /** Those open. */
+  list(): Iterable<ClientConnection>
+}
+
 /** WebSocket (RFC 6455): a connection is one exchange, or many, as its route says. */
-export function createWebSocketAdapter(options: WebSocketAdapterOptions): WebAdapter {
+export function createWebSocketAdapter(options: WebSocketAdapterOptions): WebSocketAdapter {
   const { wheel, observer, maxMessageBytes, pingEveryMs = 25_000, silenceS = 60, lingerMs = 10_000 } = options
   const parts: WebSocketParts = {
     wheel,
@@ -50,6 +57,7 @@ export function createWebSocketAdapter(options: WebSocketAdapterOptions): WebAda
     writable: new WritableQueue(),
     flushes: new FlushQueue(),
     owner: undefined,
+    lastNumber: 0,
   }
   const isAllowedOrigin = createOriginCheck(options.origins)
   let drainSchedule: DrainSchedule | undefined
@@ -86,7 +94,7 @@ export function createWebSocketAdapter(options: WebSocketAdapterOptions): WebAda
       observer.ended(request, accepted.status, accepted, 0, 0, 0)
       return
     }
-    const socket = new ClientSocket(parts, accepted.handler)
+    const socket = new ClientSocket(parts, accepted.handler, request.remote)
     res.upgrade<SocketData>({ socket }, handshake.key, accepted.protocol, '', context)
   }
 
@@ -109,6 +117,9 @@ export function createWebSocketAdapter(options: WebSocketAdapterOptions): WebAda
         drain: (ws) => ws.getUserData().socket.onDrain(),
         close: (ws, code, reason) => ws.getUserData().socket.onClose(code, Buffer.from(reason).toString()),
       })
+    },
+    *list() {
+      for (const socket of parts.open) yield socket.describe()
     },
     drain(timeoutMs) {
       drainSchedule = new DrainSchedule(parts.open, timeoutMs, () => wheel.now())

@@ -1,5 +1,6 @@
+import type { ClientConnection } from '../../exchange/client-connection.ts'
 import type { WheelEntry } from '../../exchange/deadline-wheel.ts'
-import type { ExchangeError } from '../../exchange/errors.ts'
+import { ExchangeError } from '../../exchange/errors.ts'
 import type { FragmentingWebSocket } from '../native.ts'
 import type { WebSocketParts } from './parts.ts'
 
@@ -14,6 +15,9 @@ export interface SocketData {
 
 /** What runs over a WebSocket, and hears its events. None throws. */
 export interface SocketHandler {
+  readonly protocol: 'stream' | 'rpc' | 'mux'
+  /** Under way. */
+  readonly exchanges: number
   /** Comes first, and once. The client may be gone when it returns. */
   onOpen(socket: ClientSocket): void
   /** The bytes are valid in this call alone. */
@@ -46,10 +50,17 @@ export class ClientSocket implements WheelEntry {
 
   readonly #parts: WebSocketParts
   readonly #handler: SocketHandler
+  readonly #remote: string
   #ws: FragmentingWebSocket<SocketData> | undefined
+  #number = 0
+  readonly #sinceMs = Date.now()
+  #bytesIn = 0
+  #bytesOut = 0
 
-  constructor(parts: WebSocketParts, handler: SocketHandler) {
+  /** @param remote the client's address */
+  constructor(parts: WebSocketParts, handler: SocketHandler, remote: string) {
     this.#parts = parts
+    this.#remote = remote
     this.#handler = handler
   }
 
@@ -57,12 +68,14 @@ export class ClientSocket implements WheelEntry {
 
   onOpen(ws: FragmentingWebSocket<SocketData>): void {
     this.#ws = ws
+    this.#number = ++this.#parts.lastNumber
     this.#parts.open.add(this)
     this.#parts.wheel.schedule(this, this.#parts.pingEveryMs)
     this.#handler.onOpen(this)
   }
 
   onMessage(bytes: Uint8Array, isText: boolean): void {
+    this.#bytesIn += bytes.length
     this.#handler.onMessage(bytes, isText)
   }
 
@@ -99,6 +112,8 @@ export class ClientSocket implements WheelEntry {
 
   /** Sends a message. False: full, wait for `onWritable`. */
   send(message: string | Uint8Array, isText: boolean): boolean {
+    // Of text its characters, which are mostly its bytes: to count them costs more than an operator would pay.
+    this.#bytesOut += message.length
     return this.#ws === undefined || this.#onSent(this.#ws.send(message, !isText))
   }
 
@@ -106,6 +121,7 @@ export class ClientSocket implements WheelEntry {
   sendPart(part: Uint8Array, isText: boolean, isFirst: boolean, isLast: boolean): boolean {
     const ws = this.#ws
     if (ws === undefined) return true
+    this.#bytesOut += part.length
     if (isFirst) return this.#onSent(ws.sendFirstFragment(part, !isText))
     return this.#onSent(isLast ? ws.sendLastFragment(part) : ws.sendFragment(part))
   }
@@ -136,6 +152,20 @@ export class ClientSocket implements WheelEntry {
   }
 
   // The listener speaks.
+
+  describe(): ClientConnection {
+    return {
+      id: `ws-${this.#number}`,
+      kind: 'ws',
+      protocol: this.#handler.protocol,
+      remote: this.#remote,
+      sinceMs: this.#sinceMs,
+      exchanges: this.#handler.exchanges,
+      bytesIn: this.#bytesIn,
+      bytesOut: this.#bytesOut,
+      close: () => this.stop(new ExchangeError('draining', 'an operator has closed the connection')),
+    }
+  }
 
   drain(timeoutMs: number): void {
     if (this.#parts.open.has(this)) this.#handler.drain(timeoutMs)

@@ -11,6 +11,7 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /** A WebSocket with many exchanges: one frame a message. */
 export class MuxChannel implements MuxSocket, SocketHandler {
+  readonly protocol = 'mux'
   readonly #connect: ConnectMux
   readonly #peer: MuxPeer
   #socket!: ClientSocket
@@ -19,6 +20,10 @@ export class MuxChannel implements MuxSocket, SocketHandler {
   constructor(connect: ConnectMux, peer: MuxPeer) {
     this.#connect = connect
     this.#peer = peer
+  }
+
+  get exchanges(): number {
+    return this.#session.openExchanges
   }
 
   // The connection speaks.

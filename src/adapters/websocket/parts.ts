@@ -20,4 +20,6 @@ export interface WebSocketParts {
   readonly maxMessageBytes: number
   /** Set once they listen. */
   owner: WebAdapterOwner | undefined
+  /** Connections are numbered. */
+  lastNumber: number
 }

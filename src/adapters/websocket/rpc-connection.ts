@@ -22,6 +22,7 @@ interface Waiting {
  * connection: a reply that is missing would make every later one the wrong one.
  */
 export class RpcConnection implements SocketHandler, Flushable {
+  readonly protocol = 'rpc'
   readonly #parts: WebSocketParts
   readonly #head: RequestHead
   readonly #maxMessageBytes: number
@@ -45,6 +46,10 @@ export class RpcConnection implements SocketHandler, Flushable {
     this.#head = { ...head, headers: forwarded(head) }
     this.#maxMessageBytes = Math.min(parts.maxMessageBytes, head.route!.maxBodyBytes)
     this.#makeRequestId = makeRequestId
+  }
+
+  get exchanges(): number {
+    return this.#inFlight
   }
 
   // The connection speaks.

@@ -30,6 +30,8 @@ const BINARY: MessageMeta = { type: 'binary' }
  * to `closed` at once.
  */
 export class StreamConnection implements ClientSide, SocketHandler {
+  readonly protocol = 'stream'
+  readonly exchanges = 1
   readonly #parts: WebSocketParts
   #request: RequestHead
   #socket!: ClientSocket
