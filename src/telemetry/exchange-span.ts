@@ -33,10 +33,10 @@ export class ExchangeSpan implements ExchangeTrace {
     const { kind, subject, host, method } = request
     const span = this.#span
     span.setAttributes(ofRoute)
-    span.setAttribute('engine_router.kind', kind)
     span.setAttribute('engine_router.request_id', request.requestId)
     span.setAttribute('client.address', request.remote)
     if (host !== '') span.setAttribute('server.address', host)
+    if (kind !== 'http') span.setAttribute('engine_router.kind', kind)
     if (subject !== '') span.setAttribute('messaging.destination.name', subject)
     this.#isHttp = method !== ''
     if (!this.#isHttp) return
@@ -58,10 +58,11 @@ export class ExchangeSpan implements ExchangeTrace {
     if (!this.isRecording) return
     const span = this.#span
     if (status > 0 && this.#isHttp) span.setAttribute('http.response.status_code', status)
-    span.setAttribute('engine_router.request.bytes', bytesIn)
-    span.setAttribute('engine_router.request.chunks', this.chunksIn)
-    span.setAttribute('engine_router.response.bytes', bytesOut)
-    span.setAttribute('engine_router.response.chunks', this.chunksOut)
+    // What is not there is not told: each attribute costs, here and in the collector.
+    if (bytesIn > 0) span.setAttribute('engine_router.request.bytes', bytesIn)
+    if (this.chunksIn > 0) span.setAttribute('engine_router.request.chunks', this.chunksIn)
+    if (bytesOut > 0) span.setAttribute('engine_router.response.bytes', bytesOut)
+    if (this.chunksOut > 0) span.setAttribute('engine_router.response.chunks', this.chunksOut)
     if (error !== undefined) span.setAttribute('error.type', error.code)
     else if (status >= 500) span.setAttribute('error.type', String(status))
     // Nothing but the code: messages name subjects, and what a client wrote.
