@@ -105,6 +105,8 @@ export class RpcConnection implements SocketHandler, Flushable {
   flush(): void {
     flushing = this
     this.#socket.cork(sendAnswered)
+    // A close may have waited for this.
+    if (this.#state !== 'closed') this.#advance()
   }
 
   sendAnswered(): void {
@@ -133,6 +135,11 @@ export class RpcConnection implements SocketHandler, Flushable {
       request.length,
       error === undefined ? bytesOut : 0,
     )
+  }
+
+  /** Replies have yet to go out. */
+  #hasAnswered(): boolean {
+    return this.#answered !== undefined && this.#answered.length > 0
   }
 
   #hasRoom(): boolean {
@@ -181,16 +188,16 @@ export class RpcConnection implements SocketHandler, Flushable {
       if (this.#waiting.length === 0) this.#waiting = undefined
       this.#begin(next.bytes, next.isText)
     }
-    if (this.#state === 'draining' && this.#first === undefined) {
+    if (this.#state === 'draining' && this.#first === undefined && !this.#hasAnswered()) {
       this.#fail(new ExchangeError('draining', 'the router is about to stop'))
     }
   }
 
-  /** False: it was a refusal, and ends the connection. */
+  /** False: it is a refusal, and ends the connection once the replies before it have gone out. */
   #answer(call: RpcCall): boolean {
     const { closeCode } = call
     if (closeCode !== undefined) {
-      this.#close(closeCode, call.error?.code ?? `status ${call.status}`)
+      if (!this.#hasAnswered()) this.#close(closeCode, call.error?.code ?? `status ${call.status}`)
       return false
     }
     this.#first = call.next
