@@ -26,6 +26,8 @@ export class ResponseFlow {
   #head: MuxHead | undefined
   #chunk: Uint8Array | undefined
   #meta: MessageMeta | undefined
+  /** Of the message that comes in parts: that of the first counts. */
+  #partsType: MessageMeta['type']
   /** Of a part of a text, the character that was cut at its end. */
   #cut: Uint8Array | undefined
   #state: 'open' | 'ended' | 'done' = 'open'
@@ -73,8 +75,10 @@ export class ResponseFlow {
   /** Only when no chunk is held. The bytes stay the caller's, see `keep`. */
   put(chunk: Uint8Array, meta: MessageMeta | undefined): void {
     if (chunk.length === 0 && !this.#isMessages) return
-    this.#meta = meta
-    this.#chunk = meta?.type === 'text' ? this.#wholeCharacters(chunk, meta) : chunk
+    this.#meta = this.#partsType === undefined ? meta : { ...meta, type: this.#partsType }
+    this.#partsType = meta?.fin === false ? this.#meta?.type : undefined
+    const isText = this.#isMessages && this.#meta?.type === 'text'
+    this.#chunk = isText ? this.#wholeCharacters(chunk, meta?.fin === false) : chunk
   }
 
   /** Copies what is left of the chunk, whose bytes are about to go. */
@@ -148,9 +152,9 @@ export class ResponseFlow {
   }
 
   /** A backend may cut a text anywhere; a frame holds whole characters. */
-  #wholeCharacters(chunk: Uint8Array, meta: MessageMeta): Uint8Array {
+  #wholeCharacters(chunk: Uint8Array, isPart: boolean): Uint8Array {
     const text = this.#cut === undefined ? chunk : Buffer.concat([this.#cut, chunk])
-    const cutBytes = meta.fin === false ? cutCharacterBytes(text) : 0
+    const cutBytes = isPart ? cutCharacterBytes(text) : 0
     this.#cut = cutBytes === 0 ? undefined : text.slice(text.length - cutBytes)
     return cutBytes === 0 ? text : text.subarray(0, text.length - cutBytes)
   }

@@ -47,6 +47,34 @@ describe('a streamed response over a mux session', () => {
     ])
   })
 
+  test('that is no message loses no byte of a text that ends within a character', async () => {
+    const mux = startSession()
+    await mux.exchange({ t: 'open', id: 1, path: '/' })
+    const { client } = mux.backends[0]!
+    mux.backends[0]!.stream()
+    client.data(Buffer.from('€').subarray(0, 2), { type: 'text', fin: false })
+    client.end()
+    await mux.settle()
+    assert.deepEqual(mux.sent.slice(1), ['{"t":"data","id":1,"fin":false,"b64":"4oI="}', '{"t":"end","id":1}'])
+  })
+
+  test('keeps a character whole that a backend cuts, where only the first part says that it is text', async () => {
+    const mux = startSession()
+    await mux.exchange({ t: 'open', id: 1, path: '/' })
+    const { client } = mux.backends[0]!
+    mux.backends[0]!.stream({ messages: true })
+    const euro = Buffer.from('€')
+    client.data(euro.subarray(0, 2), { type: 'text', fin: false })
+    client.data(euro.subarray(2))
+    client.data(Buffer.from('next'), { type: 'text' })
+    await mux.settle()
+    assert.deepEqual(mux.sent.slice(1), [
+      '{"t":"data","id":1,"fin":false,"body":""}',
+      '{"t":"data","id":1,"body":"€"}',
+      '{"t":"data","id":1,"body":"next"}',
+    ])
+  })
+
   test('that fails ends in a reset, which is not called safe to send again', async () => {
     const mux = startSession()
     await mux.exchange({ t: 'open', id: 1, path: '/' })
