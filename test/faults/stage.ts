@@ -43,6 +43,8 @@ export interface Answer {
 }
 
 export interface StageOptions extends Omit<RouterSettings, 'natsUrl' | 'databaseUrl'> {
+  /** Of nats-server. */
+  readonly natsArgs?: readonly string[]
   /** What the router gets in place of the real address, such as a proxy's. */
   readonly natsUrlFor?: (nats: TestNats) => Promise<string> | string
   readonly databaseUrlFor?: (url: string) => Promise<string> | string
@@ -55,8 +57,8 @@ const ROUTES = `insert into routes (name, path, subject, reply, body, timeout) v
 
 /** All of it, ready. Nothing is left after the test. */
 export async function startStage(t: TestContext, options: StageOptions = {}): Promise<Stage> {
-  const { natsUrlFor, databaseUrlFor, ...settings } = options
-  const nats = await startNats()
+  const { natsArgs = [], natsUrlFor, databaseUrlFor, ...settings } = options
+  const nats = await startNats({ args: natsArgs })
   t.after(() => nats.stop())
   const database = await createTestDatabase({ migrated: true })
   t.after(() => database.drop())
