@@ -31,9 +31,10 @@ export function requestOf(path: string, init: RequestFields): OutgoingRequest {
   return { ...init, method: (init.method ?? 'GET').toUpperCase(), target: requestTarget(path) }
 }
 
-/** A stream is used up by the first attempt. */
+/** Whether it can be sent again: a stream, or whatever else is read once, is used up by the first attempt. */
 export function isRepeatable({ body }: OutgoingRequest): boolean {
-  return !(body instanceof ReadableStream)
+  if (typeof body !== 'object' || body === null || body instanceof ArrayBuffer || ArrayBuffer.isView(body)) return true
+  return body instanceof Blob || body instanceof FormData || body instanceof URLSearchParams
 }
 
 /**

@@ -7,6 +7,10 @@ import { answering, startFakeRouter } from './fake-router.ts'
 const random = () => 0
 const busy = { code: 'busy', status: 503, retryable: true } as const
 
+async function* chunksOnce() {
+  yield new TextEncoder().encode('x')
+}
+
 describe('retries of the client', () => {
   test('are three attempts where the router says that nothing was processed', async (t) => {
     const router = await startFakeRouter(t, {
@@ -45,6 +49,11 @@ describe('retries of the client', () => {
     ['an error that may have been processed', { code: 'timeout', status: 504, retryable: false }, {}],
     ['an error that says nothing of retries', { code: 'backend_lost', status: 502 }, {}],
     ['a stream, of which a part is gone', busy, { method: 'POST', body: new Response('x').body }],
+    [
+      'a body that can be iterated over once',
+      busy,
+      { method: 'POST', body: chunksOnce() as unknown as ReadableStream },
+    ],
   ] as const) {
     test(`are none after ${what}`, async (t) => {
       const router = await startFakeRouter(t)
