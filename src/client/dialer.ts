@@ -103,8 +103,9 @@ export class Dialer implements ConnectionOwner {
     if (connection !== this.#current) return
     this.#current = undefined
     const { clock, random } = this.#options
-    this.#setState('waiting')
+    // Before the owner of the client hears of it, who may close the client.
     this.#timer = clock.setTimeout(() => this.#connectIfNeeded(), backoffMs(this.#failures++, random))
+    this.#setState('waiting')
   }
 
   #connectIfNeeded(): void {

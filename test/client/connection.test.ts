@@ -30,6 +30,25 @@ describe('the connection of a client', () => {
     eager.close()
   })
 
+  test('does not come back when the client is closed as it is lost', async (t) => {
+    const router = await startFakeRouter(t)
+    const clock = new ManualClock()
+    const client = connect(router.url, { eager: true, random, clock })
+    const states: ClientState[] = []
+    client.onstate = (state) => {
+      states.push(state)
+      if (state === 'waiting') client.close()
+    }
+    const connection = await router.connection()
+    await eventually('open', () => client.state === 'open')
+    connection.cut()
+    await eventually('closed', () => client.state === 'closed')
+    clock.advance(60_000)
+    assert.equal(client.state, 'closed')
+    assert.deepEqual(states.slice(-2), ['waiting', 'closed'])
+    client.close()
+  })
+
   test('takes http for ws, and keeps the path of a router that is not at the root', async () => {
     const urls: string[] = []
     class Recorder extends WsWebSocket {
