@@ -66,7 +66,8 @@ class PlainReply implements Outlet {
       this.reset(error)
       throw error
     }
-    this.#chunks.push(chunk)
+    // The handler may use its buffer again once it is told that there is room.
+    this.#chunks.push(Buffer.from(chunk))
     return true
   }
 

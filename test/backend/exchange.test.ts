@@ -184,4 +184,17 @@ describe('an exchange handler', () => {
     await service.flush()
     assert.equal((await router.request(prefix, 'hi')).string(), 'hi!')
   })
+
+  test('answers a plain NATS request with what a buffer held when it was sent', async (t) => {
+    const { service, router, prefix } = await startService(t)
+    service.exchange(prefix, async (x) => {
+      const buffer = Buffer.alloc(1)
+      for (const letter of 'abc') {
+        buffer.write(letter)
+        await x.send(buffer)
+      }
+    })
+    await service.flush()
+    assert.equal((await router.request(prefix, 'hi')).string(), 'abc')
+  })
 })
