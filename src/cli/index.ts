@@ -28,6 +28,26 @@ export const VERBS: readonly VerbEntry[] = [
     load: () => import('./doctor.ts'),
   },
   {
+    name: 'top',
+    summary: 'Watch what a running router does, route by route',
+    load: () => import('./top.ts'),
+  },
+  {
+    name: 'conns ls',
+    summary: 'List the WebSocket and TCP connections of a running router',
+    load: () => import('./conns-ls.ts'),
+  },
+  {
+    name: 'conns kill',
+    summary: 'Close connections of a running router',
+    load: () => import('./conns-kill.ts'),
+  },
+  {
+    name: 'drain',
+    summary: 'Stop a running router when what is under way has ended',
+    load: () => import('./drain.ts'),
+  },
+  {
     name: 'migrate up',
     summary: 'Apply the database migrations that are not applied yet',
     load: () => import('./migrate-up.ts'),
