@@ -110,6 +110,8 @@ export class Handshake implements SocketOwner, TcpConnection, WheelEntry {
     const socket = new TLSSocket(this.#raw, { isServer: true, secureContext: tls.context })
     setOwner(socket, this)
     socket.once('secure', () => this.#onReady(socket))
+    // What is no TLS after the handshake: without a TLS server around it, the socket tells of it so and goes on.
+    socket.on('_tlsError', () => this.#cut())
   }
 
   #onReady(socket: Socket): void {

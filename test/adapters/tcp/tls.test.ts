@@ -65,6 +65,19 @@ describe('a TCP listener with TLS', { skip }, () => {
     await tcp.assertIdle()
   })
 
+  test('is cut by what is no TLS, after the handshake too', async (t) => {
+    const tcp = await startRawTcp(t, { handler: echo, tls: createCertificate(temporaryFiles(t), 'one') })
+    const raw = connectPlain({ port: tcp.port, host: '127.0.0.1' })
+    const socket = connect({ socket: raw, rejectUnauthorized: false })
+    socket.on('error', () => {})
+    await once(socket, 'secureConnect')
+    await eventually('the exchange', () => tcp.backend.open === 1)
+    raw.write('this is no record of TLS')
+    await eventually('the cut', () => tcp.ended.length === 1)
+    assert.equal(tcp.ended[0]!.code, 'client_gone')
+    await tcp.assertIdle()
+  })
+
   test('resets the connection below it when the exchange is reset, from either end', async (t) => {
     const tcp = await startRawTcp(t, {
       tls: createCertificate(temporaryFiles(t), 'one'),
