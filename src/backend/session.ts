@@ -1,9 +1,10 @@
 import type { Msg, MsgHdrs, NatsConnection } from 'nats'
 import type { DeadlineWheel, WheelEntry } from '../exchange/deadline-wheel.ts'
-import type { ExchangeError } from '../exchange/errors.ts'
+import { ExchangeError } from '../exchange/errors.ts'
 import { EncodedHeaders } from '../nats/encoded-headers.ts'
 import type { Inbox, InboxEntry } from '../nats/inbox.ts'
 import { decodeFrame } from '../wire/decode-frame.ts'
+import { encodeFrame } from '../wire/encode-frame.ts'
 import { type OpenFrame, PROTOCOL_VERSION } from '../wire/frame.ts'
 import { Stream } from '../wire/stream.ts'
 import type { WindowBudget } from '../wire/window-budget.ts'
@@ -59,7 +60,11 @@ export class Session implements InboxEntry, WheelEntry, Held {
         reset: (error) => this.#exchange.fail(error),
         drained: () => this.#exchange.onRoom(),
       },
-      send(headerBlock, payload, asksReply) {
+      send: (headerBlock, payload, asksReply) => {
+        if (headerBlock.length + payload.length > maxPayload(nats)) {
+          this.#onTooLarge(routerSubject)
+          return
+        }
         const headers = new EncodedHeaders(headerBlock) as unknown as MsgHdrs
         publish(nats, routerSubject, payload, asksReply ? { headers, reply } : { headers })
       },
@@ -145,6 +150,17 @@ export class Session implements InboxEntry, WheelEntry, Held {
     // A sender that waits asks after credit sooner than one that does not.
     if (!hasRoom) this.#scheduleTick()
     return hasRoom
+  }
+
+  /** A frame that no message holds, as the head with all that its handler has put there: the client library would throw. */
+  #onTooLarge(routerSubject: string): void {
+    const error = new ExchangeError('internal', 'the head of the response is more than a NATS message may have')
+    const frame = { type: 'reset', code: error.code, status: undefined, reason: undefined } as const
+    const headers = new EncodedHeaders(encodeFrame(frame)) as unknown as MsgHdrs
+    publish(this.#parts.nats, routerSubject, new Uint8Array(0), { headers })
+    this.#parts.onError(error, this.#exchange.request)
+    // Not from within the stream, which is sending.
+    queueMicrotask(() => this.reset(error))
   }
 
   #scheduleTick(): void {

@@ -185,6 +185,16 @@ describe('an exchange handler', () => {
     assert.equal((await router.request(prefix, 'hi')).string(), 'hi!')
   })
 
+  test('is reset where its head is more than a message may have, and takes nobody with it', async (t) => {
+    const { service, router, prefix } = await startService(t, { onError: () => {} })
+    service.exchange(prefix, (x) => x.head({ headers: { a: 'a'.repeat(2 ** 20) } }))
+    await service.flush()
+    const x = openExchange(router, prefix, {})
+    await x.until(() => x.error !== undefined)
+    assert.equal(x.error?.code, 'internal')
+    await eventually('nothing is left', () => service.size === 0)
+  })
+
   test('answers a plain NATS request with what a buffer held when it was sent', async (t) => {
     const { service, router, prefix } = await startService(t)
     service.exchange(prefix, async (x) => {
