@@ -6,7 +6,7 @@ import type { BackendSide, ClientSide, HeaderList, MessageMeta, ResponseHead } f
 import type { HttpAdapterParts } from './parts.ts'
 import { encodeProblem, retryAfterSeconds } from './problem.ts'
 import type { HttpRequestHead } from './request-head.ts'
-import { encodeEvent, encodeRetry, SSE_COMMENT } from './server-sent-events.ts'
+import { EventEncoder, encodeRetry, SSE_COMMENT } from './server-sent-events.ts'
 import { type Progress, SizedBody } from './sized-body.ts'
 import { statusLine } from './status-line.ts'
 
@@ -43,7 +43,8 @@ export class HttpExchange implements ClientSide, WheelEntry {
   #backend: BackendSide = CLOSED_SIDE
   #state: State = 'waiting'
   #head: ResponseHead | undefined
-  #isEventStream = false
+  /** Undefined: it is no stream of events. */
+  #events: EventEncoder | undefined
   /** Of a response that announces its length, in place of chunks. */
   #sized: SizedBody | undefined
   /** All of the request's body has come. */
@@ -126,7 +127,7 @@ export class HttpExchange implements ClientSide, WheelEntry {
 
   /** The router is about to stop: tells a client of server-sent events when to come back. */
   onDrain(retryMs: number): void {
-    if (this.#state === 'streaming' && this.#isEventStream) this.#write(encodeRetry(retryMs))
+    if (this.#state === 'streaming' && this.#events?.isWithin === false) this.#write(encodeRetry(retryMs))
   }
 
   /** The router stops: what is under way ends here. */
@@ -138,7 +139,7 @@ export class HttpExchange implements ClientSide, WheelEntry {
 
   onDeadline(): void {
     if (this.#state !== 'streaming') return
-    this.#write(SSE_COMMENT)
+    if (this.#events?.isWithin === false) this.#write(SSE_COMMENT)
     this.#parts.wheel.schedule(this, SSE_COMMENT_EVERY_MS)
   }
 
@@ -176,7 +177,9 @@ export class HttpExchange implements ClientSide, WheelEntry {
     if (this.#isBodyless()) return true
     this.#bytesOut += chunk.length
     if (this.#sized !== undefined) return this.#writeSized(chunk)
-    return this.#write(this.#isEventStream ? encodeEvent(chunk, meta) : chunk)
+    if (this.#events === undefined) return this.#write(chunk)
+    const text = this.#events.encode(chunk, meta)
+    return text === '' || this.#write(text)
   }
 
   end(_trailers?: HeaderList): void {
@@ -222,11 +225,11 @@ export class HttpExchange implements ClientSide, WheelEntry {
   #startStream(): void {
     const { messages, length } = this.#head!
     this.#state = 'streaming'
-    this.#isEventStream = messages && this.#request.acceptsEventStream
+    if (messages && this.#request.acceptsEventStream) this.#events = new EventEncoder()
     if (length > 0 && !messages && !this.#isBodyless()) this.#sized = new SizedBody(this.#res, length)
     corked = this
     this.#res.cork(writeStreamHead)
-    if (this.#isEventStream) this.#parts.wheel.schedule(this, SSE_COMMENT_EVERY_MS)
+    if (this.#events !== undefined) this.#parts.wheel.schedule(this, SSE_COMMENT_EVERY_MS)
   }
 
   #isBodyless(): boolean {
@@ -284,15 +287,15 @@ export class HttpExchange implements ClientSide, WheelEntry {
 
   writeStreamHead(): void {
     this.#res.onWritable((offset) => this.onWritable(offset))
-    this.#writeHead(!this.#isEventStream)
-    if (this.#isEventStream) {
+    this.#writeHead(this.#events === undefined)
+    if (this.#events !== undefined) {
       this.#res.writeHeader('content-type', 'text/event-stream').writeHeader('cache-control', 'no-cache')
       // Tells nginx and its kin not to collect the stream.
       this.#res.writeHeader('x-accel-buffering', 'no')
     }
     if (this.#parts.draining) this.#res.writeHeader('connection', 'close')
     // A head is not complete before the first write, and the first event may be long in coming.
-    if (this.#isEventStream && !this.#isBodyless()) this.#res.write(SSE_COMMENT)
+    if (this.#events !== undefined && !this.#isBodyless()) this.#res.write(SSE_COMMENT)
   }
 
   writeEnd(): void {
