@@ -1,12 +1,16 @@
 import type { RouterConfig } from '../config/router-config.ts'
 import { hidePassword } from '../config/router-config.ts'
 import { type Database, openDatabase } from '../store/database.ts'
+import { readDatabaseClock } from '../store/database-clock.ts'
 import { explainDatabaseError } from '../store/database-error.ts'
 import { migrationStates } from '../store/migrations.ts'
 import { readRoutes } from '../store/routes-table.ts'
 import { type Finding, fail, ok, warn } from './doctor-finding.ts'
 import { PROGRAM } from './help.ts'
 import { SILENT } from './silent-logger.ts'
+
+/** Beyond it, the times of logs, traces and revisions do not fit together any more. */
+const MAX_SKEW_MS = 2000
 
 /** Whether Postgres is there, has our tables, and holds routes that can be served. */
 export async function checkDatabase({ url }: RouterConfig['database'], timeoutMs: number): Promise<Finding[]> {
@@ -19,12 +23,30 @@ export async function checkDatabase({ url }: RouterConfig['database'], timeoutMs
   try {
     const migrations = await checkMigrations(database)
     const reachable = ok('postgres', hidePassword(url))
-    return migrations.result === 'fail' ? [reachable, migrations] : [reachable, migrations, await checkRoutes(database)]
+    const clock = await checkClock(() => readDatabaseClock(database), Date.now)
+    if (migrations.result === 'fail') return [reachable, clock, migrations]
+    return [reachable, clock, migrations, await checkRoutes(database)]
   } catch (error) {
     return [fail('postgres', hidePassword(url), explainDatabaseError(error, url))]
   } finally {
     await database.close()
   }
+}
+
+/** @param now of this machine, in milliseconds since the epoch, as `readClock` is of the other */
+export async function checkClock(readClock: () => Promise<number>, now: () => number): Promise<Finding> {
+  const sentMs = now()
+  const theirsMs = await readClock()
+  const receivedMs = now()
+  // It was read at some moment in between: what the way takes is nobody's error.
+  const skewMs = theirsMs < sentMs ? theirsMs - sentMs : Math.max(0, theirsMs - receivedMs)
+  if (Math.abs(skewMs) <= MAX_SKEW_MS) return ok('clock', 'agrees with that of Postgres')
+  const seconds = (Math.abs(skewMs) / 1000).toFixed(1)
+  return warn(
+    'clock',
+    `Postgres is ${seconds} s ${skewMs > 0 ? 'ahead of' : 'behind'} this machine`,
+    'let both follow NTP: the times of logs, traces and revisions do not fit together',
+  )
 }
 
 async function checkMigrations({ db }: Database): Promise<Finding> {

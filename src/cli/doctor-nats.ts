@@ -10,6 +10,8 @@ import { VerbError } from './verb.ts'
 const OLDEST_TESTED = [2, 9, 10] as const
 /** A chunk of a stream and the headers beside it. */
 const COMFORTABLE_PAYLOAD = 128 * 1024
+/** Headers that the router may have to forward go into one message with a piece of a body. */
+const LEAST_PAYLOAD = 8 * 1024
 
 /** Whether NATS is there and does what the router needs of it. */
 export async function checkNats(
@@ -48,6 +50,9 @@ function checkPayload({ info }: NatsConnection): Finding {
     return ok('nats payload', `${formatBytes(maxPayload)}, which is also the limit of a body that is not streamed`)
   }
   const advice = `set max_payload of nats-server to ${formatBytes(COMFORTABLE_PAYLOAD)} or more`
+  if (maxPayload < LEAST_PAYLOAD) {
+    return fail('nats payload', `${formatBytes(maxPayload)} a message, which the heads of requests outgrow`, advice)
+  }
   return warn('nats payload', `only ${formatBytes(maxPayload)} a message`, advice)
 }
 

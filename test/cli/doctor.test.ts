@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { checkClock } from '../../src/cli/doctor-database.ts'
 import { natsUrl, startNats } from '../support/nats.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
 import { runCli } from './run-cli.ts'
@@ -42,7 +43,7 @@ describe('engine-router doctor', () => {
     for (const check of ['settings', 'node', 'http server', 'nats', 'nats version', 'nats payload', 'nats inbox']) {
       assert.match(checks[check] ?? '', /^ok /, check)
     }
-    for (const check of ['nats no responders', 'postgres', 'migrations'])
+    for (const check of ['nats no responders', 'postgres', 'clock', 'migrations'])
       assert.match(checks[check] ?? '', /^ok /, check)
     assert.match(checks.routes ?? '', /^warn there are none -> .*routes apply/)
   })
@@ -93,6 +94,35 @@ describe('engine-router doctor', () => {
     } finally {
       await nats.stop()
     }
+  })
+
+  for (const [maxPayload, result] of [
+    [64 * 1024, 'warn'],
+    [4 * 1024, 'fail'],
+  ] as const) {
+    test(`says ${result} of a server that takes ${maxPayload} bytes a message`, async () => {
+      const file = join(cwd, `payload-${maxPayload}.conf`)
+      await writeFile(file, `max_payload: ${maxPayload}\n`)
+      const nats = await startNats({ args: ['-c', file] })
+      try {
+        const { checks } = await examine({ NATS_URL: nats.url })
+        assert.match(checks['nats payload'] ?? '', new RegExp(`^${result} .* -> set max_payload`))
+      } finally {
+        await nats.stop()
+      }
+    })
+  }
+
+  test('tells a clock that is off from a slow answer', async () => {
+    const times = (...ms: number[]) => {
+      return () => ms.shift() ?? assert.fail('asked too often')
+    }
+    const check = async (sentMs: number, theirsMs: number, receivedMs: number) =>
+      line(await checkClock(async () => theirsMs, times(sentMs, receivedMs)))[1]
+    assert.match(await check(100_000, 101_000, 130_000), /^ok /)
+    assert.match(await check(100_000, 102_000, 100_010), /^ok /)
+    assert.match(await check(100_000, 103_010, 100_010), /^warn Postgres is 3\.0 s ahead of this machine -> .*NTP/)
+    assert.match(await check(100_000, 90_000, 100_010), /^warn Postgres is 10\.0 s behind this machine -> .*NTP/)
   })
 
   test('does not hang on a server that does not answer', async () => {
