@@ -2,6 +2,10 @@ import type { ExchangeError } from '../exchange/errors.ts'
 import type { MessageMeta } from '../exchange/exchange.ts'
 import { handledRejection } from './handled-rejection.ts'
 
+/** Parts of one message that are smaller are merged when there are more than so many. */
+const SMALL_PART_BYTES = 4096
+const MAX_SMALL_PARTS = 4096
+
 /** One message of a WebSocket, or one chunk of a stream of bytes. */
 export interface ExchangeMessage extends Omit<MessageMeta, 'fin'> {
   readonly data: Uint8Array
@@ -60,6 +64,8 @@ export class Incoming {
     if (meta?.fin === false || this.#parts.length > 0) {
       // Empty ones would be any number within the limit.
       if (chunk.length > 0) this.#parts.push(chunk)
+      // Each small one holds the whole read of the socket that it came with, and more than its bytes beside.
+      if (this.#parts.length > MAX_SMALL_PARTS && this.#parts.at(-1)!.length < SMALL_PART_BYTES) this.#mergeSmall()
       this.#partsBytes += chunk.length
       if (this.#partsBytes > this.#options.maxMessageBytes) {
         this.#parts = []
@@ -118,6 +124,12 @@ export class Incoming {
     })
     next.catch(() => undefined)
     return next
+  }
+
+  #mergeSmall(): void {
+    let first = this.#parts.length
+    while (first > 0 && this.#parts[first - 1]!.length < SMALL_PART_BYTES) first--
+    if (this.#parts.length - first > MAX_SMALL_PARTS) this.#parts.push(Buffer.concat(this.#parts.splice(first)))
   }
 
   #takeParts(): Uint8Array | undefined {
