@@ -37,6 +37,8 @@ export class BackendExchange implements AsyncIterable<ExchangeMessage> {
   readonly #abort = new AbortController()
   #status: number | undefined
   #ended = false
+  /** What is sent is one body, not messages. */
+  #sendsBytes = false
   #error: ExchangeError | undefined
   #closeCode: number | undefined
   /** Settles when there is room for more. */
@@ -100,7 +102,7 @@ export class BackendExchange implements AsyncIterable<ExchangeMessage> {
     const { data, ...own } = typeof message === 'object' && 'data' in message ? message : { data: message }
     const bytes = typeof data === 'string' ? Buffer.from(data) : data
     const all: SendMeta = {
-      ...(this.request.kind === 'ws' && { type: typeof data === 'string' ? 'text' : 'binary' }),
+      ...(!this.#sendsBytes && this.request.kind !== 'http' && { type: typeof data === 'string' ? 'text' : 'binary' }),
       ...own,
       ...meta,
     }
@@ -139,6 +141,11 @@ export class BackendExchange implements AsyncIterable<ExchangeMessage> {
   }
 
   // What follows is for the transport.
+
+  /** @internal What is sent from now on is one body, whatever the client's protocol calls messages. */
+  sendBytes(): void {
+    this.#sendsBytes = true
+  }
 
   /** @internal */
   get incoming(): Incoming {

@@ -8,6 +8,7 @@ export type FetchHandler = (request: Request) => Response | Promise<Response>
 /** Answers exchanges with a fetch handler. What it throws before it has answered is a 500 that says nothing of it. */
 export function fetchExchange(handler: FetchHandler, onError: ReportError): ExchangeHandler {
   return async (x) => {
+    x.sendBytes()
     let request: Request
     try {
       request = requestOf(x)

@@ -23,6 +23,7 @@ export const verb: Verb = {
     // main.ts ends the process at the second Ctrl-C; what still runs then is killed.
     const killAll = () => guard.killAll()
     process.once('exit', killAll)
+    const stopping = new AbortController()
     try {
       const session = await startSession(
         {
@@ -36,11 +37,12 @@ export const verb: Verb = {
         createProgress(io),
       )
       io.stdout.write(welcome(session, io, options.trace === true))
-      reportBackendsEnd(session, io)
+      reportBackendsEnd(session, io, stopping.signal)
       await untilEnd(session, io.signal)
     } catch (error) {
       if (!io.signal.aborted) throw error
     } finally {
+      stopping.abort()
       if (io.signal.aborted) io.stdout.write('\nStopping all of it; Ctrl-C again kills it at once.\n')
       withdrawDevServers(io.cwd)
       await guard.close()
@@ -64,9 +66,9 @@ async function untilEnd(session: Session, signal: AbortSignal): Promise<void> {
 }
 
 /** The backend may be killed, that is what it is for; all else goes on. */
-function reportBackendsEnd({ backend, natsUrl }: Session, io: Io): void {
+function reportBackendsEnd({ backend, natsUrl }: Session, io: Io, stopping: AbortSignal): void {
   void backend?.exited.then((exit) => {
-    if (io.signal.aborted) return
+    if (io.signal.aborted || stopping.aborted) return
     io.stdout.write(`\n${backend.describe(exit)}\nRequests get 503 now. Start another with:\n`)
     io.stdout.write(`  NATS_URL=${natsUrl} npm run demo-backend\n\n`)
   })

@@ -137,6 +137,11 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
     this.#send()
   }
 
+  /** A client that sends nothing more of a body that is to be whole does not hold the exchange open for ever. */
+  expectBody(): void {
+    if (this.#state === 'buffering') this.#schedule(this.#route.timeoutMs)
+  }
+
   data(chunk: Uint8Array, meta?: MessageMeta): boolean {
     if (this.#state === 'closed') return true
     if (this.#early !== undefined) return this.#onMessageOfConnection(this.#early, chunk, meta)
@@ -148,7 +153,10 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
       return true
     }
     if (streaming) return this.#sendCopy(chunk, meta)
-    if (this.#route.body === 'whole') return true
+    if (this.#route.body === 'whole') {
+      this.expectBody()
+      return true
+    }
     // The beginning goes out at once; the rest waits for a backend that accepts.
     if (this.#state === 'buffering') this.#send()
     return false
@@ -260,6 +268,8 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
   onDeadline(): void {
     if (this.#endsAtMs > 0 && this.#parts.wheel.now() >= this.#endsAtMs) {
       this.#fail(new ExchangeError('timeout', 'the exchange took longer than the route allows'))
+    } else if (this.#state === 'buffering') {
+      this.#fail(new ExchangeError('timeout', `nothing more of the body within ${this.#route.timeoutMs} ms`))
     } else if (this.#state === 'waiting') {
       this.#trace?.onEvent('retry', { attempt: this.#attempt })
       this.#send()

@@ -137,7 +137,9 @@ function open(
   if (request.length > maxBodyBytes) {
     return refuse(client, new ExchangeError('too_large', `the body has ${request.length} of ${maxBodyBytes} bytes`))
   }
-  return new NatsExchange(parts, route, request, client, headerBlock, windowBytes, maxBodyBytes)
+  const exchange = new NatsExchange(parts, route, request, client, headerBlock, windowBytes, maxBodyBytes)
+  if (request.length !== 0) exchange.expectBody()
+  return exchange
 }
 
 function refuse(client: ClientSide, error: ExchangeError): BackendSide {

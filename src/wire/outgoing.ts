@@ -12,8 +12,11 @@ import type { StreamOptions } from './stream-options.ts'
 const REPLY_EVERY_FRAMES = 16
 /** What may wait for the end of the turn in which an exchange began. */
 const MAX_HELD_BYTES = 64 * 1024
-/** What may wait for credit after `data` said that it is full: a client cannot always be stopped at once. */
-const MAX_WAITING_BYTES = 128 * 1024 * 1024
+/**
+ * What may wait for credit after `data` said that it is full. A client cannot always be stopped at once: uWebSockets goes
+ * on reading a connection whose buffer a sender on the same machine keeps full, whatever it was told.
+ */
+const MAX_WAITING_BYTES = 512 * 1024 * 1024
 
 const EMPTY = new Uint8Array(0)
 

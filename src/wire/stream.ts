@@ -82,7 +82,8 @@ export class Stream implements Side, DeliveryOwner {
   data(chunk: Uint8Array, meta?: MessageMeta): boolean {
     const hasRoom = this.#outgoing.data(chunk, meta)
     if (!this.#outgoing.isOverfull) return hasRoom
-    this.#fail(new ExchangeError('too_large', 'the sender did not stop when it was told to'))
+    const detail = 'It came faster than it could be passed on'
+    this.#fail(new ExchangeError('too_large', 'the sender did not stop when it was told to', { detail }))
     return true
   }
 

@@ -28,7 +28,11 @@ describe('listen.tcp', () => {
     service.fetch(`${prefix}.hello.*`, (request) => new Response(`hello from ${new URL(request.url).pathname}`))
     service.exchange(`${prefix}.shell`, async (x) => {
       await x.send(`${x.request.kind} ${x.request.remote}`)
-      for await (const { data, type } of x) await x.send(`${type}: ${Buffer.from(data)}`)
+      for await (const { data, type } of x) {
+        const text = Buffer.from(data).toString()
+        // Longer than a frame of SX/1: it goes in parts, and is one line all the same.
+        await x.send(text === 'long' ? 'x'.repeat(100_000) : `${type}: ${text}`)
+      }
       await x.send('bye')
     })
     await service.flush()
@@ -44,9 +48,10 @@ describe('listen.tcp', () => {
     await eventually('the echo', () => raw.received().toString().includes('one'))
     const metrics = await (await fetch(`${router.adminUrl}/metrics`)).text()
     assert.match(metrics, /^engine_router_connections\{kind="tcp"\} 1$/m)
-    raw.socket.end('two')
+    raw.socket.end('long\ntwo')
     assert.equal(await raw.outcome, 'end')
-    assert.equal(raw.received().toString(), 'tcp 127.0.0.1\ntext: one\ntext: two\nbye\n')
+    const lines = raw.received().toString().split('\n')
+    assert.deepEqual(lines, ['tcp 127.0.0.1', 'text: one', 'x'.repeat(100_000), 'text: two', 'bye', ''])
 
     await router.idle()
     const counted = await (await fetch(`${router.adminUrl}/metrics`)).text()
