@@ -1,4 +1,9 @@
+import type { MessageMeta } from '../exchange/exchange.ts'
+import type { Stream } from '../wire/stream.ts'
+
 const BLOCK_BYTES = 64 * 1024
+/** A smaller chunk is not worth a block. */
+const LARGE_CHUNK_BYTES = 16 * 1024
 /** What is kept for later: 32 MiB, as much as a system may have received of a connection that was not read for a while. */
 const MAX_FREE_BLOCKS = 512
 
@@ -13,6 +18,19 @@ export class BlockPool {
   /** Where in a block that is lent its chunk ends. What is never sent is left to the garbage collector. */
   readonly #ends = new WeakMap<ArrayBufferLike, number>()
   readonly #onTurnOver = () => this.#reuse()
+
+  /** Hands a chunk to a stream, which may keep it: its bytes are the client connection's. False: the stream is full. */
+  send(stream: Stream, chunk: Uint8Array, meta: MessageMeta | undefined): boolean {
+    // A message stays in one piece.
+    if (meta !== undefined || chunk.length < LARGE_CHUNK_BYTES) return stream.data(Buffer.from(chunk), meta)
+    let hasRoom = true
+    for (let rest = chunk; rest.length > 0; ) {
+      const copy = this.copy(rest)
+      rest = rest.subarray(copy.length)
+      hasRoom = stream.data(copy)
+    }
+    return hasRoom
+  }
 
   /** A copy of the beginning of a chunk, as much as fits into a block. */
   copy(chunk: Uint8Array): Uint8Array {

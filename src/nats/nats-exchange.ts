@@ -13,6 +13,7 @@ import type { Stream } from '../wire/stream.ts'
 import { type LengthOf, lengthOf, openBackendStream } from './backend-stream.ts'
 import { EarlyMessages } from './early-messages.ts'
 import type { InboxEntry } from './inbox.ts'
+import { OpenAttempts } from './open-attempts.ts'
 import type { Outgoing } from './outbox.ts'
 import { type Delivery, PlainReplies } from './plain-replies.ts'
 import { RequestBody } from './request-body.ts'
@@ -20,16 +21,8 @@ import type { TransportParts } from './transport.ts'
 
 const EMPTY = new Uint8Array(0)
 
-/** Pauses before OPEN is sent again after a 503; the last one repeats while a request is held. */
-const RETRY_DELAYS_MS = [50, 150, 250]
-/** A server with peers may say 503 falsely just after a subscription elsewhere; one without never does. */
-const CLUSTER_RETRIES = 2
-/** How often a backend that is busy or drains is passed over for another. */
-const REFUSED_RETRIES = 2
 /** Of a streamed body, what goes into the OPEN. */
 const FIRST_CHUNK_BYTES = 64 * 1024
-/** A chunk of this size is copied into memory that was used before. */
-const LARGE_CHUNK_BYTES = 16 * 1024
 
 type State = 'buffering' | 'queued' | 'opened' | 'waiting' | 'responding' | 'streaming' | 'closed'
 
@@ -69,10 +62,8 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
   #early: EarlyMessages | undefined
   /** OPEN has said that the body goes on, and the backend waits for its end. */
   #promisedMore = false
-  #retries = 0
-  #refusals = 0
-  /** Until when a request without responders is held; 0: none was missing yet. */
-  #holdUntilMs = 0
+  /** Undefined: the first is not in vain so far. */
+  #attempts: OpenAttempts | undefined
   /** When `maxDuration` is over; 0: no limit. */
   #endsAtMs = 0
   #replies: PlainReplies | undefined
@@ -152,7 +143,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
       this.#fail(new ExchangeError('too_large', `the body has more than ${body.maxBytes} bytes`))
       return true
     }
-    if (streaming) return this.#sendCopy(chunk, meta)
+    if (streaming) return this.#parts.blocks.send(this.#stream!, chunk, meta)
     if (this.#route.body === 'whole') {
       this.expectBody()
       return true
@@ -162,22 +153,8 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
     return false
   }
 
-  /** The bytes are the client connection's. */
-  #sendCopy(chunk: Uint8Array, meta: MessageMeta | undefined): boolean {
-    const stream = this.#stream!
-    // A message stays in one piece; a small chunk is not worth a block.
-    if (meta !== undefined || chunk.length < LARGE_CHUNK_BYTES) return stream.data(Buffer.from(chunk), meta)
-    let hasRoom = true
-    for (let rest = chunk; rest.length > 0; ) {
-      const copy = this.#parts.blocks.copy(rest)
-      rest = rest.subarray(copy.length)
-      hasRoom = stream.data(copy)
-    }
-    return hasRoom
-  }
-
   #onMessageOfConnection(early: EarlyMessages, chunk: Uint8Array, meta: MessageMeta | undefined): boolean {
-    if (this.#state === 'streaming') return this.#sendCopy(chunk, meta)
+    if (this.#state === 'streaming') return this.#parts.blocks.send(this.#stream!, chunk, meta)
     if (!early.push(chunk, meta)) this.#fail(new ExchangeError('too_large', 'too much before a backend has accepted'))
     return false
   }
@@ -208,7 +185,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
       this.onLinkDown()
       return false
     }
-    if (this.#retries + this.#refusals === 0) this.#loadOpen()
+    if (this.#attempts === undefined) this.#loadOpen()
     this.#state = 'opened'
     this.#publishedMs = this.#parts.wheel.now()
     return true
@@ -284,7 +261,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
 
   /** How often OPEN has been or is now to be sent. */
   get #attempt(): number {
-    return 1 + this.#retries + this.#refusals
+    return 1 + (this.#attempts?.count ?? 0)
   }
 
   #send(): void {
@@ -314,25 +291,19 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
   #onNoResponders(): void {
     if (this.#state === 'streaming') this.#stream!.onPeerGone()
     if (this.#state !== 'opened') return
-    const { link, wheel } = this.#parts
-    const { noResponderRetries, holdMs } = this.#route
-    this.#parts.observer.onNoResponders(this.#route.name)
-    const now = wheel.now()
-    if (this.#holdUntilMs === 0) this.#holdUntilMs = now + holdMs
-    const retries = noResponderRetries ?? (link.clustered ? CLUSTER_RETRIES : 0)
+    const { link, wheel, observer, random } = this.#parts
+    observer.onNoResponders(this.#route.name)
     this.#trace?.onEvent('no responders', { attempt: this.#attempt })
-    if (this.#retries >= retries && now >= this.#holdUntilMs) {
-      this.#fail(new ExchangeError('no_responders', `nobody listens on ${this.subject}`))
-    } else {
-      this.#wait(this.#retries++)
-    }
+    this.#attempts ??= new OpenAttempts(random)
+    const delayMs = this.#attempts.onNoResponders(this.#route, link.clustered, wheel.now())
+    if (delayMs !== undefined) this.#wait(delayMs)
+    else this.#fail(new ExchangeError('no_responders', `nobody listens on ${this.subject}`))
   }
 
   /** Until OPEN is sent again. */
-  #wait(attempt: number): void {
-    const delayMs = RETRY_DELAYS_MS[Math.min(attempt, RETRY_DELAYS_MS.length - 1)]!
+  #wait(delayMs: number): void {
     this.#state = 'waiting'
-    this.#schedule(delayMs * (0.75 + this.#parts.random() / 2))
+    this.#schedule(delayMs)
   }
 
   #onFrame(headers: MsgHdrs, data: Uint8Array, replySubject: string | undefined): void {
@@ -394,8 +365,10 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
   /** Nothing was processed, so another backend may be asked while we hold all of the body that was sent. */
   #onRefused(error: ExchangeError): void {
     this.#trace?.onEvent('refused', { code: error.code, attempt: this.#attempt })
+    this.#attempts ??= new OpenAttempts(this.#parts.random)
     const isBusy = error.code === 'busy' || error.code === 'draining'
-    if (isBusy && this.#refusals < REFUSED_RETRIES) this.#wait(this.#refusals++)
+    const delayMs = isBusy ? this.#attempts.onRefused() : undefined
+    if (delayMs !== undefined) this.#wait(delayMs)
     else this.#fail(error)
   }
 
