@@ -53,6 +53,8 @@ export class RawConnection implements ClientSide, SocketOwner, TcpConnection, Wh
   #paused = false
   #clientEnded = false
   #backendEnded = false
+  /** Of the backend's message, more parts follow. */
+  #isInMessage = false
   #closed = false
   #status = 0
   #bytesIn = 0
@@ -146,6 +148,7 @@ export class RawConnection implements ClientSide, SocketOwner, TcpConnection, Wh
 
   data(chunk: Uint8Array, meta?: MessageMeta): boolean {
     if (this.#closed || this.#backendEnded) return true
+    this.#isInMessage = meta?.fin === false
     let bytes: Uint8Array | undefined
     try {
       bytes = this.#framing.encode(chunk, meta)
@@ -161,6 +164,11 @@ export class RawConnection implements ClientSide, SocketOwner, TcpConnection, Wh
 
   end(): void {
     if (this.#closed || this.#backendEnded) return
+    if (this.#isInMessage) {
+      // A FIN would say that all of it is there.
+      this.#fail(new ExchangeError('protocol_error', 'the backend ended in the middle of a message'))
+      return
+    }
     this.#backendEnded = true
     const { idleTimeoutMs } = this.#parts
     this.#channel.socket.setTimeout(idleTimeoutMs > 0 ? Math.min(idleTimeoutMs, LINGER_MS) : LINGER_MS)

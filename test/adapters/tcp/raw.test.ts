@@ -257,6 +257,22 @@ describe('framing', () => {
     await tcp.assertIdle()
   })
 
+  for (const framing of ['line', 'u32'] as const) {
+    test(`${framing}: a backend that ends in the middle of a message has its client reset`, async (t) => {
+      const { handler, first } = recorder()
+      const tcp = await startRawTcp(t, { handler, framing })
+      const client = connectTcp(t, tcp.port)
+      const heard = await first()
+      heard.stream.head({ status: 200, headers: [] })
+      heard.stream.data(Buffer.from('whole'), { type: 'binary' })
+      heard.stream.data(Buffer.from('half of'), { type: 'binary', fin: false })
+      heard.stream.end()
+      assert.equal(await client.outcome, 'reset')
+      await tcp.assertIdle()
+      assert.equal(tcp.ended.at(-1)?.code, 'protocol_error')
+    })
+  }
+
   test('u32: more than the route takes, or FIN inside a message, is an error', async (t) => {
     const { handler, all } = recorder()
     const tcp = await startRawTcp(t, { handler, framing: 'u32', route: { limits: { bodyBytes: '1KiB' } } })
