@@ -135,6 +135,11 @@ export class StreamConnection implements ClientSide, SocketHandler {
 
   end(_trailers?: HeaderList, closeCode = NORMAL): void {
     if (this.#state === 'closed') return
+    if (this.#partsAreText !== undefined && this.#state === 'open') {
+      // A normal close would say that the client has it all.
+      this.#fail(new ExchangeError('protocol_error', 'the backend ended in the middle of a message'))
+      return
+    }
     const backend = this.#backend
     const isClosing = this.#state === 'closing'
     this.#close(closeCode, '')

@@ -317,6 +317,20 @@ describe('a WebSocket that is one exchange', () => {
     await assertOver()
   })
 
+  test('closes with 4502 when the backend ends in the middle of a message', async () => {
+    await backend.handle(subject('half'), (stream) => {
+      stream.accept(1, 65536)
+      stream.head(HEAD)
+      stream.data(Buffer.from('half of'), { type: 'text', fin: false })
+      stream.end([], 1000)
+      return {}
+    })
+    const socket = await openSocket(url('half'))
+    assert.deepEqual(await socket.closed(), { code: 4502, reason: 'protocol_error' })
+    assert.deepEqual(socket.received, [])
+    await assertOver()
+  })
+
   test("closes with the code of the backend's reset", async () => {
     await backend.handle(subject('reset'), (stream) => {
       stream.accept(1, 65536)
