@@ -105,7 +105,7 @@ export async function startApp(config: RouterConfig, logger: RouterLogger, traci
     webSockets: webSockets.exchanges,
     tcpConnections: tcp.connections,
     tcpRefusedConnections: tcp.refusedConnections,
-    httpExchanges: web.exchanges,
+    webExchanges: web.exchanges,
     natsExchanges: transport.size,
     deadlines: wheel.size,
     lateMessages: transport.lateMessages,

@@ -8,7 +8,8 @@ export interface RouterGauges {
   readonly tcpConnections: number
   readonly tcpRefusedConnections: number
   readonly webSockets: number
-  readonly httpExchanges: number
+  /** Over HTTP, and WebSockets, which may yet begin some. */
+  readonly webExchanges: number
   /** Tokens in the inbox: each is an exchange that waits for NATS. */
   readonly natsExchanges: number
   readonly deadlines: number

@@ -74,7 +74,7 @@ export async function startTestApp(
         .slice(0, -1)
         .map((line) => JSON.parse(line) as LogLine),
     async idle() {
-      await eventually('idle', () => app.gauges().httpExchanges + app.gauges().natsExchanges === 0)
+      await eventually('idle', () => app.gauges().webExchanges + app.gauges().natsExchanges === 0)
     },
   }
 }
