@@ -3,15 +3,15 @@ import type { WheelEntry } from '../exchange/deadline-wheel.ts'
 import { ExchangeError } from '../exchange/errors.ts'
 import type { BackendSide, ClientSide, HeaderList, MessageMeta, RequestHead } from '../exchange/exchange.ts'
 import type { Kind, Route } from '../exchange/route.ts'
-import type { ExchangeTrace } from '../exchange/trace.ts'
 import { decodeFrame, isFrame } from '../wire/decode-frame.ts'
 import { withMore } from '../wire/open.ts'
-import { isPeerSubject, peerInstance } from '../wire/peer-subject.ts'
+import { isPeerSubject } from '../wire/peer-subject.ts'
 import { type PlainReply, parsePlainReply } from '../wire/plain-reply.ts'
 import { resetError } from '../wire/reset-error.ts'
 import type { Stream } from '../wire/stream.ts'
 import { type LengthOf, lengthOf, openBackendStream } from './backend-stream.ts'
 import { EarlyMessages } from './early-messages.ts'
+import { ExchangeWatch } from './exchange-watch.ts'
 import type { InboxEntry } from './inbox.ts'
 import { OpenAttempts } from './open-attempts.ts'
 import type { Outgoing } from './outbox.ts'
@@ -51,7 +51,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
   readonly #parts: TransportParts
   readonly #route: Omit<Route, 'dispatch'>
   readonly #client: ClientSide
-  readonly #trace: ExchangeTrace | undefined
+  readonly #watch: ExchangeWatch
   readonly #token: string
   readonly #windowBytes: number
   readonly #lengthOf: LengthOf
@@ -68,12 +68,6 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
   #endsAtMs = 0
   #replies: PlainReplies | undefined
   #stream: Stream | undefined
-  readonly #begunMs: number
-  /** Of the OPEN that is out. */
-  #publishedMs = 0
-  #headed = false
-  /** Since when the client takes no more; 0: it does. */
-  #fullSinceMs = 0
 
   /** @param maxBodyBytes of a whole body, what fits into one message; of a streamed one, the route's limit */
   constructor(
@@ -88,7 +82,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
     this.#parts = parts
     this.#route = route
     this.#client = client
-    this.#trace = request.trace
+    this.#watch = new ExchangeWatch(parts.observer, parts.wheel, route.name, request.trace)
     this.headerBlock = headerBlock
     this.#windowBytes = windowBytes
     this.#lengthOf = lengthOf(route, request)
@@ -97,11 +91,10 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
     this.requestId = request.requestId
     this.remote = request.remote
     this.subject = request.subject
-    this.#begunMs = parts.wheel.now()
     this.#token = parts.inbox.add(this)
     this.reply = parts.inbox.replySubject(this.#token)
     if (route.maxDurationMs > 0) {
-      this.#endsAtMs = this.#begunMs + route.maxDurationMs
+      this.#endsAtMs = this.#watch.begunMs + route.maxDurationMs
       this.#schedule(route.maxDurationMs)
     }
   }
@@ -117,7 +110,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
   }
 
   get ageMs(): number {
-    return this.#parts.wheel.now() - this.#begunMs
+    return this.#parts.wheel.now() - this.#watch.begunMs
   }
 
   // The client's side speaks.
@@ -174,7 +167,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
   drained(): void {
     if (this.#stream !== undefined) this.#stream.drained()
     else if (this.#replies !== undefined) this.#onDelivery(this.#replies.drained())
-    if (this.#fullSinceMs > 0) this.#observeFullness()
+    this.#watch.onFullness(this.#isClientFull)
   }
 
   // The outbox speaks.
@@ -187,7 +180,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
     }
     if (this.#attempts === undefined) this.#loadOpen()
     this.#state = 'opened'
-    this.#publishedMs = this.#parts.wheel.now()
+    this.#watch.onPublish()
     return true
   }
 
@@ -248,7 +241,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
     } else if (this.#state === 'buffering') {
       this.#fail(new ExchangeError('timeout', `nothing more of the body within ${this.#route.timeoutMs} ms`))
     } else if (this.#state === 'waiting') {
-      this.#trace?.onEvent('retry', { attempt: this.#attempt })
+      this.#watch.onRetry(this.#attempt)
       this.#send()
     } else if (this.#state === 'opened' || this.#state === 'queued') {
       this.#fail(new ExchangeError('timeout', `no reply within ${this.#route.timeoutMs} ms`))
@@ -257,6 +250,10 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
     } else if (this.#state === 'streaming') {
       this.#scheduleTick()
     }
+  }
+
+  get #isClientFull(): boolean {
+    return this.#state !== 'closed' && (this.#stream?.isFull ?? this.#replies?.isClientFull ?? false)
   }
 
   /** How often OPEN has been or is now to be sent. */
@@ -291,9 +288,8 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
   #onNoResponders(): void {
     if (this.#state === 'streaming') this.#stream!.onPeerGone()
     if (this.#state !== 'opened') return
-    const { link, wheel, observer, random } = this.#parts
-    observer.onNoResponders(this.#route.name)
-    this.#trace?.onEvent('no responders', { attempt: this.#attempt })
+    const { link, wheel, random } = this.#parts
+    this.#watch.onNoResponders(this.#attempt)
     this.#attempts ??= new OpenAttempts(random)
     const delayMs = this.#attempts.onNoResponders(this.#route, link.clustered, wheel.now())
     if (delayMs !== undefined) this.#wait(delayMs)
@@ -312,7 +308,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
     if (frame.type === 'ignored') return
     const isFirst = this.#state === 'opened'
     if (isFirst) {
-      this.#observeFirstReply()
+      this.#watch.onFirstReply()
       if (frame.type === 'reset') this.#onRefused(resetError(frame.code, frame.status, frame.reason))
       else if (frame.type !== 'accept' && frame.type !== 'head') {
         this.#fail(new ExchangeError('protocol_error', `the first frame is neither accept nor head: ${frame.type}`))
@@ -324,16 +320,16 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
     if (stream === undefined) return
     if (frame.type === 'broken') stream.onBroken(frame.reason)
     else {
-      if (frame.type === 'head') this.#observeHead()
+      if (frame.type === 'head') this.#watch.onHead()
       stream.onFrame(frame)
     }
-    if (stream.isFull) this.#observeFullness()
+    if (stream.isFull) this.#watch.onFullness(this.#isClientFull)
     if (isFirst) this.#sendRest(stream)
   }
 
   #openStream(backendSubject: string): void {
     this.#state = 'streaming'
-    this.#trace?.onBackend(peerInstance(backendSubject))
+    this.#watch.onAccepted(backendSubject)
     // OPEN is not sent again, and connections last.
     this.headerBlock = EMPTY
     this.payload = EMPTY
@@ -364,7 +360,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
 
   /** Nothing was processed, so another backend may be asked while we hold all of the body that was sent. */
   #onRefused(error: ExchangeError): void {
-    this.#trace?.onEvent('refused', { code: error.code, attempt: this.#attempt })
+    this.#watch.onRefused(this.#attempt, error.code)
     this.#attempts ??= new OpenAttempts(this.#parts.random)
     const isBusy = error.code === 'busy' || error.code === 'draining'
     const delayMs = isBusy ? this.#attempts.onRefused() : undefined
@@ -373,13 +369,13 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
   }
 
   #onFirstReply(reply: PlainReply, data: Uint8Array, isBare: boolean): void {
-    this.#observeFirstReply()
+    this.#watch.onFirstReply()
     const error = reply.error ?? (data.length === 0 ? reply.failure : undefined)
     if (error !== undefined) {
       this.#fail(error)
       return
     }
-    this.#observeHead()
+    this.#watch.onHead()
     const { failure } = reply
     const many = this.#route.reply === 'many' && failure === undefined
     const status = failure?.status ?? reply.status ?? (data.length === 0 && !many ? 204 : 200)
@@ -406,7 +402,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
 
   #onDelivery(delivery: Delivery): void {
     if (this.#state !== 'responding') return
-    if (this.#replies!.isClientFull) this.#observeFullness()
+    if (this.#replies!.isClientFull) this.#watch.onFullness(true)
     if (delivery === 'going on') this.#schedule(this.#route.idleTimeoutMs)
     else if (delivery === 'whole') this.#finish()
     else this.#fail(delivery)
@@ -439,41 +435,12 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
     else if (this.#endsAtMs > 0) this.#schedule(Number.MAX_SAFE_INTEGER)
   }
 
-  #observeFirstReply(): void {
-    const { observer, wheel } = this.#parts
-    observer.onFirstReply(this.#route.name, wheel.now() - this.#publishedMs)
-  }
-
-  /** Frames may come twice. */
-  #observeHead(): void {
-    if (this.#headed) return
-    this.#headed = true
-    const { observer, wheel } = this.#parts
-    observer.onHead(this.#route.name, wheel.now() - this.#begunMs)
-  }
-
-  #observeFullness(): void {
-    const isFull = this.#state !== 'closed' && (this.#stream?.isFull ?? this.#replies?.isClientFull ?? false)
-    if (isFull === this.#fullSinceMs > 0) return
-    if (!isFull) this.#observeDrained()
-    else {
-      this.#fullSinceMs = this.#parts.wheel.now()
-      this.#parts.observer.onClientFull(this.#route.name)
-    }
-  }
-
-  #observeDrained(): void {
-    const { observer, wheel } = this.#parts
-    observer.onClientDrained(this.#route.name, wheel.now() - this.#fullSinceMs)
-    this.#fullSinceMs = 0
-  }
-
   #close(): void {
     if (this.#state === 'closed') return
     this.#state = 'closed'
     this.#parts.inbox.remove(this.#token)
     this.#parts.wheel.cancel(this)
-    if (this.#fullSinceMs > 0) this.#observeDrained()
+    this.#watch.onFullness(false)
     this.#body = undefined
     this.#early = undefined
     this.#replies = undefined
