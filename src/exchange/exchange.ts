@@ -3,6 +3,7 @@
  * No promise, timer or iterator per exchange on this path.
  */
 import type { ExchangeError } from './errors.ts'
+import type { Identity, Lease } from './identity.ts'
 import type { Kind, Route } from './route.ts'
 import type { ExchangeTrace } from './trace.ts'
 
@@ -42,6 +43,14 @@ export interface RequestHead {
   subject: string
   /** Set before the transport sees it, where tracing is on. */
   trace?: ExchangeTrace
+  /** Who the client is, once a policy has proved it. */
+  identity?: Identity | undefined
+  /** Of an exchange that lasts, where there is an identity: ends it when that does. Set by the transport. */
+  lease?: Lease | undefined
+  /** What policies say to the backend: forwarded whatever the route forwards, in place of the client's own of that name. */
+  backendHeaders?: HeaderList | undefined
+  /** What policies say to the client: sent with the response head, or with the error in its place. */
+  responseHeaders?: HeaderList | undefined
 }
 
 export interface ResponseHead {
@@ -80,6 +89,3 @@ export type BackendSide = Side
  * returns: an adapter must be ready for `head`, `data`, `end` and `reset` from the moment of the call.
  */
 export type Dispatch = (request: RequestHead, client: ClientSide) => BackendSide
-
-/** Wraps a dispatch for one route; composed once, when a table is compiled. */
-export type Policy = (route: Route, next: Dispatch) => Dispatch

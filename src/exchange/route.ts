@@ -1,10 +1,11 @@
-import type { Dispatch } from './exchange.ts'
+import type { ExchangeError } from './errors.ts'
+import type { Dispatch, RequestHead } from './exchange.ts'
 
 /** The client protocol that a route serves. */
 export type Kind = 'http' | 'ws' | 'tcp'
 
-/** What the core needs to know of a route, precompiled; shared by every exchange on it and never changed. */
-export interface Route {
+/** What a route says, precompiled; shared by every exchange on it and never changed. */
+export interface RouteSettings {
   /** Unique; the label in logs, metrics and traces. */
   readonly name: string
   readonly kind: Kind
@@ -26,11 +27,32 @@ export interface Route {
   /** How long a request waits for a backend to appear; 0: not at all. */
   readonly holdMs: number
   readonly forwardHeaders: 'all' | 'none' | ReadonlySet<string>
-  /** Policies and transport, composed once when the table was compiled. */
-  readonly dispatch: Dispatch
 }
 
+/**
+ * Finds out who the client is, and sets `identity` of the request; gives the error if it may not come in. A promise where
+ * others have to be asked; it does not reject.
+ */
+export type Authenticate = (request: RequestHead) => ExchangeError | undefined | Promise<ExchangeError | undefined>
+
+/** How requests on a route are served: policies and transport, composed once when the table was compiled. */
+export interface RouteService {
+  readonly dispatch: Dispatch
+  /**
+   * For connections, to refuse them before they are made; `dispatch` finds the identity then and does not ask again.
+   * Undefined: everybody may come in.
+   */
+  readonly authenticate?: Authenticate | undefined
+  /**
+   * Answers a browser's question before a request of another origin: sets `responseHeaders`, or leaves them unset if that
+   * origin may not. Undefined: browsers are told nothing.
+   */
+  readonly preflight?: ((request: RequestHead) => void) | undefined
+}
+
+export interface Route extends RouteSettings, RouteService {}
+
 /** Whether an exchange on this route is a connection: messages both ways from the start, in place of a request's body. */
-export function isDuplex(route: Pick<Route, 'kind' | 'websocket'>): boolean {
+export function isDuplex(route: Pick<RouteSettings, 'kind' | 'websocket'>): boolean {
   return route.kind === 'tcp' || (route.kind === 'ws' && route.websocket === 'stream')
 }

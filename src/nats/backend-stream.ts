@@ -1,7 +1,7 @@
 import type { MsgHdrs } from 'nats'
 import type { ExchangeError } from '../exchange/errors.ts'
 import type { ClientSide, HeaderList, MessageMeta, RequestHead, ResponseHead } from '../exchange/exchange.ts'
-import type { Route } from '../exchange/route.ts'
+import type { RouteSettings } from '../exchange/route.ts'
 import { announcedLength } from '../wire/content-length.ts'
 import { Stream } from '../wire/stream.ts'
 import type { StreamLocal, StreamOptions } from '../wire/stream-options.ts'
@@ -17,7 +17,7 @@ const FRAME_HEADER_ROOM_BYTES = 1024
 export type LengthOf = 'body' | 'absent body' | 'nothing'
 
 /** What the `content-length` of the response to a request speaks of. */
-export function lengthOf(route: Omit<Route, 'dispatch'>, { method }: RequestHead): LengthOf {
+export function lengthOf(route: RouteSettings, { method }: RequestHead): LengthOf {
   if (route.kind !== 'http' || route.reply === 'many') return 'nothing'
   return method === 'HEAD' ? 'absent body' : 'body'
 }

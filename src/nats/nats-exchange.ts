@@ -2,7 +2,7 @@ import type { Msg, MsgHdrs } from 'nats'
 import type { WheelEntry } from '../exchange/deadline-wheel.ts'
 import { ExchangeError } from '../exchange/errors.ts'
 import type { BackendSide, ClientSide, HeaderList, MessageMeta, RequestHead } from '../exchange/exchange.ts'
-import type { Kind, Route } from '../exchange/route.ts'
+import type { Kind, RouteSettings } from '../exchange/route.ts'
 import { decodeFrame, isFrame } from '../wire/decode-frame.ts'
 import { withMore } from '../wire/open.ts'
 import { isPeerSubject } from '../wire/peer-subject.ts'
@@ -49,7 +49,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
   payload: Uint8Array = EMPTY
 
   readonly #parts: TransportParts
-  readonly #route: Omit<Route, 'dispatch'>
+  readonly #route: RouteSettings
   readonly #client: ClientSide
   readonly #watch: ExchangeWatch
   readonly #token: string
@@ -72,7 +72,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
   /** @param maxBodyBytes of a whole body, what fits into one message; of a streamed one, the route's limit */
   constructor(
     parts: TransportParts,
-    route: Omit<Route, 'dispatch'>,
+    route: RouteSettings,
     request: RequestHead,
     client: ClientSide,
     headerBlock: Uint8Array,

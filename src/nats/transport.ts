@@ -4,7 +4,7 @@ import { ExchangeError } from '../exchange/errors.ts'
 import type { BackendSide, ClientSide, Dispatch, RequestHead } from '../exchange/exchange.ts'
 import { createIdSource, type RandomFill } from '../exchange/id-source.ts'
 import type { OpenExchange } from '../exchange/open-exchange.ts'
-import { isDuplex, type Route } from '../exchange/route.ts'
+import { isDuplex, type RouteSettings } from '../exchange/route.ts'
 import { DEAF_TRANSPORT_OBSERVER, type TransportObserver } from '../exchange/transport-observer.ts'
 import { encodeOpen, encodeOpenPrefix, MAX_OPEN_HEADER_BYTES } from '../wire/open.ts'
 import { WindowBudget } from '../wire/window-budget.ts'
@@ -52,7 +52,7 @@ export interface TransportParts {
 
 export interface Transport {
   /** The end of every chain of policies: an exchange on this route, over NATS. Composed once for each route. */
-  dispatchFor(route: Omit<Route, 'dispatch'>): Dispatch
+  dispatchFor(route: RouteSettings): Dispatch
   /** Exchanges open. */
   readonly size: number
   /** Those open. */
@@ -114,7 +114,7 @@ export function createTransport(options: TransportOptions): Transport {
 
 function open(
   parts: TransportParts,
-  route: Omit<Route, 'dispatch'>,
+  route: RouteSettings,
   prefix: string,
   windowBytes: number,
   request: RequestHead,

@@ -1,5 +1,5 @@
 import type { Dispatch, RequestHead } from '../exchange/exchange.ts'
-import type { Kind, Route } from '../exchange/route.ts'
+import type { Kind, Route, RouteSettings } from '../exchange/route.ts'
 import { type CompiledRoute, compileRoute } from './compiled-route.ts'
 import { HostIndex } from './host-index.ts'
 import { PATH_FAULT, PathScan } from './path-scan.ts'
@@ -36,7 +36,7 @@ function clear(match: Match): void {
 export interface TableOptions {
   readonly revision: number
   /** Composes policies and transport for a route; called once for each. */
-  readonly dispatch: (route: Omit<Route, 'dispatch'>, spec: RouteSpec) => Dispatch
+  readonly dispatch: (route: RouteSettings, spec: RouteSpec) => Dispatch
   /** For routes without a limit of their own. */
   readonly defaultMaxBodyBytes: number
 }
@@ -143,7 +143,7 @@ function createIndex(entries: readonly TableEntry[], kind: 'http' | 'ws'): HostI
 }
 
 function createRoute(spec: RouteSpec, options: TableOptions): Route {
-  const route: Omit<Route, 'dispatch'> = {
+  const route: RouteSettings = {
     name: spec.name,
     kind: spec.match.kind,
     reply: spec.reply,

@@ -1,5 +1,5 @@
 import type { HeaderList, RequestHead } from '../exchange/exchange.ts'
-import type { Route } from '../exchange/route.ts'
+import type { Route, RouteSettings } from '../exchange/route.ts'
 import { isForwardable, toAsciiValue } from './header-field.ts'
 
 /** All header bytes of an OPEN, at most; a client that sends more gets 431. */
@@ -12,7 +12,7 @@ const MAX_FRAME_BYTES = 32 * 1024
  * The part of OPEN that is the same for every exchange on a route.
  * @param windowBytes what the backend may send before it is granted more
  */
-export function encodeOpenPrefix(route: Omit<Route, 'dispatch'>, windowBytes: number): string {
+export function encodeOpenPrefix(route: RouteSettings, windowBytes: number): string {
   return (
     `NATS/1.0\r\nSx: open 1\r\nSx-Route: ${route.name}\r\n` +
     `Sx-Deadline: ${route.timeoutMs}\r\nSx-Credit: ${windowBytes}\r\nSx-Max: ${MAX_FRAME_BYTES}\r\n`

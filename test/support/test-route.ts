@@ -1,7 +1,7 @@
-import type { Route } from '../../src/exchange/route.ts'
+import type { Route, RouteSettings } from '../../src/exchange/route.ts'
 
 /** A route with the defaults of docs/routes.md. */
-export function testRoute(over: Partial<Route> = {}): Omit<Route, 'dispatch'> {
+export function testRoute(over: Partial<Route> = {}): RouteSettings {
   return {
     name: 'test',
     kind: 'http',

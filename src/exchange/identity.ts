@@ -1,0 +1,142 @@
+import type { DeadlineWheel, WheelEntry } from './deadline-wheel.ts'
+import { ExchangeError } from './errors.ts'
+
+export interface IdentityFacts {
+  /** Who it is: one of a kind among all clients that the same policy lets in. Goes to the backend as `Sx-Subject-Id`. */
+  readonly subjectId: string
+  /** What else is known; of a token, its claims. */
+  readonly claims: Readonly<Record<string, unknown>>
+  /** The name of the policy that has proved it. */
+  readonly provedBy: string
+  /** Of the credential, where it has one: of an API key, say. Never the credential itself. */
+  readonly keyId?: string | undefined
+  /** Wall clock, since the epoch; undefined: it does not expire. */
+  readonly expiresAtMs?: number | undefined
+}
+
+export interface IdentityParts {
+  readonly wheel: DeadlineWheel
+  /** Wall clock, since the epoch. */
+  readonly now: () => number
+  /** What lasts goes on for so long after the expiry, for a new credential to come. */
+  readonly graceMs: number
+}
+
+/** What ends with the identity that it was opened with. */
+export interface IdentityHolder {
+  onRevoked(error: ExchangeError): void
+}
+
+/**
+ * Who a client is, as long as that holds. Exchanges of one credential may share it. States: valid -> revoked, by `revoke`
+ * or when the grace after the expiry is over; then every lease on it ends, and each new one at once.
+ */
+export class Identity implements WheelEntry {
+  wheelNext: WheelEntry | undefined = undefined
+  wheelPrev: WheelEntry | undefined = undefined
+  wheelDue = 0
+  wheelSlot = -1
+
+  readonly subjectId: string
+  readonly claims: Readonly<Record<string, unknown>>
+  readonly provedBy: string
+  readonly keyId: string | undefined
+  readonly expiresAtMs: number | undefined
+  readonly #parts: IdentityParts
+  readonly #leases = new Set<Lease>()
+  #revoked: ExchangeError | undefined
+
+  constructor(facts: IdentityFacts, parts: IdentityParts) {
+    this.subjectId = facts.subjectId
+    this.claims = facts.claims
+    this.provedBy = facts.provedBy
+    this.keyId = facts.keyId
+    this.expiresAtMs = facts.expiresAtMs
+    this.#parts = parts
+  }
+
+  /** It lets nobody in any more, although a lease may still be in its grace. */
+  get isExpired(): boolean {
+    return this.#revoked !== undefined || (this.expiresAtMs !== undefined && this.#parts.now() >= this.expiresAtMs)
+  }
+
+  /** What lasts under it now. */
+  get leases(): number {
+    return this.#leases.size
+  }
+
+  /** For those who know that the credential is not good any more: ends every lease. */
+  revoke(error = new ExchangeError('unauthorized', `the credential of ${this.subjectId} is revoked`)): void {
+    if (this.#revoked !== undefined) return
+    this.#revoked = error
+    this.#parts.wheel.cancel(this)
+    for (const lease of [...this.#leases]) lease.revoke(error)
+  }
+
+  onDeadline(): void {
+    // The wall clock may have been set back meanwhile.
+    if (this.#msLeft() > 0) this.#schedule()
+    else this.revoke(new ExchangeError('unauthorized', `the credential of ${this.subjectId} has expired`))
+  }
+
+  /** @returns why it ended at once, if it did */
+  addLease(lease: Lease): ExchangeError | undefined {
+    if (this.#revoked !== undefined) return this.#revoked
+    this.#leases.add(lease)
+    if (this.#leases.size === 1 && this.expiresAtMs !== undefined) this.#schedule()
+    return undefined
+  }
+
+  removeLease(lease: Lease): void {
+    this.#leases.delete(lease)
+    if (this.#leases.size === 0) this.#parts.wheel.cancel(this)
+  }
+
+  #schedule(): void {
+    this.#parts.wheel.schedule(this, this.#msLeft())
+  }
+
+  #msLeft(): number {
+    return (this.expiresAtMs ?? Number.POSITIVE_INFINITY) + this.#parts.graceMs - this.#parts.now()
+  }
+}
+
+/**
+ * What lasts, bound to who opened it: a stream, a connection. States: held -> ended by its holder, or revoked, of which
+ * the holder hears once. `renew` moves it to a newer credential of the same client.
+ */
+export class Lease {
+  #identity: Identity | undefined
+  readonly #holder: IdentityHolder
+
+  /** The holder may hear of the end before this returns. */
+  constructor(identity: Identity, holder: IdentityHolder) {
+    this.#holder = holder
+    this.#hold(identity)
+  }
+
+  renew(identity: Identity): void {
+    if (this.#identity === undefined) return
+    this.#identity.removeLease(this)
+    this.#hold(identity)
+  }
+
+  end(): void {
+    this.#identity?.removeLease(this)
+    this.#identity = undefined
+  }
+
+  revoke(error: ExchangeError): void {
+    if (this.#identity === undefined) return
+    this.end()
+    this.#holder.onRevoked(error)
+  }
+
+  #hold(identity: Identity): void {
+    this.#identity = identity
+    const error = identity.addLease(this)
+    if (error === undefined) return
+    this.#identity = undefined
+    this.#holder.onRevoked(error)
+  }
+}
