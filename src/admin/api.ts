@@ -1,9 +1,8 @@
+import type { OpenExchange } from '../exchange/open-exchange.ts'
 import { specToDocument } from '../routing/spec.ts'
+import { MAX_LIMIT, type Page, parsePage, takePage } from './page.ts'
 import type { AdminSource } from './source.ts'
 import { subjectsOverlap, templatePattern } from './subjects-overlap.ts'
-
-const DEFAULT_LIMIT = 100
-const MAX_LIMIT = 1000
 
 /** What the API answers: JSON, or a problem with a code. */
 export type ApiAnswer =
@@ -34,35 +33,63 @@ export function answerApi(
     return { status: 404, code: 'no_route', title }
   }
   if (method !== 'GET' && method !== 'HEAD') return wrongMethod('GET, HEAD')
-  const limit = parseLimit(query.get('limit'))
-  if (limit === undefined)
-    return { status: 400, code: 'bad_request', title: `limit is a number from 1 to ${MAX_LIMIT}` }
-  return list(source, limit)
+  return answerList(source, list, query)
 }
 
-type List = (source: AdminSource, limit: number) => ApiAnswer | Promise<ApiAnswer>
+/** Answers one of the lists that go on from page to page. */
+export function answerPaged(
+  source: AdminSource,
+  list: 'connections' | 'exchanges',
+  query: URLSearchParams,
+): ApiAnswer | Promise<ApiAnswer> {
+  return answerList(source, PAGED[list], query)
+}
+
+function answerList(source: AdminSource, list: List, query: URLSearchParams): ApiAnswer | Promise<ApiAnswer> {
+  const page = parsePage(query)
+  return page === undefined ? badRequest(`limit is a number from 1 to ${MAX_LIMIT}`) : list(source, page)
+}
+
+type List = (source: AdminSource, page: Page) => ApiAnswer | Promise<ApiAnswer>
+
+const PAGED = {
+  connections(source: AdminSource, page: Page): ApiAnswer {
+    const found = takePage(source.connections(), ({ id }) => id, page)
+    if (found === undefined) return badRequest('after is the id of a connection, such as ws-17 or tcp0-3')
+    const { taken, ...more } = found
+    const connections = taken.map(({ close: _, sinceMs, ...connection }) => {
+      return { ...connection, since: new Date(sinceMs).toISOString() }
+    })
+    return ok({ total: source.connectionCount, connections, ...more })
+  },
+  exchanges(source: AdminSource, page: Page): ApiAnswer {
+    const idOf = ({ number }: OpenExchange) => `ex-${number}`
+    const found = takePage(source.exchanges(), idOf, page)
+    if (found === undefined) return badRequest('after is the id of an exchange, such as ex-17')
+    const { taken, ...more } = found
+    const exchanges = taken.map((exchange) => {
+      const { requestId, route, kind, subject, remote, state, ageMs } = exchange
+      return { id: idOf(exchange), requestId, route, kind, subject, remote, state, ageMs: Math.round(ageMs) }
+    })
+    return ok({ total: source.exchangeCount, exchanges, ...more })
+  },
+} as const
 
 const LISTS: Readonly<Record<string, List | undefined>> = {
-  '/api/routes': (source, limit) => {
+  '/api/routes': whole((source, limit) => {
     const { revision, specs } = source.table() ?? { revision: 0, specs: [] }
     return ok({ revision, total: specs.length, routes: specs.slice(0, limit).map(specToDocument) })
-  },
-  '/api/connections': (source, limit) => {
-    const connections = first(source.connections(), limit).map(({ close: _, sinceMs, ...connection }) => ({
-      ...connection,
-      since: new Date(sinceMs).toISOString(),
-    }))
-    return ok({ total: source.connectionCount, connections })
-  },
-  '/api/exchanges': (source, limit) => {
-    const exchanges = first(source.exchanges(), limit).map(
-      ({ requestId, route, kind, subject, remote, state, ageMs }) => {
-        return { requestId, route, kind, subject, remote, state, ageMs: Math.round(ageMs) }
-      },
-    )
-    return ok({ total: source.exchangeCount, exchanges })
-  },
-  '/api/backends': listBackends,
+  }),
+  '/api/connections': PAGED.connections,
+  '/api/exchanges': PAGED.exchanges,
+  '/api/backends': whole(listBackends),
+}
+
+/** A list that has one page alone: it would not be the same any more with the next one. */
+function whole(list: (source: AdminSource, limit: number) => ApiAnswer | Promise<ApiAnswer>): List {
+  return (source, { limit, after }) => {
+    return after === undefined ? list(source, limit) : badRequest('this list takes no after')
+  }
 }
 
 /** Of each route those micro services that may listen on its subjects. Plain responders cannot be discovered. */
@@ -90,22 +117,12 @@ function closeConnection(source: AdminSource, id: string): ApiAnswer {
   return { status: 404, code: 'no_connection', title: 'No connection with this id is open' }
 }
 
-function first<T>(items: Iterable<T>, limit: number): T[] {
-  const taken: T[] = []
-  for (const item of items) {
-    if (taken.push(item) === limit) break
-  }
-  return taken
-}
-
-function parseLimit(text: string | null): number | undefined {
-  if (text === null) return DEFAULT_LIMIT
-  const limit = /^\d{1,4}$/.test(text) ? Number(text) : 0
-  return limit >= 1 && limit <= MAX_LIMIT ? limit : undefined
-}
-
 function ok(value: unknown): ApiAnswer {
   return { status: 200, value }
+}
+
+function badRequest(title: string): ApiAnswer {
+  return { status: 400, code: 'bad_request', title }
 }
 
 function wrongMethod(allow: string): ApiAnswer {

@@ -8,8 +8,10 @@ export interface AdminSource {
   /** In the order of precedence; undefined: no table is loaded yet. */
   table(): { readonly revision: number; readonly specs: readonly RouteSpec[] } | undefined
   readonly connectionCount: number
+  /** By listener, WebSockets first, and then by number. */
   connections(): Iterable<ClientConnection>
   readonly exchangeCount: number
+  /** By number. */
   exchanges(): Iterable<OpenExchange>
   /** Undefined: NATS is not connected. */
   services(): Promise<readonly MicroService[]> | undefined

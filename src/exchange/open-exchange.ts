@@ -2,6 +2,8 @@ import type { Kind } from './route.ts'
 
 /** An exchange that is under way as an operator sees it, at the moment of asking. */
 export interface OpenExchange {
+  /** Unique in this process, and growing. */
+  readonly number: number
   readonly requestId: string
   /** The name of its route. */
   readonly route: string

@@ -40,6 +40,8 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
   wheelDue = 0
   wheelSlot = -1
 
+  /** In the order of the inbox. */
+  readonly number: number
   readonly kind: Kind
   readonly requestId: string
   readonly remote: string
@@ -92,6 +94,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
     this.remote = request.remote
     this.subject = request.subject
     this.#token = parts.inbox.add(this)
+    this.number = parts.inbox.added
     this.reply = parts.inbox.replySubject(this.#token)
     if (route.maxDurationMs > 0) {
       this.#endsAtMs = this.#watch.begunMs + route.maxDurationMs

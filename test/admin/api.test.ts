@@ -4,6 +4,7 @@ import { describe, type TestContext, test } from 'node:test'
 import { startAdminServer } from '../../src/admin/server.ts'
 import type { AdminSource } from '../../src/admin/source.ts'
 import type { ClientConnection } from '../../src/exchange/client-connection.ts'
+import type { OpenExchange } from '../../src/exchange/open-exchange.ts'
 import { parseRoute } from '../../src/routing/spec.ts'
 import { silentLogger } from '../support/silent-logger.ts'
 import { fakeSource } from './fake-source.ts'
@@ -55,6 +56,19 @@ function connection(id: string, close = () => {}): ClientConnection {
   }
 }
 
+function exchange(number: number): OpenExchange {
+  return {
+    number,
+    requestId: `r${number}`,
+    route: 'a',
+    kind: 'http',
+    subject: 's',
+    remote: '192.0.2.1',
+    state: 'opened',
+    ageMs: 6.2,
+  }
+}
+
 function spec(name: string, path: string, subject: string) {
   const parsed = parseRoute({ name, match: { path }, subject })
   assert.ok(parsed.ok)
@@ -68,6 +82,7 @@ describe('the admin API', () => {
     const { body } = await send('GET', '/api/connections?limit=1')
     assert.deepEqual(body, {
       total: 150,
+      next: 'ws-0',
       connections: [
         {
           id: 'ws-0',
@@ -86,6 +101,55 @@ describe('the admin API', () => {
     for (const limit of ['0', '1001', '-1', 'x', '']) {
       assert.equal((await send('GET', `/api/connections?limit=${limit}`)).status, 400, `limit=${limit}`)
     }
+  })
+
+  test('goes on with the next page, though connections have gone and come in between', async (t) => {
+    let all = ['ws-2', 'ws-9', 'ws-10', 'tcp0-1', 'tcp0-12', 'tcp1-1', 'tcp10-3'].map((id) => connection(id))
+    const send = await start(t, { connections: () => all })
+    const page = async (query: string) => {
+      const { body } = await send('GET', `/api/connections?limit=2${query}`)
+      return [(body.connections as { id: string }[]).map(({ id }) => id), body.next]
+    }
+    assert.deepEqual(await page(''), [['ws-2', 'ws-9'], 'ws-9'])
+    all = all.filter(({ id }) => id !== 'ws-9' && id !== 'tcp0-12')
+    assert.deepEqual(await page('&after=ws-9'), [['ws-10', 'tcp0-1'], 'tcp0-1'])
+    all.splice(3, 0, connection('tcp0-13'))
+    assert.deepEqual(await page('&after=tcp0-1'), [['tcp0-13', 'tcp1-1'], 'tcp1-1'])
+    assert.deepEqual(await page('&after=tcp1-1'), [['tcp10-3'], undefined])
+    assert.deepEqual(await page('&after=tcp10-3'), [[], undefined])
+    for (const after of ['', 'ws', 'ws-', 'ws-x', 'tcp-1', '-1', 'ws-1234567890123']) {
+      const { status, body } = await send('GET', `/api/connections?after=${after}`)
+      assert.deepEqual([status, body.code], [400, 'bad_request'], after)
+    }
+    assert.equal((await send('GET', '/api/routes?after=ws-1')).status, 400)
+  })
+
+  test('lists exchanges page by page, in the order in which they began', async (t) => {
+    const all = Array.from({ length: 5 }, (_, n) => exchange(n * 3))
+    const send = await start(t, { exchangeCount: all.length, exchanges: () => all })
+    const { body } = await send('GET', '/api/exchanges?limit=1&after=ex-4')
+    assert.deepEqual(body, {
+      total: 5,
+      next: 'ex-6',
+      exchanges: [
+        {
+          id: 'ex-6',
+          requestId: 'r6',
+          route: 'a',
+          kind: 'http',
+          subject: 's',
+          remote: '192.0.2.1',
+          state: 'opened',
+          ageMs: 6,
+        },
+      ],
+    })
+    const last = await send('GET', '/api/exchanges?after=ex-6')
+    assert.deepEqual(
+      (last.body.exchanges as { id: string }[]).map(({ id }) => id),
+      ['ex-9', 'ex-12'],
+    )
+    assert.equal(last.body.next, undefined)
   })
 
   test('closes the connection with the id, and no other', async (t) => {
