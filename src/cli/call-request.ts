@@ -26,6 +26,7 @@ export async function readCallRequest({ positionals, options }: VerbArgs, io: Io
     path,
     query,
     remote: '127.0.0.1',
+    certificate: undefined,
     requestId: headerValue(headers, 'x-request-id') ?? randomUUID(),
     headers,
     length: body.length,

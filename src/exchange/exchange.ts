@@ -2,6 +2,7 @@
  * The core: two sides of an exchange push chunks at each other, with backpressure by return value.
  * No promise, timer or iterator per exchange on this path.
  */
+import type { ClientCertificate } from './client-certificate.ts'
 import type { ExchangeError } from './errors.ts'
 import type { Identity, Lease } from './identity.ts'
 import type { Kind, Route } from './route.ts'
@@ -35,8 +36,11 @@ export interface RequestHead {
   readonly query: string
   /** The peer's address as text. */
   readonly remote: string
+  /** Undefined: the client has shown none, or does not speak TLS with us. */
+  readonly certificate: ClientCertificate | undefined
   readonly requestId: string
-  readonly headers: HeaderList
+  /** Policies may leave some out. */
+  headers: HeaderList
   /** Body bytes to come: 0 none, -1 unknown. */
   readonly length: number
   route: Route | undefined

@@ -38,6 +38,7 @@ test('a body that ends between the OPEN which promised more and its accept is en
     path: '/',
     query: '',
     remote: '',
+    certificate: undefined,
     requestId: 'r',
     headers: [],
     length: -1,

@@ -30,6 +30,7 @@ export function request(head: Partial<RequestHead> = {}): RequestHead {
     path: '/',
     query: '',
     remote: '192.0.2.1',
+    certificate: undefined,
     requestId: 'r1',
     headers: [],
     length: 0,

@@ -12,6 +12,7 @@ const REQUEST: RequestHead = {
   path: '/a',
   query: 'token=secret',
   remote: '192.0.2.1',
+  certificate: undefined,
   requestId: 'id-1',
   headers: ['authorization', 'secret'],
   length: 0,

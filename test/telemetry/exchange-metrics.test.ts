@@ -24,6 +24,7 @@ function request(kind: Kind, route: string | undefined): RequestHead {
     path: '/',
     query: '',
     remote: '',
+    certificate: undefined,
     requestId: 'r',
     headers: [],
     length: 0,

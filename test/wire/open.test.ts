@@ -13,6 +13,7 @@ const request = (over: Partial<RequestHead>): RequestHead => ({
   path: '/orders/eu',
   query: 'a=1',
   remote: '192.0.2.1',
+  certificate: undefined,
   requestId: 'id-1',
   headers: [],
   length: 0,

@@ -67,6 +67,7 @@ export function readRequestHead(req: HttpRequest, res: HttpResponse, makeRequest
     path: req.getUrl(),
     query: req.getQuery() ?? '',
     remote: addressText(res.getRemoteAddress()),
+    certificate: undefined,
     requestId: requestId === '' ? makeRequestId() : requestId,
     headers,
     length: length ?? 0,

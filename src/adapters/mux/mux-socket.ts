@@ -1,3 +1,4 @@
+import type { ClientCertificate } from '../../exchange/client-certificate.ts'
 import type { HeaderList } from '../../exchange/exchange.ts'
 
 /** How the frames of a connection are written down; see docs/mux.md. */
@@ -34,6 +35,7 @@ export interface MuxPeer {
   readonly host: string
   /** The address as text. */
   readonly remote: string
+  readonly certificate: ClientCertificate | undefined
   /** Of the handshake, `authorization` and `cookie` alone: a browser can set them there, and nowhere else. */
   readonly headers: HeaderList
 }

@@ -46,6 +46,7 @@ export function readOpen(
     path,
     query: question < 0 ? '' : target.slice(question + 1),
     remote: peer.remote,
+    certificate: peer.certificate,
     requestId: requestId ?? makeRequestId(),
     headers,
     length: open.more === true ? -1 : bodyBytes,

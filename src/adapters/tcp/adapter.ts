@@ -67,7 +67,7 @@ export async function startTcpAdapter(options: TcpAdapterOptions): Promise<TcpAd
   const onConnection = (socket: Socket) => {
     const remote = addressOf(socket)
     if (proxyProtocol || tls !== undefined) new Handshake(handshake, socket, remote)
-    else accept({ socket, raw: socket, remote })
+    else accept({ socket, raw: socket, remote, certificate: undefined })
   }
   const server = createServer(
     {

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import type { ClientCertificate } from '../../exchange/client-certificate.ts'
 
 /** An accepted connection that is ready for its protocol: past a PROXY header and a TLS handshake, if there are any. */
 export interface Channel {
@@ -8,4 +9,5 @@ export interface Channel {
   readonly raw: Socket
   /** The client's address. */
   readonly remote: string
+  readonly certificate: ClientCertificate | undefined
 }

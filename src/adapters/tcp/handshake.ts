@@ -116,7 +116,7 @@ export class Handshake implements SocketOwner, TcpConnection, WheelEntry {
 
   #onReady(socket: Socket): void {
     this.#leave()
-    this.#parts.onReady({ socket, raw: this.#raw, remote: this.#remote })
+    this.#parts.onReady({ socket, raw: this.#raw, remote: this.#remote, certificate: undefined })
     // It may be paused, with bytes that came behind a PROXY header.
     socket.resume()
   }

@@ -179,8 +179,8 @@ export class MuxTcpConnection implements MuxSocket, SocketOwner, TcpConnection, 
     this.#encoding = encoding
     this.#heardAtMs = wheel.now()
     wheel.schedule(this, SILENCE_MS)
-    const { remote } = this.#channel
-    const session = connect({ kind: 'tcp', encoding, host: '', remote, headers: [] }, this)
+    const { remote, certificate } = this.#channel
+    const session = connect({ kind: 'tcp', encoding, host: '', remote, certificate, headers: [] }, this)
     this.#session = session
     if (rest.length > 0) session.onBytes(rest)
   }

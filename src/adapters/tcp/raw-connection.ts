@@ -63,7 +63,7 @@ export class RawConnection implements ClientSide, SocketOwner, TcpConnection, Wh
   constructor(parts: RawParts, channel: Channel) {
     this.#parts = parts
     this.#channel = channel
-    this.#request = requestOf(channel.remote, parts.makeRequestId())
+    this.#request = requestOf(channel, parts.makeRequestId())
     this.#startedMs = parts.wheel.now()
     parts.connections.add(this)
     parts.observer.begun()
@@ -275,7 +275,7 @@ export class RawConnection implements ClientSide, SocketOwner, TcpConnection, Wh
   }
 }
 
-function requestOf(remote: string, requestId: string): RequestHead {
+function requestOf({ remote, certificate }: Channel, requestId: string): RequestHead {
   return {
     kind: 'tcp',
     method: '',
@@ -283,6 +283,7 @@ function requestOf(remote: string, requestId: string): RequestHead {
     path: '',
     query: '',
     remote,
+    certificate,
     requestId,
     headers: [],
     length: -1,

@@ -70,7 +70,7 @@ export function createWebSocketAdapter(options: WebSocketAdapterOptions): WebSoc
       req.setYield(true)
       return
     }
-    const { method, host, path, query, remote, requestId } = head
+    const { method, host, path, query, remote, certificate, requestId } = head
     const request: RequestHead = {
       kind: 'ws',
       method,
@@ -78,6 +78,7 @@ export function createWebSocketAdapter(options: WebSocketAdapterOptions): WebSoc
       path,
       query,
       remote,
+      certificate,
       requestId,
       headers: handshake.headers,
       length: -1,

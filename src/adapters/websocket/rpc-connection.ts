@@ -157,9 +157,9 @@ export class RpcConnection implements SocketHandler, Flushable {
   }
 
   #requestHead(length: number): RequestHead {
-    const { method, host, path, query, remote, headers, route, subject } = this.#head
+    const { method, host, path, query, remote, certificate, headers, route, subject } = this.#head
     const requestId = this.#makeRequestId()
-    return { kind: 'ws', method, host, path, query, remote, requestId, headers, length, route, subject }
+    return { kind: 'ws', method, host, path, query, remote, certificate, requestId, headers, length, route, subject }
   }
 
   #wait(bytes: Uint8Array, isText: boolean): void {

@@ -210,9 +210,22 @@ export class StreamConnection implements ClientSide, SocketHandler {
 
 /** Spelled out: a copy made by spreading takes twice the memory. */
 function withoutHeaders(request: RequestHead): RequestHead {
-  const { kind, method, host, path, query, remote, requestId, length, route, subject, trace } = request
+  const { kind, method, host, path, query, remote, certificate, requestId, length, route, subject, trace } = request
   const headers = NO_HEADERS
-  const copy: RequestHead = { kind, method, host, path, query, remote, requestId, headers, length, route, subject }
+  const copy: RequestHead = {
+    kind,
+    method,
+    host,
+    path,
+    query,
+    remote,
+    certificate,
+    requestId,
+    headers,
+    length,
+    route,
+    subject,
+  }
   if (trace !== undefined) copy.trace = trace
   return copy
 }

@@ -62,12 +62,10 @@ function acceptMux(connect: ConnectMux, request: RequestHead, protocols: readonl
     const detail = 'None of the subprotocols is known here; offer sx.v1.json or sx.v1.bin'
     return new ExchangeError('bad_request', `subprotocols ${protocols.join(', ')}`, { detail })
   }
-  const { host, remote, headers } = request
+  const { host, remote, certificate, headers } = request
   const { encoding, protocol } = choice
-  return {
-    handler: new MuxChannel(connect, { kind: 'ws', encoding, host, remote, headers: credentials(headers) }),
-    protocol,
-  }
+  const peer = { kind: 'ws', encoding, host, remote, certificate, headers: credentials(headers) } as const
+  return { handler: new MuxChannel(connect, peer), protocol }
 }
 
 function malformed(field: string): ExchangeError {

@@ -182,7 +182,14 @@ export function startSession(options: SessionOptions = {}): SessionUnderTest {
     },
   }
   const session = connect(
-    { kind, encoding, host: options.host ?? 'example.com', remote: '192.0.2.1', headers: options.headers ?? [] },
+    {
+      kind,
+      encoding,
+      host: options.host ?? 'example.com',
+      remote: '192.0.2.1',
+      certificate: undefined,
+      headers: options.headers ?? [],
+    },
     socket,
   )
   const send = (frame: MuxFrame) => {

@@ -40,6 +40,7 @@ function connectSlowClient() {
       path: '/',
       query: '',
       remote: '',
+      certificate: undefined,
       requestId: 'r',
       headers: [],
       length: -1,
