@@ -8,12 +8,16 @@ import type { AdminSource } from './admin/source.ts'
 import { describeConfig, type RouterConfig } from './config/router-config.ts'
 import { DeadlineWheel } from './exchange/deadline-wheel.ts'
 import type { MicroService } from './exchange/micro-service.ts'
+import type { RouteService } from './exchange/route.ts'
 import { NatsLink } from './nats/connection.ts'
 import { discoverServices } from './nats/discover-services.ts'
 import { createTransport } from './nats/transport.ts'
+import { createPolicies } from './policies/policies.ts'
+import { mergePolicies } from './policies/policy-list.ts'
+import { SERVICE_NAME, startOperatorService } from './operator-service.ts'
 import { createRouteTables } from './route-tables.ts'
 import { createRouting } from './routing/dispatch.ts'
-import type { TableOptions } from './routing/table.ts'
+import type { RouteSpec } from './routing/spec.ts'
 import { startTcpListeners } from './tcp-listeners.ts'
 import { createExchangeLog } from './telemetry/exchange-log.ts'
 import { ExchangeMetrics } from './telemetry/exchange-metrics.ts'
@@ -60,7 +64,12 @@ export async function startApp(config: RouterConfig, logger: RouterLogger, traci
     random: Math.random,
     observer: metrics,
   })
-  const tables = createRouteTables(config, logger, traced(tracing, transport.dispatchFor))
+  const policies = createPolicies({ wheel, now: Date.now, logger })
+  const tables = createRouteTables(config, logger, {
+    dispatch: transport.dispatchFor,
+    protect: (route, spec, service) =>
+      traced(tracing, spec, policies.protect(route, mergePolicies(config.policies, spec.policies), service)),
+  })
   const observer = observeAll(metrics, createExchangeLog(logger))
   let draining = false
 
@@ -84,6 +93,7 @@ export async function startApp(config: RouterConfig, logger: RouterLogger, traci
   const web = await startWebListener({
     ...config.listen.http,
     ...clients,
+    logger,
     maxConnections: limits.connections,
     adapters: [createHttpAdapter({ ...clients, dispatch: routing.dispatch }), webSockets],
   })
@@ -140,24 +150,25 @@ export async function startApp(config: RouterConfig, logger: RouterLogger, traci
   }
 
   const { promise: drainRequested, resolve: requestDrain } = Promise.withResolvers<void>()
+  const source: AdminSource = {
+    table: tables.current,
+    get connectionCount() {
+      return webSockets.exchanges + tcp.connections
+    },
+    *connections() {
+      yield* webSockets.list()
+      yield* tcp.list()
+    },
+    get exchangeCount() {
+      return transport.size
+    },
+    exchanges: transport.list,
+    services: createServiceQuestion(link, config.nats.inboxPrefix),
+    drain: requestDrain,
+  }
   const admin = await startAdminServer({
     ...config.listen.admin,
-    source: {
-      table: tables.current,
-      get connectionCount() {
-        return webSockets.exchanges + tcp.connections
-      },
-      *connections() {
-        yield* webSockets.list()
-        yield* tcp.list()
-      },
-      get exchangeCount() {
-        return transport.size
-      },
-      exchanges: transport.list,
-      services: createServiceQuestion(link, config.nats.inboxPrefix),
-      drain: requestDrain,
-    },
+    source,
     readiness,
     metrics: renderMetrics,
     logger,
@@ -167,8 +178,15 @@ export async function startApp(config: RouterConfig, logger: RouterLogger, traci
     processMetrics.close()
     throw error
   })
+  const ports = { http: web.port, admin: admin.port }
+  const operators = config.nats.service
+    ? startOperatorService({ link, logger, source, metrics: renderMetrics, ports, randomBytes })
+    : undefined
   link.start()
-  tables.start(forgetGoneRoutes)
+  tables.start(() => {
+    policies.settle()
+    forgetGoneRoutes()
+  })
   logger.info({ config: describeConfig(config) }, 'configuration')
   logger.info(
     { http: web.port, admin: admin.port, tcp: tcp.ports },
@@ -183,9 +201,11 @@ export async function startApp(config: RouterConfig, logger: RouterLogger, traci
     drainRequested,
     async stop() {
       draining = true
+      operators?.stop()
       logger.info({ exchanges: web.exchanges, timeoutMs: config.drain.timeoutMs }, 'draining')
       await Promise.all([web.drain(config.drain.timeoutMs), tcp.drain(config.drain.timeoutMs)])
       await tables.stop()
+      policies.close()
       await link.close()
       wheel.stop()
       await admin.close()
@@ -195,13 +215,14 @@ export async function startApp(config: RouterConfig, logger: RouterLogger, traci
   }
 }
 
-/** Around whatever serves a route, so that a span tells of all of it. */
-function traced(tracing: Tracing | undefined, dispatchFor: TableOptions['dispatch']): TableOptions['dispatch'] {
-  if (tracing === undefined) return dispatchFor
-  return (route, spec) => {
-    const { name, subject, match } = spec
-    return tracing.trace({ name, subject, path: match.path }, dispatchFor(route, spec))
-  }
+/** Around whatever serves a route, policies included, so that a span tells of all of it. */
+function traced(
+  tracing: Tracing | undefined,
+  { name, subject, match }: RouteSpec,
+  service: RouteService,
+): RouteService {
+  if (tracing === undefined) return service
+  return { ...service, dispatch: tracing.trace({ name, subject, path: match.path }, service.dispatch) }
 }
 
 /** Asks who there is over NATS, for all that want to know at a time at once. */
@@ -213,7 +234,8 @@ function createServiceQuestion(link: NatsLink, inboxPrefix: string): AdminSource
     asked ??= discoverServices(client, { inboxPrefix, timeoutMs: DISCOVERY_MS }).finally(() => {
       asked = undefined
     })
-    return asked
+    // Routers are services too, and nobody's backend.
+    return asked.then((services) => services.filter(({ name }) => name !== SERVICE_NAME))
   }
 }
 

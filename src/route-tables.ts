@@ -22,11 +22,10 @@ export interface RouteTables {
   stop(): Promise<void>
 }
 
-/** @param dispatch composes what serves a route, as in `TableOptions` */
 export function createRouteTables(
   config: RouterConfig,
   logger: RouterLogger,
-  dispatch: TableOptions['dispatch'],
+  serve: Pick<TableOptions, 'dispatch' | 'protect'>,
 ): RouteTables {
   const defaultMaxBodyBytes = config.limits.bodyBytes
   let table: RouteTable | undefined
@@ -38,7 +37,7 @@ export function createRouteTables(
     cacheFile: config.routes.cacheFile,
     logger,
     onSnapshot(specs, revision, quarantined) {
-      table = compileTable(specs, { revision, dispatch, defaultMaxBodyBytes })
+      table = compileTable(specs, { ...serve, revision, defaultMaxBodyBytes })
       loadedAtMs = Date.now()
       quarantinedRoutes = quarantined.length
       onTable?.()

@@ -1,4 +1,14 @@
+import { type PolicySpec, toPolicySpecs } from '../policies/policy-list.ts'
 import type { LOG_LEVELS, RouterDocument } from './schema.ts'
+
+/** PEM files by their paths. */
+export interface ListenerTls {
+  readonly cert: string
+  readonly key: string
+  /** The authorities whose clients are let in; there unless `clientAuth` is `none`. */
+  readonly clientCa: string | undefined
+  readonly clientAuth: 'none' | 'request' | 'require'
+}
 
 export interface HttpListener {
   readonly host: string
@@ -6,6 +16,8 @@ export interface HttpListener {
   readonly port: number
   /** Pages that may open a WebSocket; undefined: those of the host that the request names. `*`: all. */
   readonly origins: readonly string[] | undefined
+  /** Undefined: no TLS. */
+  readonly tls: ListenerTls | undefined
 }
 
 export interface AdminListener {
@@ -26,8 +38,8 @@ export interface TcpListener {
   readonly framing: 'none' | 'line' | 'u32'
   /** Of a raw connection; 0: no limit. */
   readonly idleTimeoutMs: number
-  /** Paths of PEM files; undefined: no TLS. */
-  readonly tls: { readonly cert: string; readonly key: string } | undefined
+  /** Undefined: no TLS. */
+  readonly tls: ListenerTls | undefined
   /** Connections begin with a PROXY header. */
   readonly proxyProtocol: boolean
   readonly maxConnections: number
@@ -47,6 +59,8 @@ export interface RouterConfig {
     readonly inboxPrefix: string
     /** Path of a credentials file. */
     readonly creds: string | undefined
+    /** Answer operators as a NATS micro service. */
+    readonly service: boolean
   }
   readonly database: { readonly url: string }
   readonly routes: {
@@ -66,22 +80,33 @@ export interface RouterConfig {
     readonly connections: number
     readonly connectionsPerIp: number
   }
+  /** Of every route that does not say otherwise. */
+  readonly policies: readonly PolicySpec[]
   readonly drain: { readonly timeoutMs: number }
   readonly log: { readonly level: LogLevel }
 }
 
 /** From the words of the file to those of the code. */
-export function toRouterConfig({ listen, nats, database, routes, limits, drain, log }: RouterDocument): RouterConfig {
+export function toRouterConfig({
+  listen,
+  nats,
+  database,
+  routes,
+  limits,
+  policies,
+  drain,
+  log,
+}: RouterDocument): RouterConfig {
   return {
     listen: {
-      http: { ...listen.http, origins: listen.http.origins },
+      http: { ...listen.http, origins: listen.http.origins, tls: toListenerTls(listen.http.tls) },
       admin: { ...listen.admin, token: listen.admin.token },
       tcp: listen.tcp.map(({ idleTimeout, ...listener }) => ({
         ...listener,
         route: listener.route,
         framing: listener.framing ?? 'none',
         idleTimeoutMs: idleTimeout ?? 0,
-        tls: listener.tls,
+        tls: toListenerTls(listener.tls),
         maxConnections: listener.maxConnections ?? limits.connections,
       })),
     },
@@ -89,9 +114,17 @@ export function toRouterConfig({ listen, nats, database, routes, limits, drain, 
     database,
     routes: { file: routes.file, watch: routes.watch, cacheFile: routes.cache },
     limits,
+    policies: toPolicySpecs(policies),
     drain: { timeoutMs: drain.timeout },
     log,
   }
+}
+
+/** Who names authorities wants their clients, and no others. */
+function toListenerTls(tls: RouterDocument['listen']['http']['tls']): ListenerTls | undefined {
+  if (tls === undefined) return undefined
+  const { clientCa, clientAuth = clientCa === undefined ? 'none' : 'require' } = tls
+  return { ...tls, clientCa, clientAuth }
 }
 
 /** The configuration for a log or a screen: passwords, tokens and the path of credentials are left out. */

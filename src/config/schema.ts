@@ -1,6 +1,7 @@
 /** `config/router.yaml`: what it may say, and what holds where it says nothing. docs/configuration.md is its manual. */
 import { z } from 'zod'
 import { parseBytes, parseDurationMs } from '../exchange/units.ts'
+import { policyListSchema } from '../policies/policy-list.ts'
 import { got } from './issue-message.ts'
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const
@@ -77,6 +78,19 @@ const originSchema = z.string().regex(/^(?:\*|null|[a-z][a-z0-9+.-]*:\/\/[^/\s@]
   error: 'expected an origin such as https://app.example.com, without a path, or * for all',
 })
 
+const tlsSchema = z
+  .strictObject({
+    cert: z.string().min(1),
+    key: z.string().min(1),
+    clientCa: z.string().min(1).optional(),
+    clientAuth: z.enum(['none', 'request', 'require']).optional(),
+  })
+  .superRefine(({ clientCa, clientAuth = 'none' }, context) => {
+    if (clientCa !== undefined || clientAuth === 'none') return
+    const message = 'is missing; clientAuth needs the certificates of the authorities whose clients are let in'
+    context.addIssue({ code: 'custom', path: ['clientCa'], message })
+  })
+
 const tcpListenerSchema = z
   .strictObject({
     host: host.default('0.0.0.0'),
@@ -85,7 +99,7 @@ const tcpListenerSchema = z
     route: z.string().min(1).optional(),
     framing: z.enum(['none', 'line', 'u32']).optional(),
     idleTimeout: duration(86_400_000, 'a duration from 0s to 1d, such as 5m').optional(),
-    tls: z.strictObject({ cert: z.string().min(1), key: z.string().min(1) }).optional(),
+    tls: tlsSchema.optional(),
     proxyProtocol: z.boolean().default(false),
     maxConnections: z.int().min(1).max(10_000_000).optional(),
   })
@@ -107,6 +121,7 @@ export const routerConfigSchema = section({
       host: host.default('0.0.0.0'),
       port: portSchema.default(8080),
       origins: z.array(originSchema).optional(),
+      tls: tlsSchema.optional(),
     }),
     admin: section({
       host: host.default('127.0.0.1'),
@@ -122,6 +137,7 @@ export const routerConfigSchema = section({
       .regex(/^[\w-]+(\.[\w-]+)*$/)
       .default('_INBOX'),
     creds: z.string().min(1).optional(),
+    service: z.boolean().default(true),
   }),
   database: section({ url: databaseUrlSchema.default('postgres://engine_router@127.0.0.1:5432/engine_router') }),
   routes: section({
@@ -137,6 +153,7 @@ export const routerConfigSchema = section({
     connections: z.int().min(1).max(10_000_000).default(100_000),
     connectionsPerIp: z.int().min(1).max(10_000_000).default(1000),
   }),
+  policies: policyListSchema.default([]),
   drain: section({ timeout: duration(3_600_000, 'a duration from 0s to 1h, such as 30s').default(30_000) }),
   log: section({ level: logLevelSchema.default('info') }),
 })

@@ -2,6 +2,7 @@ import type { Msg, MsgHdrs } from 'nats'
 import type { WheelEntry } from '../exchange/deadline-wheel.ts'
 import { ExchangeError } from '../exchange/errors.ts'
 import type { BackendSide, ClientSide, HeaderList, MessageMeta, RequestHead } from '../exchange/exchange.ts'
+import { type IdentityHolder, Lease } from '../exchange/identity.ts'
 import type { Kind, RouteSettings } from '../exchange/route.ts'
 import { decodeFrame, isFrame } from '../wire/decode-frame.ts'
 import { withMore } from '../wire/open.ts'
@@ -34,7 +35,7 @@ type State = 'buffering' | 'queued' | 'opened' | 'waiting' | 'responding' | 'str
  * that refuses, leads from `opened` to `waiting`, and from there back to `queued`. From each of them a reset, a deadline
  * or the loss of NATS leads to `closed`, where everything is released; a stream outlives a short loss.
  */
-export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEntry {
+export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEntry, IdentityHolder {
   wheelNext: WheelEntry | undefined = undefined
   wheelPrev: WheelEntry | undefined = undefined
   wheelDue = 0
@@ -69,6 +70,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
   /** When `maxDuration` is over; 0: no limit. */
   #endsAtMs = 0
   #replies: PlainReplies | undefined
+  #lease: Lease | undefined
   #stream: Stream | undefined
 
   /** @param maxBodyBytes of a whole body, what fits into one message; of a streamed one, the route's limit */
@@ -100,6 +102,15 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
       this.#endsAtMs = this.#watch.begunMs + route.maxDurationMs
       this.#schedule(route.maxDurationMs)
     }
+    // Last: it may end the exchange at once.
+    if (request.identity !== undefined) this.#lease = request.lease = new Lease(request.identity, this)
+  }
+
+  // Policies speak.
+
+  /** The client is not who it was any more. */
+  onRevoked(error: ExchangeError): void {
+    this.#fail(error)
   }
 
   // An operator asks.
@@ -120,6 +131,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
 
   /** A connection has no body to wait for: its backend hears of it at once. */
   begin(): void {
+    if (this.#state === 'closed') return
     this.#early = new EarlyMessages()
     this.#send()
   }
@@ -442,6 +454,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
     if (this.#state === 'closed') return
     this.#state = 'closed'
     this.#parts.inbox.remove(this.#token)
+    this.#lease?.end()
     this.#parts.wheel.cancel(this)
     this.#watch.onFullness(false)
     this.#body = undefined

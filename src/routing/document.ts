@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { parseBytes, parseDurationMs } from '../exchange/units.ts'
+import { policyListSchema } from '../policies/policy-list.ts'
 import { parseHost } from './host.ts'
 import { parsePath } from './path-pattern.ts'
 import { PatternError } from './pattern-error.ts'
@@ -95,6 +96,7 @@ export const routeDocumentSchema = z
       .strictObject({ retries: z.int().min(0).max(10).optional(), hold: duration(0, 60_000, 'up to 60s').optional() })
       .optional(),
     forwardHeaders: z.union([z.enum(['all', 'none']), z.array(headerName).max(128)]).optional(),
+    policies: policyListSchema.optional(),
     priority: z.int().min(-1_000_000).max(1_000_000).optional(),
   })
   .superRefine(checkAcrossKeys)

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { formatBytes, formatDuration, parseBytes, parseDurationMs } from '../exchange/units.ts'
+import { type PolicySpec, toPolicySpecs } from '../policies/policy-list.ts'
 import { type RouteDocument, routeDocumentSchema } from './document.ts'
 
 export { checkRoutes } from './ambiguity.ts'
@@ -35,6 +36,8 @@ export interface RouteSpec {
   readonly noResponders: { readonly retries: number | undefined; readonly holdMs: number }
   /** Names in lower case, distinct. */
   readonly forwardHeaders: 'all' | 'none' | readonly string[]
+  /** The route's own, without the router's defaults. */
+  readonly policies: readonly PolicySpec[]
   readonly priority: number
 }
 
@@ -84,6 +87,7 @@ function normalise(route: RouteDocument): RouteSpec {
     noResponders: { retries: noResponders?.retries, holdMs: durationMs(noResponders?.hold, 0) },
     forwardHeaders:
       typeof forwardHeaders === 'string' ? forwardHeaders : distinct(forwardHeaders.map((name) => name.toLowerCase())),
+    policies: toPolicySpecs(route.policies),
     priority: route.priority ?? 0,
   }
 }
@@ -127,6 +131,7 @@ export function specToDocument(spec: RouteSpec): RouteDocument {
     ...(spec.forwardHeaders !== 'all' && {
       forwardHeaders: spec.forwardHeaders === 'none' ? 'none' : [...spec.forwardHeaders],
     }),
+    ...(spec.policies.length > 0 && { policies: spec.policies.map(({ kind, options }) => ({ [kind]: options })) }),
     ...(spec.priority !== 0 && { priority: spec.priority }),
   }
 }

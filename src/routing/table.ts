@@ -1,5 +1,5 @@
 import type { Dispatch, RequestHead } from '../exchange/exchange.ts'
-import type { Kind, Route, RouteSettings } from '../exchange/route.ts'
+import type { Kind, Route, RouteService, RouteSettings } from '../exchange/route.ts'
 import { type CompiledRoute, compileRoute } from './compiled-route.ts'
 import { HostIndex } from './host-index.ts'
 import { PATH_FAULT, PathScan } from './path-scan.ts'
@@ -35,8 +35,10 @@ function clear(match: Match): void {
 
 export interface TableOptions {
   readonly revision: number
-  /** Composes policies and transport for a route; called once for each. */
+  /** What serves a route in the end; called once for each. */
   readonly dispatch: (route: RouteSettings, spec: RouteSpec) => Dispatch
+  /** Puts policies around that, and whatever else is to see a request before. */
+  readonly protect?: (route: RouteSettings, spec: RouteSpec, service: RouteService) => RouteService
   /** For routes without a limit of their own. */
   readonly defaultMaxBodyBytes: number
 }
@@ -157,5 +159,6 @@ function createRoute(spec: RouteSpec, options: TableOptions): Route {
     holdMs: spec.noResponders.holdMs,
     forwardHeaders: typeof spec.forwardHeaders === 'string' ? spec.forwardHeaders : new Set(spec.forwardHeaders),
   }
-  return { ...route, dispatch: options.dispatch(route, spec) }
+  const service: RouteService = { dispatch: options.dispatch(route, spec) }
+  return { ...route, ...(options.protect?.(route, spec, service) ?? service) }
 }

@@ -26,6 +26,7 @@ export function rowOf(route: RouteDocument): Insertable<RoutesTable> {
     limits: json(route.limits),
     no_responders: json(route.noResponders),
     forward_headers: json(route.forwardHeaders),
+    policies: json(route.policies),
   }
 }
 
@@ -50,6 +51,7 @@ export function documentOf(row: RouteRow): Readonly<Record<string, unknown>> {
     limits: row.limits,
     noResponders: row.no_responders,
     forwardHeaders: row.forward_headers,
+    policies: row.policies,
     priority: row.priority,
   })
 }

@@ -22,6 +22,7 @@ export interface RoutesTable {
   readonly limits: Json
   readonly no_responders: Json
   readonly forward_headers: Json
+  readonly policies: Json
   readonly updated_at: Generated<Date>
 }
 

@@ -33,12 +33,14 @@ export function encodeOpen(
   if (request.host !== '') block += metadata('Sx-Host', request.host)
   if (request.query !== '') block += metadata('Sx-Query', request.query)
   if (request.length > 0) block += `Sx-Length: ${request.length}\r\n`
-  const { trace } = request
+  const { trace, identity, backendHeaders } = request
+  if (identity !== undefined) block += `Sx-Subject-Id: ${identity.subjectId}\r\n`
   if (trace !== undefined) {
     block += `traceparent: ${trace.traceparent}\r\n`
     if (trace.tracestate !== '') block += `tracestate: ${trace.tracestate}\r\n`
   }
   if (forwardHeaders !== 'none') block += encodeForwarded(request, forwardHeaders)
+  if (backendHeaders !== undefined) block += encodeFields(backendHeaders)
   block += '\r\n'
   // Every part is ASCII by now, so characters are bytes.
   return block.length > MAX_OPEN_HEADER_BYTES ? undefined : Buffer.from(block, 'latin1')
@@ -55,7 +57,7 @@ function metadata(name: string, value: string): string {
 }
 
 function encodeForwarded(request: RequestHead, forwardHeaders: 'all' | ReadonlySet<string>): string {
-  const { headers, trace } = request
+  const { headers, trace, backendHeaders } = request
   const dropped = connectionOptions(headers)
   let block = ''
   for (let i = 0; i < headers.length; i += 2) {
@@ -63,10 +65,23 @@ function encodeForwarded(request: RequestHead, forwardHeaders: 'all' | ReadonlyS
     if (forwardHeaders !== 'all' && !forwardHeaders.has(name)) continue
     if (!isForwardable(name) || dropped?.has(name)) continue
     if (trace !== undefined && (name === 'traceparent' || name === 'tracestate')) continue
+    if (backendHeaders !== undefined && isNamed(backendHeaders, name)) continue
     const value = toAsciiValue(headers[i + 1]!)
     if (value !== undefined) block += `${name}: ${value}\r\n`
   }
   return block
+}
+
+/** Of policies: a field whose value cannot be one is left out, as it was for the client. */
+function encodeFields(fields: HeaderList): string {
+  let block = ''
+  for (let i = 0; i < fields.length; i += 2) block += metadata(fields[i]!, fields[i + 1]!)
+  return block
+}
+
+function isNamed(list: HeaderList, name: string): boolean {
+  for (let i = 0; i < list.length; i += 2) if (list[i] === name) return true
+  return false
 }
 
 /** RFC 9110 section 7.6.1: what `Connection` names is hop-by-hop too. Undefined if it names nothing of interest. */

@@ -43,6 +43,7 @@ describe('loadConfig', () => {
         connections: 100_000,
         connectionsPerIp: 1000,
       },
+      policies: [],
       drain: { timeoutMs: 30_000 },
       log: { level: 'info' },
     })

@@ -33,11 +33,16 @@ describe('migrations', () => {
   }
 
   test('go up, down without a trace, and up again', async () => {
-    assert.deepEqual(await migrateUp(store.db), [{ name: '0001_routes', direction: 'up' }])
+    const names = (await migrateUp(store.db)).map(({ name }) => name)
+    assert.equal(names[0], '0001_routes')
     const up = await ourObjects()
-    assert.deepEqual(up, ['route_revisions', 'routes', 'routes_changed', 'routes_touch', 'routes_version'])
+    for (const name of ['route_revisions', 'routes', 'routes_changed', 'routes_touch', 'routes_version']) {
+      assert.ok(up.includes(name), name)
+    }
 
-    assert.deepEqual(await migrateDown(store.db), [{ name: '0001_routes', direction: 'down' }])
+    for (const name of names.toReversed()) {
+      assert.deepEqual(await migrateDown(store.db), [{ name, direction: 'down' }])
+    }
     assert.deepEqual(await ourObjects(), [])
 
     await migrateUp(store.db)
@@ -51,11 +56,11 @@ describe('migrations', () => {
 
   test('say which are applied', async () => {
     await migrateUp(store.db)
-    const [applied] = await migrationStates(store.db)
-    assert.equal(applied?.name, '0001_routes')
-    assert.ok(applied.appliedAt instanceof Date)
+    const states = await migrationStates(store.db)
+    assert.ok(states.every(({ appliedAt }) => appliedAt instanceof Date))
     await migrateDown(store.db)
-    assert.deepEqual(await migrationStates(store.db), [{ name: '0001_routes', appliedAt: undefined }])
+    const last = { name: states.at(-1)!.name, appliedAt: undefined }
+    assert.deepEqual(await migrationStates(store.db), [...states.slice(0, -1), last])
   })
 
   test('fresh leaves the tables and nothing in them', async () => {

@@ -32,9 +32,11 @@ describe('the routing table', () => {
 
   test('takes every column from a hand-written row', async () => {
     await store.psql(
-      `insert into routes values ('full', 'http', '*.example.com', '{get,POST}', '/o/{region}', '{"X-Tier": "gold"}',
+      `insert into routes (name, kind, host, methods, path, headers, subject, reply, body, websocket, timeout, idle_timeout,
+         max_duration, priority, limits, no_responders, forward_headers, policies)
+       values ('full', 'http', '*.example.com', '{get,POST}', '/o/{region}', '{"X-Tier": "gold"}',
        'o.{region}', 'many', 'stream', 'rpc', '5s', '6s', '1h', 7, '{"bodyBytes": "1MiB"}',
-       '{"retries": 2, "hold": "3s"}', '["X-Tenant"]')`,
+       '{"retries": 2, "hold": "3s"}', '["X-Tenant"]', '[{"headers": {"response": {"remove": ["server"]}}}]')`,
     )
     const { specs } = await readRoutes(store.db)
     assert.deepEqual(specs, [
@@ -57,6 +59,7 @@ describe('the routing table', () => {
         maxBodyBytes: 1_048_576,
         noResponders: { retries: 2, holdMs: 3000 },
         forwardHeaders: ['x-tenant'],
+        policies: [{ kind: 'headers', options: { response: { remove: ['server'] } } }],
         priority: 7,
       },
     ])

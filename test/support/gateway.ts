@@ -1,7 +1,7 @@
 import { randomFillSync } from 'node:crypto'
 import { createHttpAdapter } from '../../src/adapters/http/adapter.ts'
 import { createMux } from '../../src/adapters/mux/mux.ts'
-import { startWebListener, type WebListener } from '../../src/adapters/web-listener.ts'
+import { startWebListener, type WebListener, type WebListenerOptions } from '../../src/adapters/web-listener.ts'
 import { createWebSocketAdapter, type WebSocketAdapterOptions } from '../../src/adapters/websocket/adapter.ts'
 import type { TcpListener } from '../../src/config/router-config.ts'
 import { DeadlineWheel } from '../../src/exchange/deadline-wheel.ts'
@@ -9,6 +9,9 @@ import type { ErrorCode } from '../../src/exchange/errors.ts'
 import type { ExchangeObserver } from '../../src/exchange/observer.ts'
 import { NatsLink } from '../../src/nats/connection.ts'
 import { createTransport, type Transport } from '../../src/nats/transport.ts'
+import { createPolicies } from '../../src/policies/policies.ts'
+import type { PolicyContext } from '../../src/policies/policy.ts'
+import { mergePolicies, type PolicySpec } from '../../src/policies/policy-list.ts'
 import { createRouting } from '../../src/routing/dispatch.ts'
 import { checkRoutes, parseRoute, type RouteDocument, type RouteSpec } from '../../src/routing/spec.ts'
 import { compileTable } from '../../src/routing/table.ts'
@@ -51,6 +54,12 @@ export interface GatewayOptions {
   readonly maxUriBytes?: number
   readonly maxConnections?: number
   readonly keepEnded?: boolean
+  readonly tls?: WebListenerOptions['tls']
+  readonly certificatePollMs?: number
+  /** Of all routes. */
+  readonly policies?: readonly PolicySpec[]
+  /** In place of what the router gives to policies. */
+  readonly policyContext?: Partial<PolicyContext>
   /** Listeners on free ports. */
   readonly tcp?: readonly Pick<TcpListener, 'protocol' | 'route'>[]
   readonly webSocket?: Partial<
@@ -75,10 +84,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     randomFill: randomFillSync,
     random: Math.random,
   })
+  const policies = createPolicies({ wheel, now: Date.now, logger: silentLogger, ...options.policyContext })
   const compile = (specs: readonly RouteSpec[], revision: number) =>
     compileTable(specs, {
       revision,
       dispatch: transport.dispatchFor,
+      protect: (route, spec, service) =>
+        policies.protect(route, mergePolicies(options.policies ?? [], spec.policies), service),
       defaultMaxBodyBytes: 10 * 1024 * 1024,
     })
   let table = compile(parseAll(options.routes), 1)
@@ -103,6 +115,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     ...clients,
     host: '127.0.0.1',
     port: 0,
+    tls: options.tls,
+    certificatePollMs: options.certificatePollMs,
+    logger: silentLogger,
     maxConnections,
     adapters: [
       createHttpAdapter({ ...clients, dispatch: routing.dispatch }),
@@ -128,7 +143,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   return {
     http,
     tcp,
-    url: `http://127.0.0.1:${http.port}`,
+    url: `${options.tls === undefined ? 'http' : 'https'}://127.0.0.1:${http.port}`,
     port: http.port,
     transport,
     link,
@@ -136,6 +151,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     ended,
     setRoutes(documents) {
       table = compile(parseAll(documents), table.revision + 1)
+      policies.settle()
     },
     setSpecs(specs) {
       table = compile(specs, table.revision + 1)
@@ -147,6 +163,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       http.close()
       tcp.close()
       await link.close()
+      policies.close()
       wheel.stop()
     },
   }

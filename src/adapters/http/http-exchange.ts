@@ -3,6 +3,7 @@ import { CLOSED_SIDE } from '../../exchange/closed-side.ts'
 import type { WheelEntry } from '../../exchange/deadline-wheel.ts'
 import { ExchangeError } from '../../exchange/errors.ts'
 import type { BackendSide, ClientSide, HeaderList, MessageMeta, ResponseHead } from '../../exchange/exchange.ts'
+import { withPolicyFields } from '../response-fields.ts'
 import type { HttpAdapterParts } from './parts.ts'
 import { encodeProblem, retryAfterSeconds } from './problem.ts'
 import type { HttpRequestHead } from './request-head.ts'
@@ -236,6 +237,14 @@ export class HttpExchange implements ClientSide, WheelEntry {
     return this.#request.method === 'HEAD' || hasNoContent(this.#status)
   }
 
+  /**
+   * No further request is to come over this connection. After a chunked one neither: uWebSockets takes chunks whose
+   * framing is malformed, so that others on the way may see the next request begin elsewhere (docs/http.md).
+   */
+  #isLast(): boolean {
+    return this.#parts.draining || this.#request.length < 0
+  }
+
   /** False: the socket is full. What was written is kept by uWebSockets until it drains. */
   #write(chunk: string | Uint8Array): boolean {
     corked = this
@@ -281,8 +290,8 @@ export class HttpExchange implements ClientSide, WheelEntry {
 
   writeWhole(body: string | Uint8Array | undefined): void {
     this.#writeHead(true)
-    if (hasNoContent(this.#status)) this.#endWithoutBody(undefined, this.#parts.draining)
-    else this.#endWith(body ?? '', this.#parts.draining)
+    if (hasNoContent(this.#status)) this.#endWithoutBody(undefined, this.#isLast())
+    else this.#endWith(body ?? '', this.#isLast())
   }
 
   writeStreamHead(): void {
@@ -293,7 +302,7 @@ export class HttpExchange implements ClientSide, WheelEntry {
       // Tells nginx and its kin not to collect the stream.
       this.#res.writeHeader('x-accel-buffering', 'no')
     }
-    if (this.#parts.draining) this.#res.writeHeader('connection', 'close')
+    if (this.#isLast()) this.#res.writeHeader('connection', 'close')
     // A head is not complete before the first write, and the first event may be long in coming.
     if (this.#events !== undefined && !this.#isBodyless()) this.#res.write(SSE_COMMENT)
   }
@@ -312,13 +321,14 @@ export class HttpExchange implements ClientSide, WheelEntry {
     const retryAfterS = retryAfterSeconds(error)
     if (retryAfterS !== undefined) res.writeHeader('retry-after', String(retryAfterS))
     if (error.allow !== undefined) res.writeHeader('allow', error.allow.join(', '))
+    writeFields(res, this.#request.responseHeaders)
     if (this.#request.fault !== undefined) {
       // Where this request ends is in doubt: what follows must not be read as another one, after HEAD neither.
       res.end(this.#request.method === 'HEAD' ? '' : body, true)
       return
     }
     // After a refusal the rest of the body is of no use: closing saves both sides from moving it.
-    this.#endWith(body, this.#parts.draining || error.code === 'too_large')
+    this.#endWith(body, this.#isLast() || error.code === 'too_large')
   }
 
   #endWith(body: Uint8Array | string, close: boolean): void {
@@ -334,7 +344,8 @@ export class HttpExchange implements ClientSide, WheelEntry {
   }
 
   #writeHead(withOwnType: boolean): void {
-    const { status, headers } = this.#head!
+    const { status } = this.#head!
+    const headers = withPolicyFields(this.#head!.headers, this.#request.responseHeaders)
     const res = this.#res
     // 200 is what uWebSockets writes by itself.
     if (status !== 200) res.writeStatus(statusLine(status))
@@ -345,6 +356,11 @@ export class HttpExchange implements ClientSide, WheelEntry {
       res.writeHeader(name, headers[i + 1]!)
     }
   }
+}
+
+function writeFields(res: HttpResponse, fields: HeaderList | undefined): void {
+  if (fields === undefined) return
+  for (let i = 0; i < fields.length; i += 2) res.writeHeader(fields[i]!, fields[i + 1]!)
 }
 
 // A cork runs its callback before it returns: what it works on is handed over here, not in a closure for each request.

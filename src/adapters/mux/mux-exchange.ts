@@ -4,6 +4,7 @@ import { ERRORS, ExchangeError } from '../../exchange/errors.ts'
 import type { BackendSide, ClientSide, HeaderList, MessageMeta, ResponseHead } from '../../exchange/exchange.ts'
 import { isDuplex } from '../../exchange/route.ts'
 import type { MuxBody, MuxOpen } from '../framing/mux-frame.ts'
+import { withPolicyFields } from '../response-fields.ts'
 import type { ExchangeOwner } from './exchange-owner.ts'
 import { findRoute } from './find-route.ts'
 import { toMeta } from './frame-body.ts'
@@ -141,7 +142,8 @@ export class MuxExchange implements ClientSide, Sender, WheelEntry {
 
   head(head: ResponseHead): void {
     if (this.#state !== 'waiting') return
-    if (!this.#response.head(head)) {
+    const headers = withPolicyFields(head.headers, this.#request.responseHeaders)
+    if (!this.#response.head(headers === head.headers ? head : { ...head, headers })) {
       this.fail(new ExchangeError('backend_error', 'the header fields of the response are too large'))
       return
     }

@@ -26,5 +26,7 @@ function writeProblem(res: HttpResponse, request: RequestHead, error: ExchangeEr
   const retryAfterS = retryAfterSeconds(error)
   if (retryAfterS !== undefined) res.writeHeader('retry-after', String(retryAfterS))
   if (error.allow !== undefined) res.writeHeader('allow', error.allow.join(', '))
+  const fields = request.responseHeaders ?? []
+  for (let i = 0; i < fields.length; i += 2) res.writeHeader(fields[i]!, fields[i + 1]!)
   res.end(encodeProblem(error, request.route?.name, request.requestId), true)
 }

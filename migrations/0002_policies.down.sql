@@ -1,0 +1,1 @@
+alter table routes drop column policies;

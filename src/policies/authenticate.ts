@@ -1,0 +1,60 @@
+import { CLOSED_SIDE } from '../exchange/closed-side.ts'
+import type { DeadlineWheel } from '../exchange/deadline-wheel.ts'
+import { ExchangeError } from '../exchange/errors.ts'
+import type { Dispatch, RequestHead } from '../exchange/exchange.ts'
+import type { Authenticate } from '../exchange/route.ts'
+import { PendingExchange } from './pending-exchange.ts'
+import type { Authenticator, Verdict } from './policy.ts'
+
+/** The first of them that finds a credential of its kind decides. */
+export function authenticateAny(authenticators: readonly Authenticator[]): Authenticate {
+  const isOptional = authenticators.some(({ optional }) => optional)
+  const challenges = [...new Set(authenticators.map(({ challenge }) => challenge))]
+
+  const settle = (request: RequestHead, verdict: Verdict): ExchangeError | undefined => {
+    if (verdict === undefined) {
+      if (isOptional) return undefined
+      challenge(request, challenges)
+      return new ExchangeError('unauthorized', 'no credential')
+    }
+    if (!(verdict instanceof ExchangeError)) {
+      request.identity = verdict
+      return undefined
+    }
+    if (verdict.code === 'unauthorized') challenge(request, challenges)
+    return verdict
+  }
+  const askFrom = (request: RequestHead, index: number): ReturnType<Authenticate> => {
+    for (let i = index; i < authenticators.length; i++) {
+      const verdict = authenticators[i]!.identify(request)
+      if (verdict instanceof Promise) {
+        return verdict.then((late) => (late === undefined ? askFrom(request, i + 1) : settle(request, late)))
+      }
+      if (verdict !== undefined) return settle(request, verdict)
+    }
+    return settle(request, undefined)
+  }
+  return (request) => askFrom(request, 0)
+}
+
+/** Lets those in whose identity is known by now, be it from the connection's beginning. */
+export function requireIdentity(authenticate: Authenticate, next: Dispatch, wheel: DeadlineWheel): Dispatch {
+  return (request, client) => {
+    if (request.identity !== undefined) {
+      if (!request.identity.isExpired) return next(request, client)
+      client.reset(new ExchangeError('unauthorized', `the credential of ${request.identity.subjectId} has expired`))
+      return CLOSED_SIDE
+    }
+    const error = authenticate(request)
+    if (error === undefined) return next(request, client)
+    if (error instanceof Promise) return new PendingExchange(error, request, client, next, wheel)
+    client.reset(error)
+    return CLOSED_SIDE
+  }
+}
+
+/** RFC 9110 section 11.6.1. */
+function challenge(request: RequestHead, challenges: readonly string[]): void {
+  const fields = challenges.flatMap((scheme) => ['www-authenticate', scheme])
+  request.responseHeaders = [...(request.responseHeaders ?? []), ...fields]
+}

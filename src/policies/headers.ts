@@ -1,0 +1,52 @@
+import { z } from 'zod'
+import type { ClientSide, Dispatch, HeaderList } from '../exchange/exchange.ts'
+import { headerNameOption, headersOption } from './option-schema.ts'
+import { definePolicy } from './policy.ts'
+import { ResponseFilter } from './response-filter.ts'
+
+const changes = z.strictObject({
+  set: headersOption.optional().describe('Fields to add, in place of those of the same name.'),
+  remove: z.array(headerNameOption).max(64).optional().describe('Names of fields to leave out.'),
+})
+
+/** Sets and removes header fields, of requests on their way to the backend and of responses. */
+export const headers = definePolicy({
+  name: 'headers',
+  summary: 'Sets and removes header fields of requests and responses.',
+  schema: z.strictObject({
+    request: changes.optional().describe('What the backend sees.'),
+    response: changes.optional().describe('What the client sees.'),
+  }),
+  create({ request = {}, response = {} }) {
+    const toBackend = toHeaderList(request.set)
+    const toClient = toHeaderList(response.set)
+    const removed = lowerCaseSet(request.remove)
+    const removedFromResponse = lowerCaseSet(response.remove)
+    return {
+      wrap:
+        (next): Dispatch =>
+        (head, client) => {
+          if (removed !== undefined) head.headers = without(head.headers, removed)
+          if (toBackend !== undefined) head.backendHeaders = [...(head.backendHeaders ?? []), ...toBackend]
+          if (toClient !== undefined) head.responseHeaders = [...(head.responseHeaders ?? []), ...toClient]
+          return next(head, removedFromResponse === undefined ? client : filtered(client, removedFromResponse))
+        },
+    }
+  },
+})
+
+function filtered(client: ClientSide, removed: ReadonlySet<string>): ClientSide {
+  return new ResponseFilter(client, (head) => ({ ...head, headers: without(head.headers, removed) }))
+}
+
+function without(list: HeaderList, names: ReadonlySet<string>): HeaderList {
+  return list.filter((_, i) => !names.has(list[i - (i % 2)]!))
+}
+
+function toHeaderList(fields: Readonly<Record<string, string>> | undefined): HeaderList | undefined {
+  return fields && Object.entries(fields).flatMap(([name, value]) => [name.toLowerCase(), value])
+}
+
+function lowerCaseSet(names: readonly string[] | undefined): ReadonlySet<string> | undefined {
+  return names && new Set(names.map((name) => name.toLowerCase()))
+}

@@ -1,0 +1,5 @@
+/** All policies there are. A new one is a file beside this and a line here. */
+import { headers } from './headers.ts'
+import type { PolicyKind } from './policy.ts'
+
+export const POLICY_KINDS: readonly PolicyKind[] = [headers]

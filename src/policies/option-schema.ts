@@ -1,0 +1,45 @@
+/** What options of several policies are made of. They check and do not transform: the factories parse. */
+import { z } from 'zod'
+import { parseDurationMs } from '../exchange/units.ts'
+
+const HTTP_TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
+
+/** Fields that belong to the connection, to the body's framing or to the router itself. */
+const NOT_TO_SET =
+  /^(?:connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|expect|content-length|host|nats-.*|sx|sx-.*|x-request-id)$/i
+
+export const headerNameOption = z.string().max(128).regex(HTTP_TOKEN, 'expected a header name')
+
+/** Not z.record, which silently drops a key named `__proto__`. */
+export const headersOption = z
+  .custom<Readonly<Record<string, string>>>(
+    (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+    'expected a mapping of header names to values',
+  )
+  .superRefine((fields, context) => {
+    const seen = new Set<string>()
+    for (const [name, value] of Object.entries<unknown>(fields)) {
+      const complain = (message: string) => context.addIssue({ code: 'custom', message, path: [name] })
+      const lower = name.toLowerCase()
+      if (name.length > 128 || !HTTP_TOKEN.test(name)) complain('expected a header name')
+      else if (NOT_TO_SET.test(name)) complain('this field is the router’s own to set')
+      if (seen.has(lower)) complain('the same header is named twice')
+      seen.add(lower)
+      if (typeof value !== 'string') complain('expected text: put the value in quotes')
+      else if (!/^[\x20-\x7e]{0,4096}$/.test(value)) complain('expected up to 4096 visible ASCII characters')
+    }
+    if (seen.size > 64) context.addIssue({ code: 'custom', message: 'at most 64 header fields' })
+  })
+
+/** @param range for people, such as `1s to 1h` */
+export function durationOption(minMs: number, maxMs: number, range: string) {
+  return z.string().refine((text) => {
+    const ms = parseDurationMs(text)
+    return ms !== undefined && ms >= minMs && ms <= maxMs
+  }, `expected a duration such as \`500ms\` or \`5m\`, ${range}`)
+}
+
+/** Of what a `durationOption` has let pass. */
+export function durationMs(text: string | undefined, defaultMs: number): number {
+  return (text === undefined ? undefined : parseDurationMs(text)) ?? defaultMs
+}

@@ -1,0 +1,101 @@
+import { CLOSED_SIDE } from '../exchange/closed-side.ts'
+import type { DeadlineWheel, WheelEntry } from '../exchange/deadline-wheel.ts'
+import { ExchangeError } from '../exchange/errors.ts'
+import type { BackendSide, ClientSide, Dispatch, HeaderList, MessageMeta, RequestHead } from '../exchange/exchange.ts'
+
+/** For a verdict, whoever is asked. */
+const VERDICT_MS = 10_000
+/** A client is told to wait with the first chunk; some of it is on the way by then. */
+const MAX_PENDING_BYTES = 16 * 1024 * 1024
+
+interface Chunk {
+  readonly bytes: Uint8Array
+  readonly meta: MessageMeta | undefined
+}
+
+/**
+ * An exchange that waits for a verdict: keeps what the client sends until then. States: `waiting` -> `passed`, and all
+ * calls go to the backend's side, or `closed`: refused, reset by the client, or late.
+ */
+export class PendingExchange implements BackendSide, WheelEntry {
+  wheelNext: WheelEntry | undefined = undefined
+  wheelPrev: WheelEntry | undefined = undefined
+  wheelDue = 0
+  wheelSlot = -1
+
+  readonly #client: ClientSide
+  readonly #wheel: DeadlineWheel
+  #isWaiting = true
+  #backend: BackendSide = CLOSED_SIDE
+  #chunks: Chunk[] = []
+  #pendingBytes = 0
+  /** The client's `end`, with what it had. */
+  #end: (() => void) | undefined
+
+  /** @param verdict does not reject; undefined: the exchange may go on */
+  constructor(
+    verdict: Promise<ExchangeError | undefined>,
+    request: RequestHead,
+    client: ClientSide,
+    next: Dispatch,
+    wheel: DeadlineWheel,
+  ) {
+    this.#client = client
+    this.#wheel = wheel
+    wheel.schedule(this, VERDICT_MS)
+    void verdict.then((error) => {
+      if (!this.#isWaiting) return
+      if (error === undefined) this.#pass(next(request, client))
+      else this.#fail(error)
+    })
+  }
+
+  data(chunk: Uint8Array, meta?: MessageMeta): boolean {
+    if (!this.#isWaiting) return this.#backend.data(chunk, meta)
+    this.#pendingBytes += chunk.length
+    if (this.#pendingBytes > MAX_PENDING_BYTES) {
+      this.#fail(new ExchangeError('too_large', `more than ${MAX_PENDING_BYTES} bytes before the client is known`))
+    } else this.#chunks.push({ bytes: new Uint8Array(chunk), meta })
+    return false
+  }
+
+  end(trailers?: HeaderList, closeCode?: number): void {
+    if (this.#isWaiting) this.#end = () => this.#backend.end(trailers, closeCode)
+    else this.#backend.end(trailers, closeCode)
+  }
+
+  reset(error: ExchangeError): void {
+    if (this.#isWaiting) this.#close()
+    else this.#backend.reset(error)
+  }
+
+  drained(): void {
+    this.#backend.drained()
+  }
+
+  onDeadline(): void {
+    this.#fail(new ExchangeError('timeout', 'whoever decides who may come in did not answer in time'))
+  }
+
+  /** The backend's side may have reset the client by now: then it takes and forgets what is handed on. */
+  #pass(backend: BackendSide): void {
+    const chunks = this.#chunks
+    this.#close()
+    this.#backend = backend
+    let hasRoom = true
+    for (const { bytes, meta } of chunks) hasRoom = backend.data(bytes, meta)
+    this.#end?.()
+    if (chunks.length > 0 && hasRoom && this.#end === undefined) this.#client.drained()
+  }
+
+  #fail(error: ExchangeError): void {
+    this.#close()
+    this.#client.reset(error)
+  }
+
+  #close(): void {
+    this.#isWaiting = false
+    this.#wheel.cancel(this)
+    this.#chunks = []
+  }
+}

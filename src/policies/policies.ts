@@ -1,0 +1,71 @@
+import type { RouteService, RouteSettings } from '../exchange/route.ts'
+import { authenticateAny, requireIdentity } from './authenticate.ts'
+import { POLICY_KINDS } from './index.ts'
+import type { Authenticator, Policy, PolicyContext } from './policy.ts'
+import type { PolicySpec } from './policy-list.ts'
+
+/** The policies of all routes, with their state. */
+export interface Policies {
+  /** Around `service`, in order: the first sees a request first. */
+  protect(route: RouteSettings, specs: readonly PolicySpec[], service: RouteService): RouteService
+  /** A routing table is complete: policies that it does not have any more are closed. */
+  settle(): void
+  close(): void
+}
+
+/** Policies are kept from one routing table to the next where the route and the options stay the same. */
+export function createPolicies(context: PolicyContext): Policies {
+  let kept = new Map<string, Policy>()
+  let used = new Map<string, Policy>()
+  const closeAll = (policies: Iterable<Policy>) => {
+    for (const policy of policies) policy.close?.()
+  }
+  const policyOf = (route: RouteSettings, { kind, options }: PolicySpec, index: number) => {
+    const key = JSON.stringify([route.name, index, kind, options])
+    const policy = used.get(key) ?? kept.get(key) ?? create(kind, options, route, context)
+    used.set(key, policy)
+    return policy
+  }
+  return {
+    protect(route, specs, service) {
+      if (specs.length === 0) return service
+      return compose(
+        specs.map((spec, index) => policyOf(route, spec, index)),
+        service,
+        context,
+      )
+    },
+    settle() {
+      for (const key of used.keys()) kept.delete(key)
+      closeAll(kept.values())
+      kept = used
+      used = new Map()
+    },
+    close() {
+      closeAll(kept.values())
+      kept = new Map()
+    },
+  }
+}
+
+function create(kind: string, options: unknown, route: RouteSettings, context: PolicyContext): Policy {
+  const found = POLICY_KINDS.find(({ name }) => name === kind)
+  if (found === undefined) throw new RangeError(`no policy is named ${kind}`)
+  return found.create(options, route, context)
+}
+
+function compose(policies: readonly Policy[], service: RouteService, context: PolicyContext): RouteService {
+  const authenticators = policies.flatMap(({ authenticator }) => authenticator ?? [])
+  const authenticate = authenticators.length === 0 ? undefined : authenticateAny(authenticators)
+  let { dispatch, preflight } = service
+  let asked: Authenticator | undefined = authenticators[0]
+  for (const { authenticator, wrap, preflight: answer } of policies.toReversed()) {
+    if (wrap !== undefined) dispatch = wrap(dispatch)
+    preflight = answer ?? preflight
+    // They are alternatives, which are asked where the first of them stands.
+    if (authenticate === undefined || authenticator === undefined || authenticator !== asked) continue
+    dispatch = requireIdentity(authenticate, dispatch, context.wheel)
+    asked = undefined
+  }
+  return { dispatch, authenticate, preflight }
+}
