@@ -6,7 +6,7 @@ import { subjectsOverlap, templatePattern } from './subjects-overlap.ts'
 
 /** What the API answers: JSON, or a problem with a code. */
 export type ApiAnswer =
-  | { readonly status: 200 | 202; readonly value: unknown }
+  | { readonly status: 200 | 202; readonly value: object }
   | { readonly status: 400 | 404 | 405 | 503; readonly code: string; readonly title: string; readonly allow?: string }
 
 const CONNECTION = '/api/connections/'
@@ -33,22 +33,17 @@ export function answerApi(
     return { status: 404, code: 'no_route', title }
   }
   if (method !== 'GET' && method !== 'HEAD') return wrongMethod('GET, HEAD')
-  return answerList(source, list, query)
+  const page = parsePage(query)
+  return page === undefined ? BAD_LIMIT : list(source, page)
 }
 
 /** Answers one of the lists that go on from page to page. */
-export function answerPaged(
-  source: AdminSource,
-  list: 'connections' | 'exchanges',
-  query: URLSearchParams,
-): ApiAnswer | Promise<ApiAnswer> {
-  return answerList(source, PAGED[list], query)
+export function answerPaged(source: AdminSource, list: keyof typeof PAGED, query: URLSearchParams): ApiAnswer {
+  const page = parsePage(query)
+  return page === undefined ? BAD_LIMIT : PAGED[list](source, page)
 }
 
-function answerList(source: AdminSource, list: List, query: URLSearchParams): ApiAnswer | Promise<ApiAnswer> {
-  const page = parsePage(query)
-  return page === undefined ? badRequest(`limit is a number from 1 to ${MAX_LIMIT}`) : list(source, page)
-}
+const BAD_LIMIT = badRequest(`limit is a number from 1 to ${MAX_LIMIT}`)
 
 type List = (source: AdminSource, page: Page) => ApiAnswer | Promise<ApiAnswer>
 
@@ -117,7 +112,7 @@ function closeConnection(source: AdminSource, id: string): ApiAnswer {
   return { status: 404, code: 'no_connection', title: 'No connection with this id is open' }
 }
 
-function ok(value: unknown): ApiAnswer {
+function ok(value: object): ApiAnswer {
   return { status: 200, value }
 }
 

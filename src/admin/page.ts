@@ -1,6 +1,6 @@
 /** Lists come in pages: so many items after the one with an id, which is the last of the page before. */
 
-const DEFAULT_LIMIT = 100
+export const DEFAULT_LIMIT = 100
 export const MAX_LIMIT = 1000
 
 /** Which part of a list is asked for. */

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs'
 import { ConfigError } from '../config/config-error.ts'
 import { DocumentError } from '../config/document-error.ts'
 import { didYouMean } from '../config/nearest.ts'
+import { packageVersion } from '../package-version.ts'
 import { parseArguments } from './arguments.ts'
 import { groupHelp, PROGRAM, programHelp, verbHelp } from './help.ts'
 import { createPaint } from './print.ts'
@@ -106,12 +106,4 @@ function firstLine(error: unknown): string {
   if (error instanceof AggregateError && error.message === '') return firstLine(error.errors[0])
   const text = error instanceof Error ? error.message || error.name : String(error)
   return text.split('\n', 1)[0] ?? text
-}
-
-/** The package's own version. The manifest is two folders up both in src/ and in dist/. */
-function packageVersion(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
-  return typeof manifest === 'object' && manifest !== null && 'version' in manifest
-    ? String(manifest.version)
-    : 'unknown'
 }

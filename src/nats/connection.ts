@@ -40,6 +40,7 @@ const PING_INTERVAL_MS = 5000
 export class NatsLink {
   readonly #options: NatsLinkOptions
   readonly #listeners: NatsLinkListener[] = []
+  readonly #optionalSubjects = new Set<string>()
   readonly #stop = new AbortController()
   #client: NatsConnection | undefined
   #connected = false
@@ -83,6 +84,11 @@ export class NatsLink {
 
   listen(listener: NatsLinkListener): void {
     this.#listeners.push(listener)
+  }
+
+  /** A subscription that the server may deny: whoever subscribes hears of it, and the log does not. */
+  tolerateDenial(subject: string): void {
+    this.#optionalSubjects.add(subject)
   }
 
   /** Begins to connect, in the background. */
@@ -170,6 +176,7 @@ export class NatsLink {
         logger.info({ server: client.getServer() }, 'NATS is back')
         this.#up(client)
       } else if (status.type === Events.Error) {
+        if (this.#optionalSubjects.has(status.permissionContext?.subject ?? '')) continue
         logger.error({ error: status.data }, 'the NATS server reports an error')
       } else if (status.type === Events.LDM) {
         logger.warn({ server: client.getServer() }, 'the NATS server is about to shut down')

@@ -32,7 +32,7 @@ describe('loadConfig', () => {
         admin: { host: '127.0.0.1', port: 9090, token: undefined },
         tcp: [],
       },
-      nats: { servers: ['nats://127.0.0.1:4222'], inboxPrefix: '_INBOX', creds: undefined },
+      nats: { servers: ['nats://127.0.0.1:4222'], inboxPrefix: '_INBOX', service: true, creds: undefined },
       database: { url: 'postgres://engine_router@127.0.0.1:5432/engine_router' },
       routes: { file: undefined, watch: true, cacheFile: '.data/routes-cache.json' },
       limits: {

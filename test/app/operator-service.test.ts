@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { test } from 'node:test'
+import { gunzipSync } from 'node:zlib'
+import { connect, type Msg, type NatsConnection, RequestStrategy } from 'nats'
+import { WebSocket } from 'ws'
+import { eventually } from '../support/eventually.ts'
+import { natsUrl } from '../support/nats.ts'
+import { startTestApp } from './start-test-app.ts'
+
+const P = `t${process.pid}operators`
+/** Before it is undefined whether a router that has just connected is known to the server. */
+const ANSWER_MS = 2000
+
+interface ConnectionsPage {
+  readonly router: string
+  readonly total: number
+  readonly next?: string
+  readonly connections: readonly { readonly id: string; readonly remote: string }[]
+}
+
+test('routers answer operators over NATS, page by page, until they drain', async (t) => {
+  const nats = await connect({ servers: await natsUrl() })
+  t.after(() => nats.close())
+  nats.subscribe(`${P}.echo`, { callback: (_error, message) => void message.respond(message.data) })
+  await nats.flush()
+  const { app, url } = await startTestApp(t, [
+    { name: 'echo', match: { path: '/echo' }, subject: `${P}.echo` },
+    { name: 'messages', match: { kind: 'ws', path: '/ws' }, subject: `${P}.echo`, websocket: 'rpc' },
+    { name: 'wide', match: { path: '/wide/{all...}' }, subject: '{all}', timeout: '1s' },
+  ])
+  const id = await eventually('it is registered', () => idOf(nats, app.httpPort))
+  const ask = (endpoint: string, question = '') =>
+    nats.request(`engine-router.admin.${id}.${endpoint}`, question, { timeout: ANSWER_MS })
+
+  for (let i = 0; i < 3; i++) {
+    const socket = new WebSocket(`ws://127.0.0.1:${app.httpPort}/ws`)
+    t.after(() => socket.terminate())
+    await once(socket, 'open')
+  }
+  const first = (await ask('connections', '{"limit":2}')).json<ConnectionsPage>()
+  assert.deepEqual([first.router, first.total, first.next], [id, 3, 'ws-2'])
+  assert.deepEqual(
+    first.connections.map(({ id, remote }) => [id, remote]),
+    [
+      ['ws-1', '127.0.0.1'],
+      ['ws-2', '127.0.0.1'],
+    ],
+  )
+  const second = (await ask('connections', '{"limit":2,"after":"ws-2"}')).json<ConnectionsPage>()
+  assert.deepEqual([second.connections.map((each) => each.id), second.next], [['ws-3'], undefined])
+  for (const question of [
+    '{"limit":0}',
+    '{"limit":1001}',
+    '{"after":"x"}',
+    '[',
+    'null',
+    `{"after":"${'x'.repeat(2000)}"}`,
+  ]) {
+    assert.equal((await ask('connections', question)).headers?.get('Nats-Service-Error-Code'), '400', question)
+  }
+  assert.equal((await ask('exchanges')).json<{ total: number }>().total, 0)
+
+  await (await fetch(`${url}/echo`, { method: 'POST', body: 'x' })).text()
+  const metrics = gunzipSync((await ask('metrics')).data).toString()
+  assert.match(metrics, /^engine_router_exchanges_total\{route="echo",kind="http",code="ok"\} 1$/m)
+
+  // A route that takes any subject does not lead the public here.
+  for (const path of [`engine-router/admin/${id}/connections`, 'engine-router/admin/all/connections']) {
+    const response = await fetch(`${url}/wide/${path}`)
+    assert.deepEqual([response.status, (await response.text()).includes('127.0.0.1')], [403, false], path)
+  }
+
+  const stopped = app.stop()
+  await eventually('it answers no more', async () => (await idOf(nats, app.httpPort)) === undefined)
+  await stopped
+})
+
+/** Of the router on this port, among all that share the server. */
+async function idOf(nats: NatsConnection, httpPort: number): Promise<string | undefined> {
+  const answers: Msg[] = []
+  const options = { strategy: RequestStrategy.JitterTimer, maxWait: ANSWER_MS } as const
+  try {
+    for await (const answer of await nats.requestMany('$SRV.PING.engine-router', '', options)) answers.push(answer)
+  } catch {
+    // Nobody is there.
+    return undefined
+  }
+  const routers = answers.map((answer) => answer.json<{ id: string; metadata: { http: string } }>())
+  return routers.find(({ metadata }) => metadata.http === String(httpPort))?.id
+}
