@@ -1,6 +1,7 @@
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js'
 import type { RequestHead } from '../../exchange/exchange.ts'
 import { isSaneRequestId } from '../request-id.ts'
+import { isMethod, isTarget, parseHost } from './head-syntax.ts'
 
 let headers: string[] = []
 let headerBytes = 0
@@ -33,10 +34,13 @@ export function readRequestHead(req: HttpRequest, res: HttpResponse, makeRequest
     switch (headers[i]) {
       case 'host':
         if (host !== undefined) fault = 'more than one Host'
-        host = withoutPort(value)
+        host = parseHost(value)
+        if (host === undefined) fault = 'a malformed Host'
         break
       case 'content-length':
         if (length !== undefined) fault = 'more than one Content-Length'
+        // uWebSockets takes it for none, others for an error.
+        else if (value === '') fault = 'an empty Content-Length'
         length = Number(value)
         break
       case 'transfer-encoding':
@@ -58,14 +62,18 @@ export function readRequestHead(req: HttpRequest, res: HttpResponse, makeRequest
   }
   // Before getMethod, which turns the method into lower case in place.
   const method = req.getCaseSensitiveMethod()
+  const path = req.getUrl()
+  const query = req.getQuery() ?? ''
   // A 2xx to it would mean a tunnel (RFC 9110 section 9.3.6).
   if (method === 'CONNECT') fault = 'the method CONNECT, and this is no proxy'
+  else if (!isMethod(method)) fault = 'a method that is no token'
+  if (!isTarget(path, query)) fault = 'a target with characters that a URL cannot have; percent-encode them'
   return {
     kind: 'http',
     method,
     host: host ?? '',
-    path: req.getUrl(),
-    query: req.getQuery() ?? '',
+    path,
+    query,
     remote: addressText(res.getRemoteAddress()),
     certificate: undefined,
     requestId: requestId === '' ? makeRequestId() : requestId,
@@ -77,12 +85,6 @@ export function readRequestHead(req: HttpRequest, res: HttpResponse, makeRequest
     acceptsEventStream,
     fault,
   }
-}
-
-function withoutPort(host: string): string {
-  // A colon inside brackets belongs to an IPv6 address.
-  const colon = host.indexOf(':', host.lastIndexOf(']') + 1)
-  return (colon < 0 ? host : host.slice(0, colon)).toLowerCase()
 }
 
 /** Four bytes of IPv4 or sixteen of IPv6 as text. */

@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { type Gateway, startGateway } from '../../../support/gateway.ts'
+import { natsUrl } from '../../../support/nats.ts'
+import { openRaw } from '../../../support/raw-http.ts'
+import { bytesOf, type Expectation, PATH, SMUGGLED, type SmugglingCase } from './case.ts'
+import { type ReceivedRequest, type RecordingBackend, startRecordingBackend } from './recording-backend.ts'
+import { SMUGGLING_TABLE } from './table.ts'
+
+/** More than uWebSockets gives a connection that does not end its head. */
+const CLOSED_WITHIN_MS = 20_000
+
+/** Each on a connection of its own, byte for byte. */
+describe('the router itself, told', { concurrency: true }, () => {
+  let gateway: Gateway
+  let backend: RecordingBackend
+  let next = 0
+
+  before(async () => {
+    const url = await natsUrl()
+    backend = await startRecordingBackend(url, `t${process.pid}smuggling`)
+    gateway = await startGateway({ natsUrl: url, routes: [{ ...backend.route, timeout: '500ms' }] })
+  })
+  after(async () => {
+    await gateway.assertIdle()
+    await gateway.close()
+    await backend.close()
+    // All that came was asked for by a case; what has another path came out of the middle of one.
+    const stray = backend.received.filter(({ path }) => !/^\/{1,2}case-\d+(?!\d|\/smuggled)/.test(path))
+    assert.deepEqual(stray, [])
+  })
+
+  const newPath = () => `/case-${next++}`
+  const receivedAt = (path: string) =>
+    backend.received.filter((request) => request.path.replace('//', '/').split('/')[1] === path.slice(1))
+
+  for (const [what, cases] of Object.entries(SMUGGLING_TABLE)) {
+    describe(what, { concurrency: true }, () => {
+      for (const one of cases) {
+        test(`${one.name}: ${summary(one.expected)}`, async () => {
+          const path = newPath()
+          const raw = await openRaw(gateway.port)
+          raw.write(bytesOf(one, path))
+          if (one.expected.kind === 'answered') await raw.until(/^HTTP[\s\S]*\r\n\r\n/)
+          else if (one.expected.kind === 'taken') await raw.until(/(^|\r\n\r\n)HTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\n/)
+          else await within(raw.closed())
+          const response = raw.text()
+          raw.destroy()
+          assertExpected(one, path, response, receivedAt(path))
+        })
+
+        if (one.expected.kind === 'answered') continue
+        test(`${one.name}: what is behind it is no request of its own`, async () => {
+          const path = newPath()
+          const raw = await openRaw(gateway.port)
+          raw.write(Buffer.concat([bytesOf(one, path), Buffer.from(SMUGGLED.replace(PATH, path))]))
+          await within(raw.closed())
+          const received = receivedAt(path)
+          assert.ok(received.length <= (one.expected.kind === 'taken' ? 1 : 0), JSON.stringify(received))
+        })
+      }
+    })
+  }
+})
+
+function summary(expected: Expectation): string {
+  if (expected.kind === 'refused') return `${expected.status}, closed, nothing published`
+  if (expected.kind === 'answered') return `${expected.status}, nothing published`
+  return expected.kind === 'dropped' ? 'closed, nothing published' : 'one request'
+}
+
+async function within(closed: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error('the connection was not closed')), CLOSED_WITHIN_MS)
+  })
+  await Promise.race([closed, late]).finally(() => clearTimeout(timer))
+}
+
+function assertExpected(
+  { expected, bytes, why }: SmugglingCase,
+  path: string,
+  response: string,
+  received: readonly ReceivedRequest[],
+): void {
+  if (expected.kind !== 'taken') {
+    assert.deepEqual(received, [], why)
+    if (expected.kind === 'dropped') assert.equal(response, '', why)
+    else assert.match(response, new RegExp(`^HTTP/1\\.1 ${expected.status} `), why)
+    return
+  }
+  const { request } = expected
+  assert.equal(received.length, 1, why)
+  const [came] = received as [ReceivedRequest]
+  assert.equal(came.method, request.method, why)
+  assert.equal(came.path, request.path?.replace(PATH, path) ?? path, why)
+  assert.equal(came.query, request.query ?? '', why)
+  assert.equal(came.body, request.body ?? '', why)
+  if (request.host !== undefined) assert.equal(came.host, request.host, why)
+  for (const [name, value] of Object.entries(request.fields ?? {})) {
+    const values = came.headers.keys().filter((key) => key.toLowerCase() === name)
+    assert.deepEqual(
+      values.flatMap((key) => came.headers.values(key)),
+      value === undefined ? [] : [value.replace(PATH, path)],
+      `${name}: ${why}`,
+    )
+  }
+  // Where the next request would begin is in doubt.
+  if (/transfer-encoding/i.test(bytes)) assert.match(response, /\r\nconnection: close\r\n/i, why)
+}
