@@ -1,0 +1,46 @@
+const MAPPED = [0, 0, 0, 0, 0, 0xffff]
+
+/** Four bytes of IPv4 or sixteen of IPv6 as text; IPv4 inside of IPv6 is IPv4. Empty: the client has gone already. */
+export function addressText(address: ArrayBuffer): string {
+  const bytes = new Uint8Array(address)
+  if (bytes.length !== 16) return bytes.join('.')
+  const groups: number[] = []
+  for (let i = 0; i < 16; i += 2) groups.push((bytes[i]! << 8) | bytes[i + 1]!)
+  if (MAPPED.every((group, i) => groups[i] === group)) return bytes.subarray(12).join('.')
+  return compress(groups)
+}
+
+/** RFC 5952: the longest run of two zeros or more, the first of several, is `::`. */
+function compress(groups: readonly number[]): string {
+  let start = 8
+  let length = 1
+  for (let i = 0; i < 8; i++) {
+    let end = i
+    while (end < 8 && groups[end] === 0) end++
+    if (end - i > length) {
+      start = i
+      length = end - i
+    }
+    i = Math.max(i, end)
+  }
+  const text = (part: readonly number[]) => part.map((group) => group.toString(16)).join(':')
+  return start === 8 ? text(groups) : `${text(groups.slice(0, start))}::${text(groups.slice(start + length))}`
+}
+
+/** How IPv4 looks to a socket that listens for IPv6 as well. */
+export function withoutMapping(address: string): string {
+  return address.startsWith('::ffff:') && address.includes('.') ? address.slice('::ffff:'.length) : address
+}
+
+/**
+ * Who counts as one client: an address of IPv4; of IPv6 its first 64 bits, since whoever has one address there has all of
+ * those. @param address as `addressText` or node writes it
+ */
+export function addressKey(address: string): string {
+  if (!address.includes(':')) return address
+  const [head = '', tail] = address.split('::')
+  const left = head === '' ? [] : head.split(':')
+  const right = tail === undefined || tail === '' ? [] : tail.split(':')
+  const zeros = tail === undefined ? 0 : Math.max(0, 8 - left.length - right.length)
+  return [...left, ...new Array<string>(zeros).fill('0'), ...right].slice(0, 4).join(':')
+}
