@@ -1,12 +1,17 @@
 import type { HttpResponse, TemplatedApp, us_listen_socket } from 'uWebSockets.js'
 import { ExchangeError } from '../exchange/errors.ts'
+import type { Logger } from '../exchange/logger.ts'
 import { loadUws } from './native.ts'
+import { TlsIdentity } from './tls/tls-identity.ts'
+import type { TlsOptions } from './tls/tls-options.ts'
+import { WebClientCertificates } from './tls/web-client-certificates.ts'
+import { plainApps, tlsApps } from './web-apps.ts'
 
 /** A client protocol that begins as an HTTP request, and shares its port with the others of its kind. */
 export interface WebAdapter {
   /** Exchanges under way, and connections that may yet begin some: what a drain waits for. */
   readonly exchanges: number
-  /** Registers its handlers, and tells its owner what the app does not. */
+  /** Registers its handlers, and tells its owner what the app does not. Again for each app that serves the port. */
   attach(app: TemplatedApp, owner: WebAdapterOwner): void
   /** Takes no new work; what would never end by itself is to end within the time. */
   drain(timeoutMs: number): void
@@ -16,6 +21,8 @@ export interface WebAdapter {
 
 /** What a listener wants to hear of its adapters. */
 export interface WebAdapterOwner {
+  /** Of clients that may show one; undefined: none of them is asked. */
+  readonly certificates: WebClientCertificates | undefined
   /** `exchanges` has come down to 0. */
   onIdle(): void
   /** A connection that was upgraded has closed: uWebSockets counts it in, but not out. */
@@ -26,6 +33,10 @@ export interface WebListenerOptions {
   readonly host: string
   /** 0: any free one. */
   readonly port: number
+  readonly tls: TlsOptions | undefined
+  /** How often to look whether the files of `tls` have changed; default: every 5 seconds. */
+  readonly certificatePollMs?: number | undefined
+  readonly logger: Logger
   readonly maxHeaderBytes: number
   readonly maxUriBytes: number
   /** One more is closed as soon as it is accepted. */
@@ -48,11 +59,10 @@ export interface WebListener {
   close(): void
 }
 
-/** Listens with one uWebSockets app for all adapters, or throws an error that says why not. */
+/** Listens on one port for all adapters, or throws an error that says why not. */
 export async function startWebListener(options: WebListenerOptions): Promise<WebListener> {
   const { adapters, maxConnections } = options
   const uws = await loadUws(options.maxHeaderBytes + options.maxUriBytes)
-  const app = uws.App()
   let connections = 0
   let refused = 0
   const countConnection = (res: HttpResponse, change: number) => {
@@ -61,10 +71,10 @@ export async function startWebListener(options: WebListenerOptions): Promise<Web
     refused++
     res.close()
   }
-  app.filter(countConnection as Parameters<TemplatedApp['filter']>[0])
   const countExchanges = () => adapters.reduce((sum, { exchanges }) => sum + exchanges, 0)
   let onAllIdle: (() => void) | undefined
   const owner: WebAdapterOwner = {
+    certificates: certificatesOf(options.tls),
     onIdle() {
       if (onAllIdle !== undefined && countExchanges() === 0) onAllIdle()
     },
@@ -72,8 +82,19 @@ export async function startWebListener(options: WebListenerOptions): Promise<Web
       connections--
     },
   }
-  for (const adapter of adapters) adapter.attach(app, owner)
-  let listening: us_listen_socket | undefined = await listen(app, options)
+  const prepare = (app: TemplatedApp) => {
+    app.filter(countConnection as Parameters<TemplatedApp['filter']>[0])
+    for (const adapter of adapters) adapter.attach(app, owner)
+  }
+  const identity = options.tls && (await TlsIdentity.load(options.tls, options.logger, options.certificatePollMs))
+  const apps = identity === undefined ? plainApps(uws, prepare) : tlsApps(uws, identity, prepare)
+  let listening: us_listen_socket | undefined
+  try {
+    listening = await listen(apps.listener, options)
+  } catch (error) {
+    apps.close()
+    throw error
+  }
   const port = uws.us_socket_local_port(listening)
 
   const stopListening = () => {
@@ -83,7 +104,7 @@ export async function startWebListener(options: WebListenerOptions): Promise<Web
   const cut = () => {
     const error = new ExchangeError('draining', 'the router stops')
     for (const adapter of adapters) adapter.stop(error)
-    app.close()
+    apps.close()
   }
   /** Resolves when no exchange is open, or after `timeoutMs`. */
   const idle = (timeoutMs: number) => {
@@ -122,6 +143,11 @@ export async function startWebListener(options: WebListenerOptions): Promise<Web
       cut()
     },
   }
+}
+
+function certificatesOf(tls: TlsOptions | undefined): WebClientCertificates | undefined {
+  if (tls === undefined || tls.clientAuth === 'none') return undefined
+  return new WebClientCertificates(tls.clientAuth === 'require')
 }
 
 /** `LIBUS_LISTEN_EXCLUSIVE_PORT`. Without it two processes share the port unawares, each with a half of the clients. */

@@ -3,6 +3,7 @@ import type { DeadlineWheel } from '../../exchange/deadline-wheel.ts'
 import { ExchangeError } from '../../exchange/errors.ts'
 import type { Dispatch } from '../../exchange/exchange.ts'
 import type { ExchangeObserver } from '../../exchange/observer.ts'
+import type { WebClientCertificates } from '../tls/web-client-certificates.ts'
 import type { WebAdapter } from '../web-listener.ts'
 import { HttpExchange } from './http-exchange.ts'
 import { type HeadLimits, overLimit } from './over-limit.ts'
@@ -34,7 +35,7 @@ export function createHttpAdapter(options: HttpAdapterOptions): WebAdapter {
     },
     attach(app, owner) {
       parts.onIdle = owner.onIdle
-      app.any('/*', (res, req) => handle(parts, options, res, req))
+      app.any('/*', (res, req) => handle(parts, options, owner.certificates, res, req))
     },
     drain() {
       parts.draining = true
@@ -46,8 +47,14 @@ export function createHttpAdapter(options: HttpAdapterOptions): WebAdapter {
   }
 }
 
-function handle(parts: HttpAdapterParts, options: HttpAdapterOptions, res: HttpResponse, req: HttpRequest): void {
-  const request = readRequestHead(req, res, options.makeRequestId)
+function handle(
+  parts: HttpAdapterParts,
+  options: HttpAdapterOptions,
+  certificates: WebClientCertificates | undefined,
+  res: HttpResponse,
+  req: HttpRequest,
+): void {
+  const request = readRequestHead(req, res, options.makeRequestId, certificates)
   const exchange = new HttpExchange(parts, res, request)
   res.onAborted(() => exchange.onAborted())
   if (request.fault !== undefined) {

@@ -1,6 +1,7 @@
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js'
 import type { RequestHead } from '../../exchange/exchange.ts'
 import { isSaneRequestId } from '../request-id.ts'
+import type { WebClientCertificates } from '../tls/web-client-certificates.ts'
 import { isMethod, isTarget, parseHost } from './head-syntax.ts'
 
 let headers: string[] = []
@@ -20,7 +21,12 @@ export interface HttpRequestHead extends RequestHead {
 }
 
 /** Copies everything out of uWebSockets' request, which is gone when the handler returns. */
-export function readRequestHead(req: HttpRequest, res: HttpResponse, makeRequestId: () => string): HttpRequestHead {
+export function readRequestHead(
+  req: HttpRequest,
+  res: HttpResponse,
+  makeRequestId: () => string,
+  certificates: WebClientCertificates | undefined,
+): HttpRequestHead {
   headers = []
   headerBytes = 0
   req.forEach(collect)
@@ -68,6 +74,8 @@ export function readRequestHead(req: HttpRequest, res: HttpResponse, makeRequest
   if (method === 'CONNECT') fault = 'the method CONNECT, and this is no proxy'
   else if (!isMethod(method)) fault = 'a method that is no token'
   if (!isTarget(path, query)) fault = 'a target with characters that a URL cannot have; percent-encode them'
+  const certificate = certificates?.of(res)
+  if (certificates?.isRequired && certificate === undefined) fault = 'no client certificate, and needs one here'
   return {
     kind: 'http',
     method,
@@ -75,7 +83,7 @@ export function readRequestHead(req: HttpRequest, res: HttpResponse, makeRequest
     path,
     query,
     remote: addressText(res.getRemoteAddress()),
-    certificate: undefined,
+    certificate,
     requestId: requestId === '' ? makeRequestId() : requestId,
     headers,
     length: length ?? 0,

@@ -4,11 +4,12 @@ import type { DeadlineWheel } from '../../exchange/deadline-wheel.ts'
 import { ExchangeError } from '../../exchange/errors.ts'
 import type { Logger } from '../../exchange/logger.ts'
 import { MUX_HIGH_WATER_BYTES } from '../mux/mux-socket.ts'
+import { TlsIdentity } from '../tls/tls-identity.ts'
+import type { TlsOptions } from '../tls/tls-options.ts'
 import type { Channel } from './channel.ts'
 import { ConnectionSet } from './connection-set.ts'
 import { Handshake } from './handshake.ts'
 import { OccasionalWarning } from './occasional-warning.ts'
-import { type TlsFiles, TlsIdentity } from './tls-identity.ts'
 
 /** Finds a peer that is gone without a word, as after a power cut. */
 const KEEP_ALIVE_AFTER_MS = 60_000
@@ -19,7 +20,7 @@ export interface TcpAdapterOptions {
   readonly host: string
   /** 0: any free one. */
   readonly port: number
-  readonly tls: TlsFiles | undefined
+  readonly tls: TlsOptions | undefined
   /** How often to look whether the files of `tls` have changed; default: every 5 seconds. */
   readonly certificatePollMs?: number | undefined
   /** Connections begin with a PROXY header, and are reset if they do not. */
@@ -62,6 +63,7 @@ export async function startTcpAdapter(options: TcpAdapterOptions): Promise<TcpAd
     proxyProtocol,
     tls,
     proxyWarning: new OccasionalWarning(logger, now, 'a connection was reset: it has no PROXY header that can be read'),
+    certificateWarning: new OccasionalWarning(logger, now, 'a connection was reset: its client may not come in'),
     onReady: accept,
   }
   const onConnection = (socket: Socket) => {

@@ -1,13 +1,15 @@
 import type { Socket } from 'node:net'
-import { TLSSocket } from 'node:tls'
+import type { TLSSocket } from 'node:tls'
+import type { ClientCertificate } from '../../exchange/client-certificate.ts'
 import type { DeadlineWheel, WheelEntry } from '../../exchange/deadline-wheel.ts'
 import { PendingBytes } from '../framing/pending-bytes.ts'
+import { createServerSocket, readClientCertificate } from '../tls/server-socket.ts'
+import type { TlsIdentity } from '../tls/tls-identity.ts'
 import type { Channel } from './channel.ts'
 import type { ConnectionSet, TcpConnection } from './connection-set.ts'
 import type { OccasionalWarning } from './occasional-warning.ts'
 import { decodeProxyHeader, MAX_PROXY_HEADER_BYTES, type ProxyHeader, ProxyHeaderError } from './proxy-header.ts'
 import { removeOwner, type SocketOwner, setOwner } from './socket-owner.ts'
-import type { TlsIdentity } from './tls-identity.ts'
 
 const PROXY_HEADER_MS = 5000
 const TLS_MS = 10_000
@@ -19,6 +21,7 @@ export interface HandshakeParts {
   readonly proxyProtocol: boolean
   readonly tls: TlsIdentity | undefined
   readonly proxyWarning: OccasionalWarning
+  readonly certificateWarning: OccasionalWarning
   /** Gets the connection when it is ready, and owns it from then on. */
   readonly onReady: (channel: Channel) => void
 }
@@ -102,21 +105,33 @@ export class Handshake implements SocketOwner, TcpConnection, WheelEntry {
   #onProxyDone(): void {
     const { tls, wheel } = this.#parts
     if (tls === undefined) {
-      this.#onReady(this.#raw)
+      this.#onReady(this.#raw, undefined)
       return
     }
     wheel.schedule(this, TLS_MS)
     removeOwner(this.#raw)
-    const socket = new TLSSocket(this.#raw, { isServer: true, secureContext: tls.context })
+    const socket = createServerSocket(this.#raw, tls)
     setOwner(socket, this)
-    socket.once('secure', () => this.#onReady(socket))
+    socket.once('secure', () => this.#onSecure(socket, tls))
     // What is no TLS after the handshake: without a TLS server around it, the socket tells of it so and goes on.
     socket.on('_tlsError', () => this.#cut())
   }
 
-  #onReady(socket: Socket): void {
+  #onSecure(socket: TLSSocket, { options }: TlsIdentity): void {
+    let certificate: ClientCertificate | undefined
+    try {
+      certificate = readClientCertificate(socket, options.clientAuth)
+    } catch (error) {
+      this.#parts.certificateWarning.warn({ peer: this.#remote, err: error })
+      this.#cut()
+      return
+    }
+    this.#onReady(socket, certificate)
+  }
+
+  #onReady(socket: Socket, certificate: ClientCertificate | undefined): void {
     this.#leave()
-    this.#parts.onReady({ socket, raw: this.#raw, remote: this.#remote, certificate: undefined })
+    this.#parts.onReady({ socket, raw: this.#raw, remote: this.#remote, certificate })
     // It may be paused, with bytes that came behind a PROXY header.
     socket.resume()
   }

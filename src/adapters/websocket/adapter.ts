@@ -63,7 +63,7 @@ export function createWebSocketAdapter(options: WebSocketAdapterOptions): WebSoc
   let drainSchedule: DrainSchedule | undefined
 
   const upgrade = (res: HttpResponse, req: HttpRequest, context: us_socket_context_t) => {
-    const head = readRequestHead(req, res, options.makeRequestId)
+    const head = readRequestHead(req, res, options.makeRequestId, parts.owner?.certificates)
     const handshake = readHandshake(head.headers)
     if (!handshake.isUpgrade || head.fault !== undefined || head.length !== 0 || overLimit(head, options)) {
       // Not an upgrade, or one in doubt: HTTP has the answer.

@@ -2,19 +2,19 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { describe, type TestContext, test } from 'node:test'
 import { startTcpAdapter } from '../../../src/adapters/tcp/adapter.ts'
-import type { TlsFiles } from '../../../src/adapters/tcp/tls-identity.ts'
+import type { TlsOptions } from '../../../src/adapters/tls/tls-options.ts'
 import { DeadlineWheel } from '../../../src/exchange/deadline-wheel.ts'
+import { createCertificate, temporaryFiles } from '../../support/certificates.ts'
 import { eventually } from '../../support/eventually.ts'
 import { needs } from '../../support/needs.ts'
 import { silentLogger } from '../../support/silent-logger.ts'
-import { createCertificate, temporaryFiles } from './certificates.ts'
 import { connectTcp } from './tcp-client.ts'
 
 const skip = needs(spawnSync('openssl', ['version']).status === 0, 'openssl is not here')
 const PROXY = 'PROXY TCP4 203.0.113.7 192.0.2.2 8888 8080\r\n'
 
 /** A listener whose connections must never get ready, on a clock of the test's. */
-async function start(t: TestContext, proxyProtocol: boolean, tls?: TlsFiles) {
+async function start(t: TestContext, proxyProtocol: boolean, tls?: TlsOptions) {
   let nowMs = 0
   const wheel = new DeadlineWheel({ now: () => nowMs })
   const adapter = await startTcpAdapter({

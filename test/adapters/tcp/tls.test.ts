@@ -6,13 +6,13 @@ import { connect as connectPlain } from 'node:net'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { connect, type TLSSocket } from 'node:tls'
-import { TlsIdentity } from '../../../src/adapters/tcp/tls-identity.ts'
+import { TlsIdentity } from '../../../src/adapters/tls/tls-identity.ts'
 import { ExchangeError } from '../../../src/exchange/errors.ts'
 import type { Logger } from '../../../src/exchange/logger.ts'
+import { createCertificate, temporaryFiles } from '../../support/certificates.ts'
 import { eventually } from '../../support/eventually.ts'
 import { needs } from '../../support/needs.ts'
 import { silentLogger } from '../../support/silent-logger.ts'
-import { createCertificate, temporaryFiles } from './certificates.ts'
 import { echo, startRawTcp } from './start-tcp.ts'
 import { connectTcp, watch } from './tcp-client.ts'
 
@@ -127,7 +127,7 @@ describe('a TCP listener with TLS', { skip }, () => {
   test('shows new connections a new certificate and leaves old ones as they are', async (t) => {
     const directory = temporaryFiles(t)
     const [one, two] = [createCertificate(directory, 'one'), createCertificate(directory, 'two')]
-    const files = { cert: join(directory, 'live.crt'), key: join(directory, 'live.key') }
+    const files = { ...one, cert: join(directory, 'live.crt'), key: join(directory, 'live.key') }
     const use = ({ cert, key }: typeof one) => {
       copyFileSync(cert, files.cert)
       copyFileSync(key, files.key)
