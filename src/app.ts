@@ -12,9 +12,10 @@ import type { RouteService } from './exchange/route.ts'
 import { NatsLink } from './nats/connection.ts'
 import { discoverServices } from './nats/discover-services.ts'
 import { createTransport } from './nats/transport.ts'
+import { SERVICE_NAME, startOperatorService } from './operator-service.ts'
+import { ApiKeyDirectory } from './policies/api-key-directory.ts'
 import { createPolicies } from './policies/policies.ts'
 import { mergePolicies } from './policies/policy-list.ts'
-import { SERVICE_NAME, startOperatorService } from './operator-service.ts'
 import { createRouteTables } from './route-tables.ts'
 import { createRouting } from './routing/dispatch.ts'
 import type { RouteSpec } from './routing/spec.ts'
@@ -64,12 +65,18 @@ export async function startApp(config: RouterConfig, logger: RouterLogger, traci
     random: Math.random,
     observer: metrics,
   })
-  const policies = createPolicies({ wheel, now: Date.now, logger })
-  const tables = createRouteTables(config, logger, {
-    dispatch: transport.dispatchFor,
-    protect: (route, spec, service) =>
-      traced(tracing, spec, policies.protect(route, mergePolicies(config.policies, spec.policies), service)),
-  })
+  const apiKeys = new ApiKeyDirectory({ wheel, now: Date.now })
+  const policies = createPolicies({ wheel, now: Date.now, logger, apiKeys })
+  const tables = createRouteTables(
+    config,
+    logger,
+    {
+      dispatch: transport.dispatchFor,
+      protect: (route, spec, service) =>
+        traced(tracing, spec, policies.protect(route, mergePolicies(config.policies, spec.policies), service)),
+    },
+    apiKeys,
+  )
   const observer = observeAll(metrics, createExchangeLog(logger))
   let draining = false
 

@@ -1,10 +1,14 @@
 import { resolve } from 'node:path'
 import type { RouterConfig } from './config/router-config.ts'
 import { readRoutesFile } from './config/routes-file.ts'
+import type { ApiKeyDirectory } from './policies/api-key-directory.ts'
 import { compileTable, type RouteTable, type TableOptions } from './routing/table.ts'
+import { watchedApiKeys } from './store/api-keys.ts'
 import { openDatabase } from './store/database.ts'
 import { RoutesFileWatch } from './store/routes-file-watch.ts'
-import { RouteWatch } from './store/watch.ts'
+import { TableWatch } from './store/table-watch.ts'
+import { type OnRoutes, watchedRoutes } from './store/watched-routes.ts'
+import { watched } from './store/watched-table.ts'
 import type { RouterLogger } from './telemetry/log.ts'
 
 /** The table that a router serves from, replaced as a whole when the database has a newer one. */
@@ -26,22 +30,27 @@ export function createRouteTables(
   config: RouterConfig,
   logger: RouterLogger,
   serve: Pick<TableOptions, 'dispatch' | 'protect'>,
+  apiKeys: ApiKeyDirectory,
 ): RouteTables {
   const defaultMaxBodyBytes = config.limits.bodyBytes
   let table: RouteTable | undefined
   let loadedAtMs: number | undefined
   let quarantinedRoutes = 0
   let onTable: (() => void) | undefined
-  const watch = new RouteWatch({
+  const { cacheFile } = config.routes
+  const onRoutes: OnRoutes = (specs, revision, quarantined) => {
+    table = compileTable(specs, { ...serve, revision, defaultMaxBodyBytes })
+    loadedAtMs = Date.now()
+    quarantinedRoutes = quarantined.length
+    onTable?.()
+  }
+  const watch = new TableWatch({
     url: config.database.url,
-    cacheFile: config.routes.cacheFile,
     logger,
-    onSnapshot(specs, revision, quarantined) {
-      table = compileTable(specs, { ...serve, revision, defaultMaxBodyBytes })
-      loadedAtMs = Date.now()
-      quarantinedRoutes = quarantined.length
-      onTable?.()
-    },
+    tables: [
+      watched(watchedRoutes({ cacheFile, onSnapshot: onRoutes, logger })),
+      watched(watchedApiKeys(`${cacheFile}.api-keys`, ({ keys }) => apiKeys.replace(keys))),
+    ],
   })
   const routesFile = createRoutesFileWatch(config, logger)
   return {

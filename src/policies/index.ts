@@ -1,5 +1,6 @@
 /** All policies there are. A new one is a file beside this and a line here. */
+import { apiKey } from './api-key.ts'
 import { headers } from './headers.ts'
 import type { PolicyKind } from './policy.ts'
 
-export const POLICY_KINDS: readonly PolicyKind[] = [headers]
+export const POLICY_KINDS: readonly PolicyKind[] = [apiKey, headers]

@@ -5,6 +5,7 @@ import type { Dispatch, RequestHead } from '../exchange/exchange.ts'
 import type { Identity } from '../exchange/identity.ts'
 import type { Logger } from '../exchange/logger.ts'
 import type { RouteSettings } from '../exchange/route.ts'
+import type { ApiKeyDirectory } from './api-key-directory.ts'
 
 /** What policies may use of the router. */
 export interface PolicyContext {
@@ -12,6 +13,7 @@ export interface PolicyContext {
   /** Wall clock, since the epoch. */
   readonly now: () => number
   readonly logger: Logger
+  readonly apiKeys: ApiKeyDirectory
 }
 
 /** Undefined: the request has no credential of this kind, which leaves the question to others. */

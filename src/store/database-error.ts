@@ -50,3 +50,8 @@ function targetOf(url: string): { address: string; name: string; user: string } 
   const address = `${hostname || searchParams.get('host') || 'localhost'}:${port || 5432}`
   return { address, name: pathname.slice(1) || username, user: username }
 }
+
+/** Whether a statement failed because a table is not there, as a migration is yet to come. */
+export function isUndefinedTable(error: unknown): boolean {
+  return codeOf(error) === '42P01'
+}

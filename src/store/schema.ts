@@ -40,7 +40,26 @@ export interface RouteRevisionsTable {
   readonly document: ColumnType<unknown, string, never>
 }
 
+export interface TableVersionsTable {
+  readonly table_name: string
+  /** bigint: text in the driver. */
+  readonly revision: ColumnType<string, never, never>
+}
+
+export interface ApiKeysTable {
+  readonly id: string
+  readonly hash: Buffer
+  readonly subject_id: string
+  readonly name: string
+  readonly scopes: readonly string[]
+  readonly created_at: Generated<Date>
+  readonly expires_at: Date | null
+  readonly revoked_at: Date | null
+}
+
 export interface Schema {
+  readonly table_versions: TableVersionsTable
+  readonly api_keys: ApiKeysTable
   readonly routes: RoutesTable
   readonly routes_version: RoutesVersionTable
   readonly route_revisions: RouteRevisionsTable

@@ -4,12 +4,9 @@ import { Client } from 'pg'
 import { type ConnectionOptions, connectionSettings } from './database.ts'
 import type { Schema } from './schema.ts'
 
-/** What the trigger on `routes` notifies. */
-export const ROUTES_CHANNEL = 'engine_router_routes'
-
 export interface WatchConnectionEvents {
-  /** The table has changed. */
-  onNotified(): void
+  /** Something was said on a channel. */
+  onNotified(channel: string): void
   /** Once, when the connection is lost; not after `close`. */
   onLost(error: Error): void
 }
@@ -21,9 +18,10 @@ export interface WatchConnection {
   close(): void
 }
 
-/** Connects and listens for changes of the routing table. The signal closes it, also while it connects. */
+/** Connects and listens. The signal closes it, also while it connects. */
 export async function openWatchConnection(
   url: string,
+  channels: readonly string[],
   options: ConnectionOptions,
   events: WatchConnectionEvents,
   signal: AbortSignal,
@@ -45,12 +43,12 @@ export async function openWatchConnection(
   signal.addEventListener('abort', close)
   client.on('error', lost)
   client.on('end', () => lost(new Error('the database closed the connection')))
-  client.on('notification', () => {
-    if (open) events.onNotified()
+  client.on('notification', ({ channel }) => {
+    if (open) events.onNotified(channel)
   })
   try {
     await client.connect()
-    await client.query(`listen ${ROUTES_CHANNEL}`)
+    for (const channel of channels) await client.query(`listen ${client.escapeIdentifier(channel)}`)
   } catch (error) {
     close()
     throw error

@@ -9,6 +9,7 @@ import type { ErrorCode } from '../../src/exchange/errors.ts'
 import type { ExchangeObserver } from '../../src/exchange/observer.ts'
 import { NatsLink } from '../../src/nats/connection.ts'
 import { createTransport, type Transport } from '../../src/nats/transport.ts'
+import { ApiKeyDirectory } from '../../src/policies/api-key-directory.ts'
 import { createPolicies } from '../../src/policies/policies.ts'
 import type { PolicyContext } from '../../src/policies/policy.ts'
 import { mergePolicies, type PolicySpec } from '../../src/policies/policy-list.ts'
@@ -38,6 +39,7 @@ export interface Gateway {
   readonly transport: Transport
   readonly link: NatsLink
   readonly wheel: DeadlineWheel
+  readonly apiKeys: ApiKeyDirectory
   readonly ended: Ended[]
   setRoutes(documents: readonly RouteDocument[]): void
   /** As `setRoutes`, of what is parsed and checked already. */
@@ -84,7 +86,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     randomFill: randomFillSync,
     random: Math.random,
   })
-  const policies = createPolicies({ wheel, now: Date.now, logger: silentLogger, ...options.policyContext })
+  const apiKeys = new ApiKeyDirectory({ wheel, now: Date.now })
+  const policies = createPolicies({ wheel, now: Date.now, logger: silentLogger, apiKeys, ...options.policyContext })
   const compile = (specs: readonly RouteSpec[], revision: number) =>
     compileTable(specs, {
       revision,
@@ -148,6 +151,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     transport,
     link,
     wheel,
+    apiKeys,
     ended,
     setRoutes(documents) {
       table = compile(parseAll(documents), table.revision + 1)

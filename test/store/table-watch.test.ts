@@ -7,7 +7,9 @@ import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
 import { sql } from 'kysely'
 import { openDatabase } from '../../src/store/database.ts'
 import { migrateFresh, migrateUp } from '../../src/store/migrations.ts'
-import { RouteWatch, type RouteWatchOptions, type SnapshotSource } from '../../src/store/watch.ts'
+import { TableWatch, type TableWatchOptions } from '../../src/store/table-watch.ts'
+import { watchedRoutes } from '../../src/store/watched-routes.ts'
+import { type SnapshotSource, watched } from '../../src/store/watched-table.ts'
 import { eventually } from '../support/eventually.ts'
 import { startPostgres, type TestPostgres } from '../support/postgres.ts'
 import { createTestLogger, createTestStore, query, type TestStore } from './migrated-database.ts'
@@ -27,7 +29,7 @@ describe('a route watch', () => {
   let store: TestStore
   let directory: string
   let cacheFile: string
-  let watch: RouteWatch | undefined
+  let watch: TableWatch | undefined
 
   before(async () => {
     store = await createTestStore()
@@ -47,14 +49,12 @@ describe('a route watch', () => {
     await rm(directory, { recursive: true })
   })
 
-  function create(options: Partial<RouteWatchOptions> = {}) {
+  function create(options: Partial<TableWatchOptions & { readonly cacheFile: string | undefined }> = {}) {
     const seen: Seen[] = []
     const { logger, lines } = createTestLogger()
-    watch = new RouteWatch({
-      url: store.url,
-      cacheFile,
+    const routes = watchedRoutes({
+      cacheFile: 'cacheFile' in options ? options.cacheFile : cacheFile,
       logger,
-      pollIntervalMs: NEVER_MS,
       onSnapshot: (specs, revision, quarantined, source) =>
         seen.push({
           names: specs.map(({ name }) => name),
@@ -62,6 +62,12 @@ describe('a route watch', () => {
           revision,
           source,
         }),
+    })
+    watch = new TableWatch({
+      url: store.url,
+      logger,
+      tables: [watched(routes)],
+      pollIntervalMs: NEVER_MS,
       ...options,
     })
     const errors = () => lines.filter(({ level }) => level === 'error').map(({ message }) => message)

@@ -1,0 +1,3 @@
+drop table api_keys;
+drop function table_changed();
+drop table table_versions;

@@ -1,0 +1,111 @@
+import type { Kysely } from 'kysely'
+import { type ApiKeyRecord, createApiKey, hashApiKey } from '../exchange/api-key.ts'
+import { jsonCache } from './json-cache.ts'
+import type { Schema } from './schema.ts'
+import { readTableRevision } from './table-revision.ts'
+import type { WatchedTable } from './watched-table.ts'
+
+/** A key as people see it. */
+export interface ApiKeyInfo {
+  readonly id: string
+  readonly name: string
+  readonly subjectId: string
+  readonly scopes: readonly string[]
+  readonly createdAt: Date
+  readonly expiresAt: Date | null
+  readonly revokedAt: Date | null
+}
+
+export interface NewApiKey {
+  readonly name: string
+  readonly subjectId: string
+  readonly scopes: readonly string[]
+  readonly expiresAt: Date | undefined
+}
+
+/** The keys that are good at one moment, or were and have expired since. */
+export interface ApiKeysSnapshot {
+  readonly revision: number
+  readonly keys: readonly ApiKeyRecord[]
+}
+
+/** Gives the key, which is not to be had again. */
+export async function addApiKey(db: Kysely<Schema>, { name, subjectId, scopes, expiresAt }: NewApiKey) {
+  const { id, key } = createApiKey()
+  const row = { id, hash: hashApiKey(key), subject_id: subjectId, name, scopes, expires_at: expiresAt ?? null }
+  await db
+    .insertInto('api_keys')
+    .values({ ...row, revoked_at: null })
+    .execute()
+  return { id, key }
+}
+
+/** In the order of their making. */
+export async function listApiKeys(db: Kysely<Schema>): Promise<ApiKeyInfo[]> {
+  return db
+    .selectFrom('api_keys')
+    .select(['id', 'name', 'subject_id as subjectId', 'scopes'])
+    .select(['created_at as createdAt', 'expires_at as expiresAt', 'revoked_at as revokedAt'])
+    .orderBy('created_at')
+    .orderBy('id')
+    .execute()
+}
+
+/** @returns whether there is such a key; one that is revoked already stays so */
+export async function revokeApiKey(db: Kysely<Schema>, id: string): Promise<boolean> {
+  const { revoked } = await db.transaction().execute(async (transaction) => {
+    const known = await transaction.selectFrom('api_keys').select('id').where('id', '=', id).executeTakeFirst()
+    await transaction
+      .updateTable('api_keys')
+      .set({ revoked_at: new Date() })
+      .where('id', '=', id)
+      .where('revoked_at', 'is', null)
+      .execute()
+    return { revoked: known !== undefined }
+  })
+  return revoked
+}
+
+/** For routers: they know every key that is not revoked. */
+export function watchedApiKeys(
+  cacheFile: string,
+  onSnapshot: WatchedTable<ApiKeysSnapshot>['onSnapshot'],
+): WatchedTable<ApiKeysSnapshot> {
+  return {
+    name: 'table of API keys',
+    channel: 'engine_router_api_keys',
+    read: readApiKeys,
+    readRevision: (db) => readTableRevision(db, 'api_keys'),
+    cache: jsonCache(cacheFile, encodeSnapshot, decodeSnapshot),
+    absent: { revision: -1, keys: [] },
+    onSnapshot,
+  }
+}
+
+async function readApiKeys(db: Kysely<Schema>): Promise<ApiKeysSnapshot> {
+  // Before the rows: what changes in between is read again.
+  const revision = await readTableRevision(db, 'api_keys')
+  const rows = await db.selectFrom('api_keys').selectAll().where('revoked_at', 'is', null).execute()
+  const keys = rows.map(
+    ({ id, hash, subject_id, scopes, expires_at }): ApiKeyRecord => ({
+      id,
+      hash,
+      subjectId: subject_id,
+      scopes,
+      expiresAtMs: expires_at?.getTime(),
+    }),
+  )
+  return { revision, keys }
+}
+
+function encodeSnapshot({ revision, keys }: ApiKeysSnapshot): unknown {
+  return { revision, keys: keys.map((key) => ({ ...key, hash: Buffer.from(key.hash).toString('hex') })) }
+}
+
+function decodeSnapshot(content: unknown): ApiKeysSnapshot {
+  const { revision, keys } = content as { revision: number; keys: (Omit<ApiKeyRecord, 'hash'> & { hash: string })[] }
+  return {
+    revision,
+    keys: keys.map(({ hash, expiresAtMs, ...key }) => ({ ...key, expiresAtMs, hash: Buffer.from(hash, 'hex') })),
+  }
+}
