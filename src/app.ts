@@ -197,7 +197,7 @@ export async function startApp(config: RouterConfig, logger: RouterLogger, traci
   logger.info({ config: describeConfig(config) }, 'configuration')
   logger.info(
     { http: web.port, admin: admin.port, tcp: tcp.ports },
-    `listening on http://${config.listen.http.host}:${web.port}`,
+    `listening on ${config.listen.http.tls === undefined ? 'http' : 'https'}://${config.listen.http.host}:${web.port}`,
   )
 
   return {

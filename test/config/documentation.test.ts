@@ -6,11 +6,12 @@ import { routerConfigSchema } from '../../src/config/schema.ts'
 
 test('docs/configuration.md has every key, below the heading of its section', () => {
   const manual = readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8')
+  const sections = manual.split(/^(?=### )/m)
   const keys = [...keysOf(routerConfigSchema, [])]
   assert.ok(keys.length > 20)
   for (const path of keys) {
-    const heading = `### \`${path.slice(0, -1).join('.')}\``
-    const section = manual.split(/^(?=### )/m).find((text) => text.startsWith(heading)) ?? ''
+    const heading = `\`${path.slice(0, -1).join('.')}\``
+    const section = sections.find((text) => text.slice(0, text.indexOf('\n')).includes(heading)) ?? ''
     assert.ok(section.includes(`\n| \`${path.at(-1)}\` |`), `${path.join('.')} below ${heading}`)
   }
 })

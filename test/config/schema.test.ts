@@ -70,6 +70,16 @@ describe('routerConfigSchema', () => {
     ])
   })
 
+  test('asks for the authorities of clients that are asked for certificates', () => {
+    const http = (tls: string) => `listen: { http: { tls: { cert: a, key: b${tls} } } }`
+    const authorities = ['clientCa: c', 'clientCa: c, clientAuth: request', 'clientCa: c, clientAuth: none']
+    for (const keys of ['', ', clientAuth: none', ...authorities.map((key) => `, ${key}`)]) {
+      assert.equal(read(http(keys)).listen.http.tls?.cert, 'a', keys)
+    }
+    const message = 'is missing; clientAuth needs the certificates of the authorities whose clients are let in'
+    assert.deepEqual(lines(http(', clientAuth: require')), [`1:19 listen.http.tls.clientCa: ${message}`])
+  })
+
   test('takes NATS servers in each usual form and no other', () => {
     for (const server of [
       'nats://h',
