@@ -61,6 +61,7 @@ function answerPage(
     if (!('value' in answer)) return { code: answer.status, title: answer.title }
     const data = Buffer.from(JSON.stringify({ router, ...answer.value }))
     if (data.length <= maxBytes) return { data }
+    if (limit === 1) return { code: 413, title: 'Not one entry fits into a message: ask the admin listener' }
   }
 }
 

@@ -9,7 +9,6 @@ import { natsUrl } from '../support/nats.ts'
 import { startTestApp } from './start-test-app.ts'
 
 const P = `t${process.pid}operators`
-/** Before it is undefined whether a router that has just connected is known to the server. */
 const ANSWER_MS = 2000
 
 interface ConnectionsPage {

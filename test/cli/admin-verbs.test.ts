@@ -26,12 +26,12 @@ async function startRouter(t: TestContext) {
   ])
 }
 
-async function startAdmin(t: TestContext) {
+async function startAdmin(t: TestContext, source = fakeSource()) {
   const admin = await startAdminServer({
     host: '127.0.0.1',
     port: 0,
     token: TOKEN,
-    source: fakeSource(),
+    source,
     readiness: () => [],
     metrics: () => ({ contentType: 'text/plain', text: '' }),
     logger: silentLogger,
@@ -71,6 +71,23 @@ describe('verbs for a running router', () => {
     const drain = await runCli(['drain', '--json', '--url', adminUrl])
     assert.deepEqual(JSON.parse(drain.stdout), { status: 'draining' })
     await app.drainRequested
+  })
+
+  test('conns ls pages as far as it is asked to', async (t) => {
+    const all = Array.from({ length: 2100 }, (_, n) => {
+      const [kind, protocol] = ['ws', 'mux'] as const
+      const counts = { exchanges: 0, bytesIn: 0, bytesOut: 0 }
+      return { id: `ws-${n + 1}`, kind, protocol, remote: '192.0.2.1', sinceMs: 0, ...counts, close() {} }
+    })
+    const url = await startAdmin(t, fakeSource({ connectionCount: all.length, connections: () => all }))
+    const env = { ENGINE_ROUTER_ADMIN_TOKEN: TOKEN }
+    const { stdout } = await runCli(['conns', 'ls', '--json', '--limit', '2050', '--url', url], { env })
+    const { total, connections } = JSON.parse(stdout)
+    assert.equal(total, 2100)
+    assert.deepEqual(
+      connections.map(({ id }: { id: string }) => id),
+      all.slice(0, 2050).map(({ id }) => id),
+    )
   })
 
   test('top shows the routes that are busy', async (t) => {
@@ -134,7 +151,7 @@ describe('verbs for a running router', () => {
     for (const words of [
       ['drain', '--url', 'ftp://x'],
       ['conns', 'kill'],
-      ['conns', 'ls', '--limit', '1001'],
+      ['conns', 'ls', '--limit', '1000001'],
     ]) {
       assert.equal((await runCli(words)).code, 2, words.join(' '))
     }
