@@ -32,8 +32,8 @@ export interface RequestHead {
   readonly host: string
   /** As sent, still percent-encoded, begins with `/`. */
   readonly path: string
-  /** As sent, without the `?`; empty if none. */
-  readonly query: string
+  /** As sent, without the `?`; empty if none. Policies may leave some out. */
+  query: string
   /** The peer's address as text. */
   readonly remote: string
   /** Undefined: the client has shown none, or does not speak TLS with us. */

@@ -1,5 +1,6 @@
 import type { DeadlineWheel, WheelEntry } from './deadline-wheel.ts'
 import { ExchangeError } from './errors.ts'
+import type { HeaderList } from './exchange.ts'
 
 export interface IdentityFacts {
   /** Who it is: one of a kind among all clients that the same policy lets in. Goes to the backend as `Sx-Subject-Id`. */
@@ -12,8 +13,16 @@ export interface IdentityFacts {
   readonly keyId?: string | undefined
   /** Wall clock, since the epoch; undefined: it does not expire. */
   readonly expiresAtMs?: number | undefined
+  /** What its policy tells the backend of it beside who it is. */
+  readonly backendHeaders?: HeaderList | undefined
 }
 
+/** Whether a backend can be told of it unchanged: two that differ must never look the same to it. */
+export function isSubjectId(text: string): boolean {
+  return /^[\x21-\x7e]{1,256}$/.test(text)
+}
+
+/** Of one policy: what its identities share, by which they are known to be its own. */
 export interface IdentityParts {
   readonly wheel: DeadlineWheel
   /** Wall clock, since the epoch. */
@@ -42,6 +51,7 @@ export class Identity implements WheelEntry {
   readonly provedBy: string
   readonly keyId: string | undefined
   readonly expiresAtMs: number | undefined
+  readonly backendHeaders: HeaderList | undefined
   readonly #parts: IdentityParts
   readonly #leases = new Set<Lease>()
   #revoked: ExchangeError | undefined
@@ -52,12 +62,18 @@ export class Identity implements WheelEntry {
     this.provedBy = facts.provedBy
     this.keyId = facts.keyId
     this.expiresAtMs = facts.expiresAtMs
+    this.backendHeaders = facts.backendHeaders
     this.#parts = parts
   }
 
   /** It lets nobody in any more, although a lease may still be in its grace. */
   get isExpired(): boolean {
     return this.#revoked !== undefined || (this.expiresAtMs !== undefined && this.#parts.now() >= this.expiresAtMs)
+  }
+
+  /** Whether another credential is of the same client: two policies may know two by the same name. */
+  isSameClient(other: Identity): boolean {
+    return this.subjectId === other.subjectId && this.#parts === other.#parts
   }
 
   /** What lasts under it now. */

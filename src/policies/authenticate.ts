@@ -6,31 +6,38 @@ import type { Authenticate } from '../exchange/route.ts'
 import { PendingExchange } from './pending-exchange.ts'
 import type { Authenticator, Verdict } from './policy.ts'
 
+/** For the log, where an operator looks for what is wrong. */
+const NO_HEADERS =
+  'no credential: a raw TCP connection has no header fields, only a client certificate can tell who it is'
+
 /** The first of them that finds a credential of its kind decides. */
 export function authenticateAny(authenticators: readonly Authenticator[]): Authenticate {
   const isOptional = authenticators.some(({ optional }) => optional)
   const challenges = [...new Set(authenticators.map(({ challenge }) => challenge))]
 
-  const settle = (request: RequestHead, verdict: Verdict): ExchangeError | undefined => {
+  const settle = (request: RequestHead, verdict: Verdict, asked?: Authenticator): ExchangeError | undefined => {
     if (verdict === undefined) {
       if (isOptional) return undefined
       challenge(request, challenges)
-      return new ExchangeError('unauthorized', 'no credential')
+      return new ExchangeError('unauthorized', request.route?.kind === 'tcp' ? NO_HEADERS : 'no credential')
     }
     if (!(verdict instanceof ExchangeError)) {
       request.identity = verdict
       return undefined
     }
-    if (verdict.code === 'unauthorized') challenge(request, challenges)
+    const refusal = asked?.refusals?.[verdict.code]
+    if (refusal !== undefined) challenge(request, [refusal])
+    else if (verdict.code === 'unauthorized') challenge(request, challenges)
     return verdict
   }
   const askFrom = (request: RequestHead, index: number): ReturnType<Authenticate> => {
     for (let i = index; i < authenticators.length; i++) {
-      const verdict = authenticators[i]!.identify(request)
+      const asked = authenticators[i]!
+      const verdict = asked.identify(request)
       if (verdict instanceof Promise) {
-        return verdict.then((late) => (late === undefined ? askFrom(request, i + 1) : settle(request, late)))
+        return verdict.then((late) => (late === undefined ? askFrom(request, i + 1) : settle(request, late, asked)))
       }
-      if (verdict !== undefined) return settle(request, verdict)
+      if (verdict !== undefined) return settle(request, verdict, asked)
     }
     return settle(request, undefined)
   }

@@ -1,7 +1,7 @@
 import type { RouteService, RouteSettings } from '../exchange/route.ts'
 import { authenticateAny, requireIdentity } from './authenticate.ts'
 import { POLICY_KINDS } from './index.ts'
-import type { Authenticator, Policy, PolicyContext } from './policy.ts'
+import type { Authenticator, Policy, PolicyContext, PolicyKind } from './policy.ts'
 import type { PolicySpec } from './policy-list.ts'
 
 /** The policies of all routes, with their state. */
@@ -21,8 +21,10 @@ export function createPolicies(context: PolicyContext): Policies {
     for (const policy of policies) policy.close?.()
   }
   const policyOf = (route: RouteSettings, { kind, options }: PolicySpec, index: number) => {
-    const key = JSON.stringify([route.name, index, kind, options])
-    const policy = used.get(key) ?? kept.get(key) ?? create(kind, options, route, context)
+    const found = kindNamed(kind)
+    const owner = found.isShared === true ? '' : [route.name, index]
+    const key = JSON.stringify([owner, kind, options])
+    const policy = used.get(key) ?? kept.get(key) ?? found.create(options, route, context)
     used.set(key, policy)
     return policy
   }
@@ -48,10 +50,10 @@ export function createPolicies(context: PolicyContext): Policies {
   }
 }
 
-function create(kind: string, options: unknown, route: RouteSettings, context: PolicyContext): Policy {
+function kindNamed(kind: string): PolicyKind {
   const found = POLICY_KINDS.find(({ name }) => name === kind)
   if (found === undefined) throw new RangeError(`no policy is named ${kind}`)
-  return found.create(options, route, context)
+  return found
 }
 
 function compose(policies: readonly Policy[], service: RouteService, context: PolicyContext): RouteService {

@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import type { DeadlineWheel } from '../exchange/deadline-wheel.ts'
-import type { ExchangeError } from '../exchange/errors.ts'
+import type { ErrorCode, ExchangeError } from '../exchange/errors.ts'
 import type { Dispatch, RequestHead } from '../exchange/exchange.ts'
 import type { Identity } from '../exchange/identity.ts'
 import type { Logger } from '../exchange/logger.ts'
@@ -25,6 +25,8 @@ export interface Authenticator {
   identify(request: RequestHead): Verdict | Promise<Verdict>
   /** For `WWW-Authenticate`, such as `Bearer`. */
   readonly challenge: string
+  /** In its place where a credential was there and is refused: by the code of the error. */
+  readonly refusals?: Readonly<Partial<Record<ErrorCode, string>>>
   /** Requests without a credential come in too, without an identity. */
   readonly optional: boolean
 }
@@ -51,6 +53,8 @@ export interface PolicyKind<Schema extends z.ZodType = z.ZodType> {
    * described: docs/policies.md is made of that.
    */
   readonly schema: Schema
+  /** Routes with the same options share one policy, which then asks nothing of the route. Default false. */
+  readonly isShared?: boolean
   /** Called once for a route and its options; the policy outlives routing tables in which both stay the same. */
   create(options: z.output<Schema>, route: RouteSettings, context: PolicyContext): Policy
 }
