@@ -5,6 +5,7 @@ import {
   startResponder,
   startRouter,
   startStreamPrograms,
+  startTelemetryRouters,
   startWebSocketGateways,
 } from '../bench/gateways.ts'
 import { type IdleFigures, measureIdle } from '../bench/idle.ts'
@@ -15,6 +16,8 @@ import {
   idleRows,
   STREAMS_HEAD,
   streamRows,
+  TELEMETRY_HEAD,
+  telemetryRows,
   UNARY_HEAD,
   unaryRows,
   WEB_SOCKETS_HEAD,
@@ -35,7 +38,7 @@ export const verb: Verb = {
     seconds: { type: 'string', value: 'N', description: 'Length of one run (3)' },
     rounds: { type: 'string', value: 'N', description: 'Runs of which the median counts (5)' },
     routes: { type: 'string', value: 'N', description: 'Routes in the table (1000)' },
-    only: { type: 'string', value: 'LIST', description: 'Parts to measure (unary,streams,websockets,idle)' },
+    only: { type: 'string', value: 'LIST', description: 'Parts to measure (unary,telemetry,streams,websockets,idle)' },
     json: { type: 'boolean', description: 'Print the report as JSON' },
   },
   examples: ['engine-router bench', 'engine-router bench --connections 64 --rounds 3 --json'],
@@ -60,6 +63,11 @@ export const verb: Verb = {
         const gateways = [await startCeiling(guard, natsUrl), router, await startFastify(guard, natsUrl)]
         unary = await measureUnary(wrk, gateways, { connections, rounds, seconds, signal, onProgress })
       }
+      let telemetry: UnaryFigures[] = []
+      if (parts.has('telemetry')) {
+        const routers = await startTelemetryRouters(guard, natsUrl, routes)
+        telemetry = await measureUnary(wrk, routers, { connections: [64], rounds, seconds, signal, onProgress })
+      }
       let streams: StreamFigures[] = []
       if (parts.has('streams')) {
         await startStreamPrograms(guard, natsUrl)
@@ -75,7 +83,7 @@ export const verb: Verb = {
         idle = await measureIdle(natsUrl, await prepareIdleRouters(guard, natsUrl), { signal, onProgress })
       }
       say('')
-      const report = createReport({ unary, streams, webSockets, idle }, { routes, rounds, seconds })
+      const report = createReport({ unary, telemetry, streams, webSockets, idle }, { routes, rounds, seconds })
       if (args.options.json === true) printJson(io, report)
       else printReport(io, report)
       return 0
@@ -99,6 +107,14 @@ function printReport(io: Io, report: BenchReport): void {
       printLine(io, `${rpsOfFastify} times fastify + nc.request`)
     }
   }
+  const { telemetryCost } = report
+  if (telemetryCost !== undefined) {
+    printLine(io, `\nMetrics and tracing, small requests over 64 connections, runs of ${seconds} s:\n`)
+    printTable(io, TELEMETRY_HEAD, telemetryRows(report))
+    const { metrics, metricsBar, sampled, sampledBar } = telemetryCost
+    printLine(io, `\nmetrics take ${percent(metrics)} of the rate, where ${percent(metricsBar)} is the bar;`)
+    printLine(io, `with a span of every request ${percent(sampled)}, where ${percent(sampledBar)} is`)
+  }
   if (report.streams.length > 0) {
     printLine(io, '\nDownloads, 512 MiB in all:\n')
     printTable(io, STREAMS_HEAD, streamRows(report))
@@ -113,6 +129,10 @@ function printReport(io: Io, report: BenchReport): void {
   }
 }
 
+function percent(part: number): string {
+  return `${Math.round(part * 100)}%`
+}
+
 /** Progress on stderr: one line that is written over on a terminal, a line each elsewhere. */
 function createStatus(io: Io): (line: string) => void {
   if (io.stderr.isTTY) return (line) => void io.stderr.write(`\r\x1b[K${line}`)
@@ -125,7 +145,7 @@ function number(args: VerbArgs, name: string, otherwise: string): number {
   return value
 }
 
-const PARTS: ReadonlySet<string> = new Set(['unary', 'streams', 'websockets', 'idle'])
+const PARTS: ReadonlySet<string> = new Set(['unary', 'telemetry', 'streams', 'websockets', 'idle'])
 
 function partList(args: VerbArgs): ReadonlySet<string> {
   if (args.options.only === undefined) return PARTS

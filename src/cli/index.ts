@@ -108,6 +108,21 @@ export const VERBS: readonly VerbEntry[] = [
     load: () => import('./routes-explain.ts'),
   },
   {
+    name: 'keys create',
+    summary: 'Make an API key, for routes with the policy apiKey',
+    load: () => import('./keys-create.ts'),
+  },
+  {
+    name: 'keys list',
+    summary: 'List the API keys, without their secrets',
+    load: () => import('./keys-list.ts'),
+  },
+  {
+    name: 'keys revoke',
+    summary: 'Revoke API keys: what was opened with them ends on every router',
+    load: () => import('./keys-revoke.ts'),
+  },
+  {
     name: 'bench',
     summary: 'Measure this router against the bare ceiling and a plain gateway on this machine',
     load: () => import('./bench.ts'),

@@ -17,7 +17,7 @@ export const verb: Verb = {
     const isTraced = isTracingOn(io.env)
     const logger = createLogger(config.log.level)
     const traces = isTraced ? await startOtlpExport({ logger, serviceName: 'engine-router' }) : undefined
-    const tracing = traces && createTracing(traces.tracer)
+    const tracing = traces && createTracing(traces.recorder)
     try {
       const app = await startApp(config, logger, tracing).catch((error: Error) => {
         throw new VerbError(error.message, { cause: error })

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { parseDurationMs } from '../exchange/units.ts'
 import { type OtlpReceiver, startOtlpReceiver } from '../telemetry/otlp-receiver.ts'
-import type { ReceivedSpan } from '../telemetry/otlp-spans.ts'
+import { decodeSpans, type ReceivedSpan } from '../telemetry/otlp-spans.ts'
 import { readCallRequest } from './call-request.ts'
 import { CONFIG_OPTIONS, loadVerbConfig } from './config-options.ts'
 import { createPaint, printJson, printLine } from './print.ts'
@@ -75,13 +75,15 @@ async function readUrl(args: VerbArgs, io: Io): Promise<string> {
 }
 
 async function listen(port: number, onSpans: (spans: readonly ReceivedSpan[]) => void): Promise<OtlpReceiver> {
-  return await startOtlpReceiver({ host: HOST, port, onSpans }).catch((cause: Error) => {
-    throw new VerbError(
-      `cannot take spans on ${HOST}:${port}: ${cause.message}. If a collector runs there, look for the trace in it, or ` +
-        'give another port with --port and send the spans there',
-      { cause },
-    )
-  })
+  return await startOtlpReceiver({ host: HOST, port, onRequest: (request) => onSpans(decodeSpans(request)) }).catch(
+    (cause: Error) => {
+      throw new VerbError(
+        `cannot take spans on ${HOST}:${port}: ${cause.message}. If a collector runs there, look for the trace in it, or ` +
+          'give another port with --port and send the spans there',
+        { cause },
+      )
+    },
+  )
 }
 
 function print(client: ReceivedSpan, spans: readonly ReceivedSpan[], { options }: VerbArgs, io: Io): void {

@@ -68,7 +68,7 @@ export async function revokeApiKey(db: Kysely<Schema>, id: string): Promise<bool
 
 /** For routers: they know every key that is not revoked. */
 export function watchedApiKeys(
-  cacheFile: string,
+  cacheFile: string | undefined,
   onSnapshot: WatchedTable<ApiKeysSnapshot>['onSnapshot'],
 ): WatchedTable<ApiKeysSnapshot> {
   return {
@@ -76,7 +76,7 @@ export function watchedApiKeys(
     channel: 'engine_router_api_keys',
     read: readApiKeys,
     readRevision: (db) => readTableRevision(db, 'api_keys'),
-    cache: jsonCache(cacheFile, encodeSnapshot, decodeSnapshot),
+    cache: cacheFile === undefined ? undefined : jsonCache(cacheFile, encodeSnapshot, decodeSnapshot),
     absent: { revision: -1, keys: [] },
     onSnapshot,
   }

@@ -1,0 +1,60 @@
+import { isSubjectId } from '../exchange/identity.ts'
+import { parseDurationMs } from '../exchange/units.ts'
+import { addApiKey } from '../store/api-keys.ts'
+import { loadVerbConfig } from './config-options.ts'
+import { DATABASE_OPTIONS } from './database-options.ts'
+import { printJson, printLine } from './print.ts'
+import { UsageError, type Verb, type VerbArgs } from './verb.ts'
+import { withDatabase } from './with-database.ts'
+
+export const verb: Verb = {
+  usage: 'SUBJECT',
+  options: {
+    name: { type: 'string', value: 'NAME', description: 'What it is for, to people (the subject)' },
+    scope: { type: 'string', multiple: true, value: 'SCOPE', description: 'What it may do; again for more' },
+    expires: {
+      type: 'string',
+      value: 'WHEN',
+      description: 'A time such as 90d from now, or 2027-01-31T00:00:00Z (never)',
+    },
+    ...DATABASE_OPTIONS,
+  },
+  examples: [
+    'engine-router keys create billing',
+    'engine-router keys create billing --name "billing, staging" --scope orders:read --expires 90d',
+  ],
+  async run(args, io) {
+    const { options, positionals } = args
+    const [subjectId] = positionals
+    if (positionals.length !== 1 || subjectId === undefined) {
+      throw new UsageError('expected one SUBJECT: who the key stands for, such as billing')
+    }
+    if (!isSubjectId(subjectId)) throw new UsageError('a subject has 1 to 256 visible ASCII characters')
+    const scopes = Array.isArray(options.scope) ? [...new Set(options.scope as readonly string[])] : []
+    const wanted = {
+      name: typeof options.name === 'string' ? options.name : subjectId,
+      subjectId,
+      scopes,
+      expiresAt: parseExpiry(options.expires),
+    }
+    const { database } = await loadVerbConfig(args, io)
+    const { id, key } = await withDatabase(database, (db) => addApiKey(db, wanted))
+    if (options.json === true) printJson(io, { id, key, ...wanted, expiresAt: wanted.expiresAt ?? null })
+    else {
+      printLine(io, key)
+      io.stderr.write(`This is key ${id} of ${subjectId}. It is shown this once: keep it where secrets are kept.\n`)
+    }
+    return 0
+  },
+}
+
+function parseExpiry(option: VerbArgs['options'][string]): Date | undefined {
+  if (typeof option !== 'string') return undefined
+  const durationMs = parseDurationMs(option)
+  const time = durationMs === undefined ? Date.parse(option) : Date.now() + durationMs
+  if (Number.isNaN(time)) {
+    throw new UsageError(`--expires ${option}: expected a time such as 90d, or a date such as 2027-01-31`)
+  }
+  if (time <= Date.now()) throw new UsageError(`--expires ${option}: that is over already`)
+  return new Date(time)
+}

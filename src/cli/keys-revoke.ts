@@ -1,0 +1,27 @@
+import { revokeApiKey } from '../store/api-keys.ts'
+import { loadVerbConfig } from './config-options.ts'
+import { DATABASE_OPTIONS } from './database-options.ts'
+import { printJson, printLine } from './print.ts'
+import { UsageError, type Verb, VerbError } from './verb.ts'
+import { withDatabase } from './with-database.ts'
+
+export const verb: Verb = {
+  usage: 'ID...',
+  options: DATABASE_OPTIONS,
+  examples: ['engine-router keys revoke Zk3xJ0Qd1m2Vb7Rt'],
+  async run(args, io) {
+    const ids = args.positionals
+    if (ids.length === 0) throw new UsageError('the id of a key is needed, as `keys list` shows it')
+    const { database } = await loadVerbConfig(args, io)
+    const unknown = await withDatabase(database, async (db) => {
+      const missed: string[] = []
+      for (const id of ids) if (!(await revokeApiKey(db, id))) missed.push(id)
+      return missed
+    })
+    const revoked = ids.filter((id) => !unknown.includes(id))
+    if (args.options.json === true) printJson(io, { revoked })
+    else for (const id of revoked) printLine(io, `revoked ${id}: routers let nobody in with it any more`)
+    if (unknown.length > 0) throw new VerbError(`no such key: ${unknown.join(', ')}; \`keys list\` shows them`)
+    return 0
+  },
+}

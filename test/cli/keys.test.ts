@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { hashApiKey } from '../../src/exchange/api-key.ts'
+import { createTestStore, type TestStore } from '../store/migrated-database.ts'
+import { runCli } from './run-cli.ts'
+
+describe('keys', () => {
+  let store: TestStore
+  const keys = (...words: string[]) => runCli(['keys', ...words], { env: { DATABASE_URL: store.url, NO_COLOR: '1' } })
+
+  before(async () => {
+    store = await createTestStore()
+  })
+
+  after(() => store.drop())
+
+  test('create prints a key once, and the database has its hash alone', async () => {
+    const { code, stdout, stderr } = await keys('create', 'billing', '--scope', 'a', '--scope', 'b', '--expires', '90d')
+    assert.equal(code, 0)
+    const key = stdout.trim()
+    assert.match(key, /^erk_/)
+    assert.match(stderr, /shown this once/)
+    const [row] = await store.psql('select * from api_keys')
+    assert.deepEqual(row?.hash, hashApiKey(key))
+    assert.deepEqual(row?.scopes, ['a', 'b'])
+    assert.ok(!JSON.stringify(row).includes(key.slice(-43)))
+  })
+
+  test('list shows keys with their state, and revoke changes it', async () => {
+    const { id } = JSON.parse((await keys('create', 'shop', '--json')).stdout) as { id: string }
+    assert.match((await keys('list')).stdout, new RegExp(`${id} +good +shop`))
+    assert.equal((await keys('revoke', id)).code, 0)
+    const { keys: list } = JSON.parse((await keys('list', '--json')).stdout) as {
+      keys: { id: string; state: string }[]
+    }
+    assert.equal(list.find((key) => key.id === id)?.state, 'revoked')
+  })
+
+  test('revoke says which keys it does not know, and revokes the others', async () => {
+    const { id } = JSON.parse((await keys('create', 'shop', '--json')).stdout) as { id: string }
+    const { code, stdout, stderr } = await keys('revoke', 'nothing', id)
+    assert.equal(code, 1)
+    assert.match(stdout, new RegExp(`revoked ${id}`))
+    assert.match(stderr, /no such key: nothing/)
+  })
+
+  for (const [what, words] of [
+    ['no subject', ['create']],
+    ['a subject that is not ASCII', ['create', 'bjørn']],
+    ['an expiry that is over', ['create', 'a', '--expires', '2020-01-01']],
+    ['an expiry that is none', ['create', 'a', '--expires', 'soon']],
+    ['revoke without an id', ['revoke']],
+  ] as const) {
+    test(`${what} is bad usage`, async () => {
+      assert.equal((await keys(...words)).code, 2)
+    })
+  }
+})
