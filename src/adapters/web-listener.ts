@@ -59,6 +59,12 @@ export interface WebListener {
   close(): void
 }
 
+/**
+ * In a drain, for kept-alive connections: a client that is between two requests has yet to read `connection: close`, and
+ * would lose the next one.
+ */
+const LAST_REQUEST_MS = 1000
+
 /** Listens on one port for all adapters, or throws an error that says why not. */
 export async function startWebListener(options: WebListenerOptions): Promise<WebListener> {
   const { adapters, maxConnections } = options
@@ -67,19 +73,22 @@ export async function startWebListener(options: WebListenerOptions): Promise<Web
   let refused = 0
   const countConnection = (res: HttpResponse, change: number) => {
     connections += change
+    if (change < 0) onLess?.()
     if (change < 0 || connections <= maxConnections) return
     refused++
     res.close()
   }
   const countExchanges = () => adapters.reduce((sum, { exchanges }) => sum + exchanges, 0)
-  let onAllIdle: (() => void) | undefined
+  /** An exchange or a connection less, for a drain. */
+  let onLess: (() => void) | undefined
   const owner: WebAdapterOwner = {
     certificates: certificatesOf(options.tls),
     onIdle() {
-      if (onAllIdle !== undefined && countExchanges() === 0) onAllIdle()
+      onLess?.()
     },
     onUpgradedClosed() {
       connections--
+      onLess?.()
     },
   }
   const prepare = (app: TemplatedApp) => {
@@ -106,20 +115,31 @@ export async function startWebListener(options: WebListenerOptions): Promise<Web
     for (const adapter of adapters) adapter.stop(error)
     apps.close()
   }
-  /** Resolves when no exchange is open, or after `timeoutMs`. */
-  const idle = (timeoutMs: number) => {
-    if (countExchanges() === 0) return Promise.resolve()
-    return new Promise<void>((resolve) => {
+  /** Resolves when no exchange is open and no kept-alive connection is likely to bring one, or after `timeoutMs`. */
+  const idle = (timeoutMs: number) =>
+    new Promise<void>((resolve) => {
+      let lingers = true
       const done = () => {
-        clearTimeout(timer)
-        onAllIdle = undefined
+        clearTimeout(linger)
+        clearTimeout(timeout)
+        onLess = undefined
         // Not at once: inside uWebSockets' callbacks the last response has yet to leave its buffer.
         setImmediate(resolve)
       }
-      const timer = setTimeout(done, timeoutMs)
-      onAllIdle = done
+      const doneIfIdle = () => {
+        if (countExchanges() === 0 && (connections === 0 || !lingers)) done()
+      }
+      const linger = setTimeout(
+        () => {
+          lingers = false
+          doneIfIdle()
+        },
+        Math.min(LAST_REQUEST_MS, timeoutMs),
+      )
+      const timeout = setTimeout(done, timeoutMs)
+      onLess = doneIfIdle
+      doneIfIdle()
     })
-  }
 
   return {
     port,

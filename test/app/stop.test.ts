@@ -90,6 +90,21 @@ describe('SIGTERM', () => {
     assert.equal(router.logged('info').at(-1), 'stopped')
   })
 
+  test('waits a moment for the next request of a client that is between two', async (t) => {
+    const { router, open } = await start(t)
+    const { raw, request } = await open('/slow')
+    request.respond('first')
+    await raw.until(/first$/)
+    requests.clear()
+    router.signal('SIGTERM')
+    await eventually('refused', async () => (await connectError(router.port)) === 'ECONNREFUSED')
+    raw.write('GET /slow HTTP/1.1\r\nHost: x\r\n\r\n')
+    const second = await eventually('the second request', () => requests.get('slow'))
+    second.respond('second')
+    assert.match(await raw.closed(), /\r\nconnection: close\r\n[\s\S]*second$/i)
+    assert.equal(await router.exitCode, 0)
+  })
+
   test('cuts what is left when drain.timeout is over, so that it never looks whole, and ends with code 0', async (t) => {
     const { router, open, openEvents } = await start(t, { drainTimeout: '200ms' })
     const events = await openEvents()
