@@ -1,4 +1,5 @@
 import { randomBytes, randomFillSync } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import { createHttpAdapter } from './adapters/http/adapter.ts'
 import { createMux } from './adapters/mux/mux.ts'
 import { startWebListener } from './adapters/web-listener.ts'
@@ -43,7 +44,10 @@ export interface App {
   gauges(): RouterGauges
   /** Resolves when an operator asks for a stop over the admin API; `stop` is still the owner's to call. */
   readonly drainRequested: Promise<void>
-  /** Not ready, no new connections; finishes what is under way within `drain.timeout`; releases everything. */
+  /**
+   * Not ready; after `drain.delay` no new connections; finishes what is under way within `drain.timeout`; releases
+   * everything.
+   */
   stop(): Promise<void>
 }
 
@@ -209,8 +213,11 @@ export async function startApp(config: RouterConfig, logger: RouterLogger, traci
     async stop() {
       draining = true
       operators?.stop()
-      logger.info({ exchanges: web.exchanges, timeoutMs: config.drain.timeoutMs }, 'draining')
-      await Promise.all([web.drain(config.drain.timeoutMs), tcp.drain(config.drain.timeoutMs)])
+      const { delayMs, timeoutMs } = config.drain
+      logger.info({ exchanges: web.exchanges, delayMs, timeoutMs }, 'draining')
+      // Load balancers go on to send until they have asked whether it is ready.
+      if (delayMs > 0) await delay(delayMs)
+      await Promise.all([web.drain(timeoutMs), tcp.drain(timeoutMs)])
       await tables.stop()
       policies.close()
       await link.close()

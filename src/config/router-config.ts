@@ -82,7 +82,12 @@ export interface RouterConfig {
   }
   /** Of every route that does not say otherwise. */
   readonly policies: readonly PolicySpec[]
-  readonly drain: { readonly timeoutMs: number }
+  readonly drain: {
+    /** Not ready, and serves as before: for load balancers to notice. */
+    readonly delayMs: number
+    /** After that, for what is under way. */
+    readonly timeoutMs: number
+  }
   readonly log: { readonly level: LogLevel }
 }
 
@@ -115,7 +120,7 @@ export function toRouterConfig({
     routes: { file: routes.file, watch: routes.watch, cacheFile: routes.cache },
     limits,
     policies: toPolicySpecs(policies),
-    drain: { timeoutMs: drain.timeout },
+    drain: { delayMs: drain.delay, timeoutMs: drain.timeout },
     log,
   }
 }

@@ -154,7 +154,10 @@ export const routerConfigSchema = section({
     connectionsPerIp: z.int().min(1).max(10_000_000).default(1000),
   }),
   policies: policyListSchema.default([]),
-  drain: section({ timeout: duration(3_600_000, 'a duration from 0s to 1h, such as 30s').default(30_000) }),
+  drain: section({
+    delay: duration(3_600_000, 'a duration from 0s to 1h, such as 5s').default(0),
+    timeout: duration(3_600_000, 'a duration from 0s to 1h, such as 30s').default(30_000),
+  }),
   log: section({ level: logLevelSchema.default('info') }),
 })
 

@@ -40,6 +40,7 @@ export interface RouterSettings {
   readonly httpPort?: number
   readonly adminPort?: number
   readonly routes?: { readonly file?: string; readonly cache?: string }
+  readonly drainDelay?: string
   readonly drainTimeout?: string
   readonly logLevel?: string
   /** Beside `PATH`. */
@@ -130,13 +131,14 @@ export async function freePort(): Promise<number> {
 
 /** JSON is YAML. */
 function routerYaml(settings: RouterSettings): string {
-  const { natsUrl, databaseUrl, httpPort = 0, adminPort = 0, drainTimeout = '30s', logLevel = 'info' } = settings
+  const { natsUrl, databaseUrl, httpPort = 0, adminPort = 0 } = settings
+  const { drainDelay = '0s', drainTimeout = '30s', logLevel = 'info' } = settings
   return JSON.stringify({
     listen: { http: { host: '127.0.0.1', port: httpPort }, admin: { port: adminPort } },
     nats: { servers: [natsUrl] },
     database: { url: databaseUrl },
     routes: { ...settings.routes },
-    drain: { timeout: drainTimeout },
+    drain: { delay: drainDelay, timeout: drainTimeout },
     log: { level: logLevel },
   })
 }

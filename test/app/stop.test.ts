@@ -90,6 +90,22 @@ describe('SIGTERM', () => {
     assert.equal(router.logged('info').at(-1), 'stopped')
   })
 
+  test('takes connections and keeps them alive until drain.delay is over, though not ready', async (t) => {
+    const { router, open, draining } = await start(t, { drainDelay: '2s' })
+    const kept = await open('/slow')
+    router.signal('SIGTERM')
+    await draining()
+    kept.request.respond('early')
+    assert.doesNotMatch(await kept.raw.until(/early$/), /connection: close/i)
+    requests.clear()
+    const fresh = await open('/slow')
+    await eventually('refused', async () => (await connectError(router.port)) === 'ECONNREFUSED')
+    fresh.request.respond('late')
+    assert.match(await fresh.raw.closed(), /\r\nconnection: close\r\n[\s\S]*late$/i)
+    await kept.raw.closed()
+    assert.equal(await router.exitCode, 0)
+  })
+
   test('waits a moment for the next request of a client that is between two', async (t) => {
     const { router, open } = await start(t)
     const { raw, request } = await open('/slow')
