@@ -63,7 +63,11 @@ export async function startTcpAdapter(options: TcpAdapterOptions): Promise<TcpAd
     proxyProtocol,
     tls,
     proxyWarning: new OccasionalWarning(logger, now, 'a connection was reset: it has no PROXY header that can be read'),
-    certificateWarning: new OccasionalWarning(logger, now, 'a connection was reset: its client may not come in'),
+    certificateWarning: new OccasionalWarning(
+      logger,
+      now,
+      'a connection was reset: its client has no certificate that is let in',
+    ),
     onReady: accept,
   }
   const onConnection = (socket: Socket) => {

@@ -51,8 +51,10 @@ export class Handshake implements SocketOwner, TcpConnection, WheelEntry {
     else this.#onProxyDone()
   }
 
-  /** Of the PROXY header; over TLS nothing comes before the end of the handshake. */
+  /** Of the PROXY header: over TLS nothing comes before the end of the handshake. */
   onData(chunk: Buffer): void {
+    // Over TLS there is more to come when a client was cut for its certificate.
+    if (this.#raw.destroyed) return
     const before = this.#header.length
     this.#header.append(chunk.subarray(0, MAX_PROXY_HEADER_BYTES - before))
     let header: ProxyHeader | undefined
@@ -122,7 +124,7 @@ export class Handshake implements SocketOwner, TcpConnection, WheelEntry {
     try {
       certificate = readClientCertificate(socket, options.clientAuth)
     } catch (error) {
-      this.#parts.certificateWarning.warn({ peer: this.#remote, err: error })
+      this.#parts.certificateWarning.warn({ peer: this.#remote, reason: (error as Error).message })
       this.#cut()
       return
     }

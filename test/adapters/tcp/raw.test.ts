@@ -71,7 +71,7 @@ describe('a raw TCP connection', () => {
     assert.equal(await client.outcome, 'end')
     await tcp.assertIdle()
     assert.deepEqual(tcp.ended, [
-      { route: 'shell', remote: '127.0.0.1', status: 200, code: 'ok', bytesIn: 6, bytesOut: 13 },
+      { route: 'shell', remote: '127.0.0.1', client: undefined, status: 200, code: 'ok', bytesIn: 6, bytesOut: 13 },
     ])
   })
 

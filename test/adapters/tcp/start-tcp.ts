@@ -26,6 +26,8 @@ import { type StreamBackend, type StreamHandler, startStreamBackend } from '../.
 export interface Ended {
   readonly route: string | undefined
   readonly remote: string
+  /** The common name of its certificate. */
+  readonly client: string | undefined
   readonly status: number
   readonly code: ErrorCode | 'ok'
   readonly bytesIn: number
@@ -128,8 +130,9 @@ async function startTcp(
   const logger: Logger = { ...silentLogger, warn: (_fields, message) => void warnings.push(message) }
   const observer: ExchangeObserver = {
     begun() {},
-    ended({ route, remote }, status, error, _durationMs, bytesIn, bytesOut) {
-      ended.push({ route: route?.name, remote, status, code: error?.code ?? 'ok', bytesIn, bytesOut })
+    ended({ route, remote, certificate }, status, error, _durationMs, bytesIn, bytesOut) {
+      const client = certificate?.commonName
+      ended.push({ route: route?.name, remote, client, status, code: error?.code ?? 'ok', bytesIn, bytesOut })
     },
   }
   const adapter = await startTcpAdapter({

@@ -1,19 +1,21 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect as connectPlain } from 'node:net'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { describe, type TestContext, test } from 'node:test'
-import { connect, type TLSSocket } from 'node:tls'
+import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import { TlsIdentity } from '../../../src/adapters/tls/tls-identity.ts'
+import type { TlsOptions } from '../../../src/adapters/tls/tls-options.ts'
 import { ExchangeError } from '../../../src/exchange/errors.ts'
 import type { Logger } from '../../../src/exchange/logger.ts'
-import { createCertificate, temporaryFiles } from '../../support/certificates.ts'
+import { createAuthority, createCertificate, type KeyPair, temporaryFiles } from '../../support/certificates.ts'
 import { eventually } from '../../support/eventually.ts'
 import { needs } from '../../support/needs.ts'
 import { silentLogger } from '../../support/silent-logger.ts'
-import { echo, startRawTcp } from './start-tcp.ts'
+import { echo, startMuxTcp, startRawTcp } from './start-tcp.ts'
 import { connectTcp, watch } from './tcp-client.ts'
 
 const skip = needs(spawnSync('openssl', ['version']).status === 0, 'openssl is not here')
@@ -147,6 +149,96 @@ describe('a TCP listener with TLS', { skip }, () => {
     old.socket.end('still there')
     assert.equal(await old.outcome, 'end')
     assert.equal(old.received().toString(), 'still there')
+  })
+})
+
+describe('a TCP listener that asks for certificates of clients', { skip }, () => {
+  async function start(t: TestContext, clientAuth: TlsOptions['clientAuth']) {
+    const authority = createAuthority(temporaryFiles(t))
+    const tls = { ...authority.issue('one'), clientCa: authority.cert, clientAuth }
+    return { authority, tcp: await startRawTcp(t, { handler: echo, tls }) }
+  }
+  const shown = ({ cert, key }: KeyPair): ConnectionOptions => ({ cert: readFileSync(cert), key: readFileSync(key) })
+
+  /** What it gets back, or undefined if it is cut. */
+  async function say(t: TestContext, port: number, options: ConnectionOptions): Promise<string | undefined> {
+    const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ...options })
+    t.after(() => void socket.destroy())
+    socket.end('hello')
+    return text(socket).then(
+      (answer) => answer || undefined,
+      () => undefined,
+    )
+  }
+
+  test('tells who the client is, and takes one without a certificate where it is optional', async (t) => {
+    const { authority, tcp } = await start(t, 'request')
+    assert.equal(await say(t, tcp.port, shown(authority.issue('alice'))), 'hello')
+    assert.equal(await say(t, tcp.port, {}), 'hello')
+    await tcp.assertIdle()
+    assert.deepEqual(
+      tcp.ended.map(({ client }) => client),
+      ['alice', undefined],
+    )
+  })
+
+  test('tells so on a mux connection', async (t) => {
+    const authority = createAuthority(temporaryFiles(t))
+    const tls = { ...authority.issue('one'), clientCa: authority.cert, clientAuth: 'require' } as const
+    const tcp = await startMuxTcp(t, [], { tls })
+    const socket = connect({
+      port: tcp.port,
+      host: '127.0.0.1',
+      rejectUnauthorized: false,
+      ...shown(authority.issue('bob')),
+    })
+    socket.end('{"t":"open","id":1,"path":"/nowhere"}\n')
+    assert.match(await text(socket), /no_route/)
+    await tcp.assertIdle()
+    assert.deepEqual(
+      tcp.ended.map(({ client }) => client),
+      ['bob'],
+    )
+  })
+
+  test('lets nobody in without a certificate, where one is required', async (t) => {
+    const { authority, tcp } = await start(t, 'require')
+    assert.equal(await say(t, tcp.port, {}), undefined)
+    assert.equal(await say(t, tcp.port, { maxVersion: 'TLSv1.2' }), undefined)
+    assert.equal(await say(t, tcp.port, shown(authority.issue('alice'))), 'hello')
+    await tcp.assertIdle()
+    assert.equal(tcp.ended.length, 1)
+  })
+
+  test('lets nobody in whose certificate is of another authority, or too old', async (t) => {
+    for (const clientAuth of ['request', 'require'] as const) {
+      const { authority, tcp } = await start(t, clientAuth)
+      const strangers = createAuthority(temporaryFiles(t), 'another authority')
+      for (const pair of [strangers.issue('mallory'), authority.issue('late', { expired: true })]) {
+        assert.equal(await say(t, tcp.port, shown(pair)), undefined)
+      }
+      await tcp.assertIdle()
+      assert.equal(tcp.ended.length, 0)
+      assert.deepEqual(tcp.warnings, ['a connection was reset: its client has no certificate that is let in'])
+    }
+  })
+
+  test('knows the client of a session that is resumed', async (t) => {
+    const { authority, tcp } = await start(t, 'require')
+    const pair = shown(authority.issue('alice'))
+    for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+      const options = { port: tcp.port, host: '127.0.0.1', rejectUnauthorized: false, maxVersion, ...pair }
+      const first = connect(options)
+      const [session] = (await once(first, 'session')) as [Buffer]
+      first.end()
+      const second = connect({ ...options, session })
+      await once(second, 'secureConnect')
+      assert.equal(second.isSessionReused(), true, maxVersion)
+      second.end('hello')
+      assert.equal(await text(second), 'hello')
+    }
+    await tcp.assertIdle()
+    assert.deepEqual(new Set(tcp.ended.map(({ client }) => client)), new Set(['alice']))
   })
 })
 
