@@ -1,7 +1,10 @@
 import { randomBytes, randomFillSync } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
+import { ConnectionLimits } from './adapters/connection-limits.ts'
 import { createHttpAdapter } from './adapters/http/adapter.ts'
 import { createMux } from './adapters/mux/mux.ts'
+import { trustProxies } from './adapters/trusted-proxies.ts'
+import { WebConnections } from './adapters/web-connections.ts'
 import { startWebListener } from './adapters/web-listener.ts'
 import { createWebSocketAdapter } from './adapters/websocket/adapter.ts'
 import { startAdminServer } from './admin/server.ts'
@@ -23,6 +26,7 @@ import type { RouteSpec } from './routing/spec.ts'
 import { startTcpListeners } from './tcp-listeners.ts'
 import { createExchangeLog } from './telemetry/exchange-log.ts'
 import { ExchangeMetrics } from './telemetry/exchange-metrics.ts'
+import { LimitHits } from './telemetry/limit-hits.ts'
 import type { RouterLogger } from './telemetry/log.ts'
 import { MetricsWriter } from './telemetry/metrics-writer.ts'
 import { observeAll } from './telemetry/observe-all.ts'
@@ -84,6 +88,14 @@ export async function startApp(config: RouterConfig, logger: RouterLogger, traci
   const observer = observeAll(metrics, createExchangeLog(logger))
   let draining = false
 
+  const limitObserver = new LimitHits(logger)
+  const proxies = trustProxies(config.listen.http.trustedProxies)
+  const connectionLimits = new ConnectionLimits({
+    maxConnections: limits.connections,
+    maxPerAddress: limits.connectionsPerIp,
+    isProxy: (address) => proxies?.has(address) ?? false,
+    observer: limitObserver,
+  })
   const clients = {
     maxHeaderBytes: limits.headerBytes,
     maxUriBytes: limits.uriBytes,
@@ -91,6 +103,9 @@ export async function startApp(config: RouterConfig, logger: RouterLogger, traci
     // Before the log, which names the traces.
     observer: tracing === undefined ? observer : observeAll(tracing.observer, observer),
     makeRequestId: createRequestIds(),
+    limitObserver,
+    connections: new WebConnections({ limits: connectionLimits, observer: limitObserver }),
+    proxies,
   }
   const routing = createRouting(tables.current)
   const connectMux = createMux({ ...clients, routing })
@@ -105,13 +120,13 @@ export async function startApp(config: RouterConfig, logger: RouterLogger, traci
     ...config.listen.http,
     ...clients,
     logger,
-    maxConnections: limits.connections,
     adapters: [createHttpAdapter({ ...clients, dispatch: routing.dispatch }), webSockets],
   })
 
   const tcp = await startTcpListeners({
     ...clients,
     listeners: config.listen.tcp,
+    limits: connectionLimits,
     table: tables.current,
     connectMux,
     logger,
@@ -155,6 +170,7 @@ export async function startApp(config: RouterConfig, logger: RouterLogger, traci
     forgetGoneRoutes()
     const out = new MetricsWriter()
     metrics.write(out)
+    limitObserver.write(out)
     writeRouterGauges(out, gauges(), Date.now())
     processMetrics.write(out)
     return { contentType: MetricsWriter.contentType, text: out.toString() }

@@ -1,9 +1,11 @@
+import type { ConnectionLimits } from './adapters/connection-limits.ts'
 import type { ConnectMux } from './adapters/mux/mux.ts'
 import { startTcpAdapter, type TcpAdapter } from './adapters/tcp/adapter.ts'
 import { muxProtocol, rawProtocol } from './adapters/tcp/protocols.ts'
 import type { TcpListener } from './config/router-config.ts'
 import type { ClientConnection } from './exchange/client-connection.ts'
 import type { DeadlineWheel } from './exchange/deadline-wheel.ts'
+import type { LimitObserver } from './exchange/limit.ts'
 import type { Logger } from './exchange/logger.ts'
 import type { ExchangeObserver } from './exchange/observer.ts'
 import { createNamedRouting } from './routing/dispatch.ts'
@@ -13,6 +15,8 @@ export interface TcpListenersOptions {
   readonly listeners: readonly TcpListener[]
   readonly table: () => RouteTable | undefined
   readonly connectMux: ConnectMux
+  readonly limits: ConnectionLimits
+  readonly limitObserver: LimitObserver
   readonly wheel: DeadlineWheel
   readonly observer: ExchangeObserver
   readonly makeRequestId: () => string
@@ -44,8 +48,8 @@ export async function startTcpListeners(options: TcpListenersOptions): Promise<T
   try {
     for (const listener of options.listeners) {
       const protocol = listener.protocol === 'mux' ? mux(options) : raw(listener, options)
-      const { wheel, logger } = options
-      adapters.push(await startTcpAdapter({ ...listener, wheel, logger, protocol }))
+      const { limits, limitObserver: observer, wheel, logger } = options
+      adapters.push(await startTcpAdapter({ ...listener, limits, observer, wheel, logger, protocol }))
     }
   } catch (error) {
     close()

@@ -1,5 +1,5 @@
+import { addressKey } from '../exchange/address-key.ts'
 import type { LimitObserver } from '../exchange/limit.ts'
-import { addressKey } from './client-address.ts'
 
 export interface ConnectionLimitsOptions {
   /** Open at once, of all listeners together. */
@@ -30,6 +30,10 @@ export class ConnectionLimits {
   readonly #options: ConnectionLimitsOptions
   readonly #peers = new Map<string, Peer>()
   #connections = 0
+  /** Quiet connections that have closed, and whose they were is not known: `WebConnections` keeps count of them. */
+  doubtful = 0
+  /** Of those from the term before. */
+  doubtfulBefore = 0
 
   constructor(options: ConnectionLimitsOptions) {
     this.#options = options
@@ -72,10 +76,11 @@ export class ConnectionLimits {
     return peer
   }
 
-  /** Whether the address may have one more. @param doubtful how many of its quiet connections may have closed */
-  hasRoom(peer: Peer, address: string, doubtful: number): boolean {
+  /** Whether a client may have one more connection. */
+  hasRoom(peer: Peer, address: string): boolean {
     const { maxPerAddress, observer } = this.#options
-    const open = peer.certain + Math.max(0, peer.quiet + peer.quietBefore - doubtful)
+    const quiet = peer.quiet + peer.quietBefore - this.doubtful - this.doubtfulBefore
+    const open = peer.certain + Math.max(0, quiet)
     if (open < maxPerAddress) return true
     observer.onLimit('connections_per_ip', address)
     return false

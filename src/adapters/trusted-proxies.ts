@@ -47,14 +47,6 @@ export function trustProxies(ranges: readonly string[]): TrustedProxies | undefi
   }
 }
 
-/** Whether it can be one of the ranges. */
-export function isAddressRange(text: string): boolean {
-  const match = /^([0-9a-fA-F:.]+)(?:\/(\d{1,3}))?$/.exec(text)
-  if (match === null) return false
-  const family = isIP(match[1]!)
-  return family !== 0 && (match[2] === undefined || Number(match[2]) <= (family === 4 ? 32 : 128))
-}
-
 function familyOf(address: string): 'ipv4' | 'ipv6' {
   return address.includes(':') ? 'ipv6' : 'ipv4'
 }

@@ -25,9 +25,6 @@ export class WebConnections {
   readonly #observer: LimitObserver
   #open = 0
   #refused = 0
-  /** Closed, and whose they were is not known. */
-  #doubtful = 0
-  #doubtfulBefore = 0
   #isRefusing = false
   #settling: NodeJS.Immediate | undefined
   #term: NodeJS.Timeout | undefined
@@ -57,7 +54,9 @@ export class WebConnections {
   onOpened(address: string): boolean {
     if (!this.#limits.take(address)) return false
     const peer = this.#limits.peerOf(address)
-    if (peer !== undefined && !this.#hasRoom(peer, address)) {
+    // What has closed just now is settled later otherwise.
+    if (this.#limits.doubtful > 0) this.#settle()
+    if (peer !== undefined && !this.#limits.hasRoom(peer, address)) {
       this.#limits.forget(peer)
       this.#limits.release()
       return false
@@ -81,14 +80,14 @@ export class WebConnections {
     if (this.#isRefusing) return
     this.#open--
     this.#limits.release()
-    this.#doubtful++
+    this.#limits.doubtful++
     this.#settling ??= setImmediate(() => this.#settle())
   }
 
   /** A connection has closed before its first request. */
   onUnused(address: string): void {
     this.#observer.onLimit('unfinished_head', address)
-    this.#doubtful--
+    this.#limits.doubtful--
     const peer = this.#limits.peerOf(address)
     if (peer === undefined) return
     leave(peer)
@@ -115,7 +114,7 @@ export class WebConnections {
 
   /** The connection has closed in the middle of it. */
   onLost(peer: Peer | undefined): void {
-    this.#doubtful--
+    this.#limits.doubtful--
     if (peer !== undefined) this.#leaveCertain(peer)
   }
 
@@ -131,33 +130,25 @@ export class WebConnections {
     this.#limits.forget(peer)
   }
 
-  #hasRoom(peer: Peer, address: string): boolean {
-    if (this.#doubtful > 0) this.#settle()
-    return this.#limits.hasRoom(peer, address, this.#doubtful + this.#doubtfulBefore)
-  }
-
   /** Whose the doubtful ones were, where that is plain. */
   #settle(): void {
     this.#settling = undefined
-    const { peers } = this.#limits
-    if (this.#open === 0) {
-      for (const peer of peers.values()) this.#forgetQuiet(peer, 0)
-      this.#doubtful = 0
-      this.#doubtfulBefore = 0
-      clearInterval(this.#term)
-      this.#term = undefined
-    } else if (peers.size === 1) {
-      for (const peer of peers.values()) {
-        this.#forgetQuiet(peer, peer.quiet + peer.quietBefore - this.#doubtful - this.#doubtfulBefore)
-      }
-      this.#doubtful = 0
-      this.#doubtfulBefore = 0
+    const limits = this.#limits
+    if (this.#open > 0 && limits.peers.size > 1) return
+    for (const peer of limits.peers.values()) {
+      const left = peer.quiet + peer.quietBefore - limits.doubtful - limits.doubtfulBefore
+      this.#forgetQuiet(peer, this.#open === 0 ? 0 : left)
     }
+    limits.doubtful = 0
+    limits.doubtfulBefore = 0
+    if (this.#open > 0) return
+    clearInterval(this.#term)
+    this.#term = undefined
   }
 
   #onTerm(): void {
-    this.#doubtfulBefore = this.#doubtful
-    this.#doubtful = 0
+    this.#limits.doubtfulBefore = this.#limits.doubtful
+    this.#limits.doubtful = 0
     for (const peer of this.#limits.peers.values()) {
       peer.quietBefore = peer.quiet
       peer.quiet = 0

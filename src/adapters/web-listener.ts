@@ -1,11 +1,13 @@
 import type { HttpResponse, TemplatedApp, us_listen_socket } from 'uWebSockets.js'
 import { ExchangeError } from '../exchange/errors.ts'
 import type { Logger } from '../exchange/logger.ts'
+import { addressText } from './client-address.ts'
 import { loadUws } from './native.ts'
 import { TlsIdentity } from './tls/tls-identity.ts'
 import type { TlsOptions } from './tls/tls-options.ts'
 import { WebClientCertificates } from './tls/web-client-certificates.ts'
 import { plainApps, tlsApps } from './web-apps.ts'
+import type { WebConnections } from './web-connections.ts'
 
 /** A client protocol that begins as an HTTP request, and shares its port with the others of its kind. */
 export interface WebAdapter {
@@ -25,8 +27,6 @@ export interface WebAdapterOwner {
   readonly certificates: WebClientCertificates | undefined
   /** `exchanges` has come down to 0. */
   onIdle(): void
-  /** A connection that was upgraded has closed: uWebSockets counts it in, but not out. */
-  onUpgradedClosed(): void
 }
 
 export interface WebListenerOptions {
@@ -39,8 +39,8 @@ export interface WebListenerOptions {
   readonly logger: Logger
   readonly maxHeaderBytes: number
   readonly maxUriBytes: number
-  /** One more is closed as soon as it is accepted. */
-  readonly maxConnections: number
+  /** Its own, which ends with it. */
+  readonly connections: WebConnections
   readonly adapters: readonly WebAdapter[]
 }
 
@@ -67,16 +67,18 @@ const LAST_REQUEST_MS = 1000
 
 /** Listens on one port for all adapters, or throws an error that says why not. */
 export async function startWebListener(options: WebListenerOptions): Promise<WebListener> {
-  const { adapters, maxConnections } = options
+  const { adapters, connections } = options
   const uws = await loadUws(options.maxHeaderBytes + options.maxUriBytes)
-  let connections = 0
-  let refused = 0
-  const countConnection = (res: HttpResponse, change: number) => {
-    connections += change
-    if (change < 0) onLess?.()
-    if (change < 0 || connections <= maxConnections) return
-    refused++
-    res.close()
+  const onConnection = (res: HttpResponse, change: number) => {
+    if (change < 0) {
+      connections.onClosed()
+      onLess?.()
+      return
+    }
+    const address = addressText(res.getRemoteAddress())
+    // A request that comes puts its own in the place of this.
+    if (connections.onOpened(address)) res.onAborted(() => connections.onUnused(address))
+    else connections.refuse(() => res.close())
   }
   const countExchanges = () => adapters.reduce((sum, { exchanges }) => sum + exchanges, 0)
   /** An exchange or a connection less, for a drain. */
@@ -86,13 +88,9 @@ export async function startWebListener(options: WebListenerOptions): Promise<Web
     onIdle() {
       onLess?.()
     },
-    onUpgradedClosed() {
-      connections--
-      onLess?.()
-    },
   }
   const prepare = (app: TemplatedApp) => {
-    app.filter(countConnection as Parameters<TemplatedApp['filter']>[0])
+    app.filter(onConnection as Parameters<TemplatedApp['filter']>[0])
     for (const adapter of adapters) adapter.attach(app, owner)
   }
   const identity = options.tls && (await TlsIdentity.load(options.tls, options.logger, options.certificatePollMs))
@@ -114,6 +112,7 @@ export async function startWebListener(options: WebListenerOptions): Promise<Web
     const error = new ExchangeError('draining', 'the router stops')
     for (const adapter of adapters) adapter.stop(error)
     apps.close()
+    connections.close()
   }
   /** Resolves when no exchange is open and no kept-alive connection is likely to bring one, or after `timeoutMs`. */
   const idle = (timeoutMs: number) =>
@@ -127,7 +126,7 @@ export async function startWebListener(options: WebListenerOptions): Promise<Web
         setImmediate(resolve)
       }
       const doneIfIdle = () => {
-        if (countExchanges() === 0 && (connections === 0 || !lingers)) done()
+        if (countExchanges() === 0 && (connections.open === 0 || !lingers)) done()
       }
       const linger = setTimeout(
         () => {
@@ -147,10 +146,10 @@ export async function startWebListener(options: WebListenerOptions): Promise<Web
       return countExchanges()
     },
     get connections() {
-      return connections
+      return connections.open
     },
     get refusedConnections() {
-      return refused
+      return connections.refused
     },
     async drain(timeoutMs) {
       stopListening()

@@ -16,6 +16,8 @@ export interface HttpListener {
   readonly port: number
   /** Pages that may open a WebSocket; undefined: those of the host that the request names. `*`: all. */
   readonly origins: readonly string[] | undefined
+  /** Addresses and ranges whose word on who their client is is taken. */
+  readonly trustedProxies: readonly string[]
   /** Undefined: no TLS. */
   readonly tls: ListenerTls | undefined
 }

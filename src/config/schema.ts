@@ -1,5 +1,6 @@
 /** `config/router.yaml`: what it may say, and what holds where it says nothing. docs/configuration.md is its manual. */
 import { z } from 'zod'
+import { isAddressRange } from '../exchange/address-range.ts'
 import { parseBytes, parseDurationMs } from '../exchange/units.ts'
 import { policyListSchema } from '../policies/policy-list.ts'
 import { got } from './issue-message.ts'
@@ -91,6 +92,10 @@ const tlsSchema = z
     context.addIssue({ code: 'custom', path: ['clientCa'], message })
   })
 
+const addressRangeSchema = z.string().refine(isAddressRange, {
+  error: 'expected an IP address or a range of them, such as 10.0.0.0/8',
+})
+
 const tcpListenerSchema = z
   .strictObject({
     host: host.default('0.0.0.0'),
@@ -121,6 +126,7 @@ export const routerConfigSchema = section({
       host: host.default('0.0.0.0'),
       port: portSchema.default(8080),
       origins: z.array(originSchema).optional(),
+      trustedProxies: z.array(addressRangeSchema).default([]),
       tls: tlsSchema.optional(),
     }),
     admin: section({

@@ -28,7 +28,7 @@ describe('loadConfig', () => {
   test('fills in every default when there is no file', async () => {
     assert.deepEqual(await load(), {
       listen: {
-        http: { host: '0.0.0.0', port: 8080, origins: undefined, tls: undefined },
+        http: { host: '0.0.0.0', port: 8080, origins: undefined, trustedProxies: [], tls: undefined },
         admin: { host: '127.0.0.1', port: 9090, token: undefined },
         tcp: [],
       },

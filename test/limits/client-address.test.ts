@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { SocketAddress } from 'node:net'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { addressKey, addressText, withoutMapping } from '../../src/adapters/client-address.ts'
+import { addressText, withoutMapping } from '../../src/adapters/client-address.ts'
+import { addressKey } from '../../src/exchange/address-key.ts'
 
 const bytesOf = (groups: readonly number[]) => {
   const view = new DataView(new ArrayBuffer(16))

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { isAddressRange, trustProxies } from '../../src/adapters/trusted-proxies.ts'
+import { trustProxies } from '../../src/adapters/trusted-proxies.ts'
+import { isAddressRange } from '../../src/exchange/address-range.ts'
 
 const proxies = trustProxies(['10.0.0.0/8', '192.0.2.7', '2001:db8::/32'])!
 const clientOf = (address: string, ...values: string[]) =>

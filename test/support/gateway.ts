@@ -1,6 +1,9 @@
 import { randomFillSync } from 'node:crypto'
 import { createHttpAdapter } from '../../src/adapters/http/adapter.ts'
+import { ConnectionLimits } from '../../src/adapters/connection-limits.ts'
 import { createMux } from '../../src/adapters/mux/mux.ts'
+import { trustProxies } from '../../src/adapters/trusted-proxies.ts'
+import { WebConnections } from '../../src/adapters/web-connections.ts'
 import { startWebListener, type WebListener, type WebListenerOptions } from '../../src/adapters/web-listener.ts'
 import { createWebSocketAdapter, type WebSocketAdapterOptions } from '../../src/adapters/websocket/adapter.ts'
 import type { TcpListener } from '../../src/config/router-config.ts'
@@ -18,6 +21,7 @@ import { checkRoutes, parseRoute, type RouteDocument, type RouteSpec } from '../
 import { compileTable } from '../../src/routing/table.ts'
 import { startTcpListeners, type TcpListeners } from '../../src/tcp-listeners.ts'
 import { eventually } from './eventually.ts'
+import { LimitHits } from '../../src/telemetry/limit-hits.ts'
 import { silentLogger } from './silent-logger.ts'
 
 /** One exchange that is over, as the observer was told. */
@@ -41,6 +45,9 @@ export interface Gateway {
   readonly wheel: DeadlineWheel
   readonly apiKeys: ApiKeyDirectory
   readonly ended: Ended[]
+  /** What clients went over. */
+  readonly limited: LimitHits
+  readonly connectionLimits: ConnectionLimits
   setRoutes(documents: readonly RouteDocument[]): void
   /** As `setRoutes`, of what is parsed and checked already. */
   setSpecs(specs: readonly RouteSpec[]): void
@@ -55,6 +62,8 @@ export interface GatewayOptions {
   readonly maxHeaderBytes?: number
   readonly maxUriBytes?: number
   readonly maxConnections?: number
+  readonly maxConnectionsPerIp?: number
+  readonly trustedProxies?: readonly string[]
   readonly keepEnded?: boolean
   readonly tls?: WebListenerOptions['tls']
   readonly certificatePollMs?: number
@@ -105,12 +114,23 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       if (keepEnded) ended.push({ route: route?.name, status, code: error?.code ?? 'ok', requestId, bytesIn, bytesOut })
     },
   }
+  const limited = new LimitHits(silentLogger)
+  const proxies = trustProxies(options.trustedProxies ?? [])
+  const connectionLimits = new ConnectionLimits({
+    maxConnections,
+    maxPerAddress: options.maxConnectionsPerIp ?? 10_000,
+    isProxy: (address) => proxies?.has(address) ?? false,
+    observer: limited,
+  })
   const clients = {
     maxHeaderBytes,
     maxUriBytes,
     wheel,
     makeRequestId: () => `test-${next++}`,
     observer,
+    limitObserver: limited,
+    connections: new WebConnections({ limits: connectionLimits, observer: limited }),
+    proxies,
   }
   const routing = createRouting(() => table)
   const connectMux = createMux({ ...clients, routing })
@@ -121,7 +141,6 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     tls: options.tls,
     certificatePollMs: options.certificatePollMs,
     logger: silentLogger,
-    maxConnections,
     adapters: [
       createHttpAdapter({ ...clients, dispatch: routing.dispatch }),
       createWebSocketAdapter({
@@ -137,6 +156,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const tcp = await startTcpListeners({
     ...clients,
     listeners: (options.tcp ?? []).map((listener) => ({ ...TCP_DEFAULTS, ...listener })),
+    limits: connectionLimits,
     table: () => table,
     connectMux,
     logger: silentLogger,
@@ -153,6 +173,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     wheel,
     apiKeys,
     ended,
+    limited,
+    connectionLimits,
     setRoutes(documents) {
       table = compile(parseAll(documents), table.revision + 1)
       policies.settle()

@@ -13,9 +13,9 @@ export interface RawConnection {
   destroy(): void
 }
 
-/** A client that sends exactly the bytes that it is told. */
-export async function openRaw(port: number): Promise<RawConnection> {
-  const socket = connect(port, '127.0.0.1')
+/** A client that sends exactly the bytes that it is told. @param localAddress of the loopback network, 127.0.0.0/8 */
+export async function openRaw(port: number, localAddress = '127.0.0.1'): Promise<RawConnection> {
+  const socket = connect({ port, host: '127.0.0.1', localAddress })
   let text = ''
   let onChange = () => {}
   socket.on('data', (chunk) => {

@@ -9,6 +9,7 @@ import { DeadlineWheel } from '../../src/exchange/deadline-wheel.ts'
 import type { Dispatch, RequestHead } from '../../src/exchange/exchange.ts'
 import type { Logger } from '../../src/exchange/logger.ts'
 import { testRoute } from './test-route.ts'
+import { unlimitedWebConnections } from './unlimited.ts'
 
 /** A listener over TLS without NATS behind it: every request is answered by the name of its client. */
 export interface TlsWebListener {
@@ -38,6 +39,8 @@ export async function startTlsWebListener(t: TestContext, tls: TlsOptions): Prom
     wheel,
     observer: { begun() {}, ended() {} },
     makeRequestId: () => 'id',
+    connections: unlimitedWebConnections(),
+    proxies: undefined,
   }
   const resolve = (request: RequestHead) => {
     request.route = route
@@ -53,7 +56,6 @@ export async function startTlsWebListener(t: TestContext, tls: TlsOptions): Prom
     tls,
     certificatePollMs: 20,
     logger,
-    maxConnections: 1000,
     adapters: [
       createHttpAdapter({ ...shared, dispatch }),
       createWebSocketAdapter({ ...shared, resolve, connectMux, origins: undefined, maxMessageBytes: 1024 }),

@@ -4,6 +4,8 @@ import { ExchangeError } from '../../exchange/errors.ts'
 import type { Dispatch } from '../../exchange/exchange.ts'
 import type { ExchangeObserver } from '../../exchange/observer.ts'
 import type { WebClientCertificates } from '../tls/web-client-certificates.ts'
+import type { TrustedProxies } from '../trusted-proxies.ts'
+import type { WebConnections } from '../web-connections.ts'
 import type { WebAdapter } from '../web-listener.ts'
 import { HttpExchange } from './http-exchange.ts'
 import { type HeadLimits, overLimit } from './over-limit.ts'
@@ -14,6 +16,9 @@ export interface HttpAdapterOptions extends HeadLimits {
   readonly dispatch: Dispatch
   readonly wheel: DeadlineWheel
   readonly observer: ExchangeObserver
+  readonly connections: WebConnections
+  /** Undefined: nobody's word is taken. */
+  readonly proxies: TrustedProxies | undefined
   readonly makeRequestId: () => string
 }
 
@@ -25,6 +30,7 @@ export function createHttpAdapter(options: HttpAdapterOptions): WebAdapter {
   const parts: HttpAdapterParts = {
     wheel: options.wheel,
     observer: options.observer,
+    connections: options.connections,
     open: new Set(),
     draining: false,
     onIdle: undefined,
@@ -54,7 +60,7 @@ function handle(
   res: HttpResponse,
   req: HttpRequest,
 ): void {
-  const request = readRequestHead(req, res, options.makeRequestId, certificates)
+  const request = readRequestHead(req, res, options.makeRequestId, certificates, options.proxies)
   const exchange = new HttpExchange(parts, res, request)
   res.onAborted(() => exchange.onAborted())
   if (request.fault !== undefined) {

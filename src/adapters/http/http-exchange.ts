@@ -3,6 +3,7 @@ import { CLOSED_SIDE } from '../../exchange/closed-side.ts'
 import type { WheelEntry } from '../../exchange/deadline-wheel.ts'
 import { ExchangeError } from '../../exchange/errors.ts'
 import type { BackendSide, ClientSide, HeaderList, MessageMeta, ResponseHead } from '../../exchange/exchange.ts'
+import type { Peer } from '../connection-limits.ts'
 import { withPolicyFields } from '../response-fields.ts'
 import type { HttpAdapterParts } from './parts.ts'
 import { encodeProblem, retryAfterSeconds } from './problem.ts'
@@ -41,6 +42,7 @@ export class HttpExchange implements ClientSide, WheelEntry {
   readonly #res: HttpResponse
   readonly #request: HttpRequestHead
   readonly #startedMs: number
+  readonly #peer: Peer | undefined
   #backend: BackendSide = CLOSED_SIDE
   #state: State = 'waiting'
   #head: ResponseHead | undefined
@@ -61,6 +63,7 @@ export class HttpExchange implements ClientSide, WheelEntry {
     this.#res = res
     this.#request = request
     this.#startedMs = parts.wheel.now()
+    this.#peer = parts.connections.onRequest(request.address)
     parts.open.add(this)
     parts.observer.begun()
   }
@@ -109,7 +112,7 @@ export class HttpExchange implements ClientSide, WheelEntry {
     if (this.#state === 'closed') return
     const error = new ExchangeError('client_gone', 'the client closed the connection')
     this.#backend.reset(error)
-    this.#close(error)
+    this.#close(error, true)
   }
 
   onWritable(offset: number): boolean {
@@ -205,7 +208,7 @@ export class HttpExchange implements ClientSide, WheelEntry {
     this.drained()
     if (this.#state === 'streaming') {
       // Cut: a client must never take a truncated response for a whole one.
-      this.#close(error)
+      this.#close(error, true)
       this.#res.close()
       return
     }
@@ -263,14 +266,17 @@ export class HttpExchange implements ClientSide, WheelEntry {
     return corkedProgress !== 'full'
   }
 
-  #close(error: ExchangeError | undefined): void {
+  /** @param isLost with its connection */
+  #close(error: ExchangeError | undefined, isLost = false): void {
     const backend = this.#backend
     this.#state = 'closed'
     this.#backend = CLOSED_SIDE
     // The response is whole and the request is not: nobody waits for the rest of it.
     if (error === undefined && !this.#isBodyWhole)
       backend.reset(new ExchangeError('client_gone', 'it has its response'))
-    const { wheel, open, observer } = this.#parts
+    const { wheel, open, observer, connections } = this.#parts
+    if (isLost) connections.onLost(this.#peer)
+    else connections.onAnswered(this.#peer)
     open.delete(this)
     if (open.size === 0) this.#parts.onIdle?.()
     wheel.cancel(this)

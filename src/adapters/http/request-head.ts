@@ -1,7 +1,9 @@
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js'
 import type { RequestHead } from '../../exchange/exchange.ts'
+import { addressText } from '../client-address.ts'
 import { isSaneRequestId } from '../request-id.ts'
 import type { WebClientCertificates } from '../tls/web-client-certificates.ts'
+import type { TrustedProxies } from '../trusted-proxies.ts'
 import { isMethod, isTarget, parseHost } from './head-syntax.ts'
 
 let headers: string[] = []
@@ -13,6 +15,8 @@ function collect(name: string, value: string): void {
 
 /** A request head with what HTTP alone needs of it. */
 export interface HttpRequestHead extends RequestHead {
+  /** Of the connection: `remote`, or a trusted proxy. */
+  readonly address: string
   /** Names and values of all header fields, in characters. */
   readonly headerBytes: number
   readonly acceptsEventStream: boolean
@@ -26,6 +30,7 @@ export function readRequestHead(
   res: HttpResponse,
   makeRequestId: () => string,
   certificates: WebClientCertificates | undefined,
+  proxies: TrustedProxies | undefined,
 ): HttpRequestHead {
   headers = []
   headerBytes = 0
@@ -76,13 +81,15 @@ export function readRequestHead(
   if (!isTarget(path, query)) fault = 'a target with characters that a URL cannot have; percent-encode them'
   const certificate = certificates?.of(res)
   if (certificates?.isRequired && certificate === undefined) fault = 'no client certificate, and needs one here'
+  const address = addressText(res.getRemoteAddress())
   return {
     kind: 'http',
     method,
     host: host ?? '',
     path,
     query,
-    remote: addressText(res.getRemoteAddress()),
+    remote: proxies === undefined ? address : proxies.clientOf(address, headers),
+    address,
     certificate,
     requestId: requestId === '' ? makeRequestId() : requestId,
     headers,
@@ -93,13 +100,4 @@ export function readRequestHead(
     acceptsEventStream,
     fault,
   }
-}
-
-/** Four bytes of IPv4 or sixteen of IPv6 as text. */
-export function addressText(address: ArrayBuffer): string {
-  const bytes = new Uint8Array(address)
-  if (bytes.length === 4) return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}`
-  const groups: string[] = []
-  for (let i = 0; i + 1 < bytes.length; i += 2) groups.push(((bytes[i]! << 8) | bytes[i + 1]!).toString(16))
-  return groups.join(':')
 }

@@ -2,11 +2,15 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import type { ClientConnection } from '../../exchange/client-connection.ts'
 import type { DeadlineWheel } from '../../exchange/deadline-wheel.ts'
 import { ExchangeError } from '../../exchange/errors.ts'
+import type { LimitObserver } from '../../exchange/limit.ts'
 import type { Logger } from '../../exchange/logger.ts'
+import { withoutMapping } from '../client-address.ts'
+import type { ConnectionLimits } from '../connection-limits.ts'
 import { MUX_HIGH_WATER_BYTES } from '../mux/mux-socket.ts'
 import { TlsIdentity } from '../tls/tls-identity.ts'
 import type { TlsOptions } from '../tls/tls-options.ts'
 import type { Channel } from './channel.ts'
+import { ConnectionLease } from './connection-lease.ts'
 import { ConnectionSet } from './connection-set.ts'
 import { Handshake } from './handshake.ts'
 import { OccasionalWarning } from './occasional-warning.ts'
@@ -27,6 +31,9 @@ export interface TcpAdapterOptions {
   readonly proxyProtocol: boolean
   /** One more is closed as soon as it is accepted. */
   readonly maxConnections: number
+  /** Of all listeners together. */
+  readonly limits: ConnectionLimits
+  readonly observer: LimitObserver
   readonly wheel: DeadlineWheel
   readonly logger: Logger
   readonly protocol: TcpProtocol
@@ -60,6 +67,8 @@ export async function startTcpAdapter(options: TcpAdapterOptions): Promise<TcpAd
   const handshake = {
     connections,
     wheel,
+    observer: options.observer,
+    onRefused: () => refused++,
     proxyProtocol,
     tls,
     proxyWarning: new OccasionalWarning(logger, now, 'a connection was reset: it has no PROXY header that can be read'),
@@ -70,9 +79,20 @@ export async function startTcpAdapter(options: TcpAdapterOptions): Promise<TcpAd
     ),
     onReady: accept,
   }
+  let refused = 0
   const onConnection = (socket: Socket) => {
-    const remote = addressOf(socket)
-    if (proxyProtocol || tls !== undefined) new Handshake(handshake, socket, remote)
+    // Empty if the client has gone already.
+    const remote = withoutMapping(socket.remoteAddress ?? '')
+    const lease = new ConnectionLease(options.limits)
+    // A proxy's own address says nothing: that of its client is to come.
+    if (!lease.take(remote) || (!proxyProtocol && !lease.assign(remote))) {
+      refused++
+      lease.release()
+      socket.destroy()
+      return
+    }
+    socket.once('close', () => lease.release())
+    if (proxyProtocol || tls !== undefined) new Handshake(handshake, socket, remote, lease)
     else accept({ socket, raw: socket, remote, certificate: undefined })
   }
   const server = createServer(
@@ -86,8 +106,10 @@ export async function startTcpAdapter(options: TcpAdapterOptions): Promise<TcpAd
     onConnection,
   )
   server.maxConnections = options.maxConnections
-  let refused = 0
-  server.on('drop', () => refused++)
+  server.on('drop', (info) => {
+    refused++
+    options.observer.onLimit('connections', withoutMapping(info?.remoteAddress ?? ''))
+  })
   try {
     await listen(server, host, port)
   } catch (error) {
@@ -135,11 +157,4 @@ function listen(server: Server, host: string, port: number): Promise<void> {
       resolve()
     })
   })
-}
-
-/** Empty if the client has gone already. */
-function addressOf(socket: Socket): string {
-  const address = socket.remoteAddress ?? ''
-  // How IPv4 looks to a socket that listens for IPv6 as well.
-  return address.startsWith('::ffff:') && address.includes('.') ? address.slice('::ffff:'.length) : address
 }

@@ -2,10 +2,13 @@ import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { ClientCertificate } from '../../exchange/client-certificate.ts'
 import type { DeadlineWheel, WheelEntry } from '../../exchange/deadline-wheel.ts'
+import type { LimitObserver } from '../../exchange/limit.ts'
+import { withoutMapping } from '../client-address.ts'
 import { PendingBytes } from '../framing/pending-bytes.ts'
 import { createServerSocket, readClientCertificate } from '../tls/server-socket.ts'
 import type { TlsIdentity } from '../tls/tls-identity.ts'
 import type { Channel } from './channel.ts'
+import type { ConnectionLease } from './connection-lease.ts'
 import type { ConnectionSet, TcpConnection } from './connection-set.ts'
 import type { OccasionalWarning } from './occasional-warning.ts'
 import { decodeProxyHeader, MAX_PROXY_HEADER_BYTES, type ProxyHeader, ProxyHeaderError } from './proxy-header.ts'
@@ -18,6 +21,9 @@ const TLS_MS = 10_000
 export interface HandshakeParts {
   readonly connections: ConnectionSet
   readonly wheel: DeadlineWheel
+  readonly observer: LimitObserver
+  /** A client has too many connections. */
+  readonly onRefused: () => void
   readonly proxyProtocol: boolean
   readonly tls: TlsIdentity | undefined
   readonly proxyWarning: OccasionalWarning
@@ -39,12 +45,15 @@ export class Handshake implements SocketOwner, TcpConnection, WheelEntry {
   readonly #parts: HandshakeParts
   readonly #raw: Socket
   readonly #header = new PendingBytes()
+  readonly #lease: ConnectionLease
   #remote: string
 
-  constructor(parts: HandshakeParts, raw: Socket, remote: string) {
+  /** @param lease ended by its owner; where there is a PROXY header, it has no address yet */
+  constructor(parts: HandshakeParts, raw: Socket, remote: string, lease: ConnectionLease) {
     this.#parts = parts
     this.#raw = raw
     this.#remote = remote
+    this.#lease = lease
     parts.connections.add(this)
     setOwner(raw, this)
     if (parts.proxyProtocol) parts.wheel.schedule(this, PROXY_HEADER_MS)
@@ -67,7 +76,14 @@ export class Handshake implements SocketOwner, TcpConnection, WheelEntry {
       return
     }
     if (header === undefined) return
-    if (header.source !== undefined) this.#remote = header.source
+    if (header.source !== undefined) {
+      this.#remote = withoutMapping(header.source)
+      if (!this.#lease.assign(this.#remote)) {
+        this.#parts.onRefused()
+        this.#cut()
+        return
+      }
+    }
     // What is left is read by whoever owns the socket next.
     this.#raw.pause()
     const rest = chunk.subarray(header.length - before)
@@ -89,6 +105,7 @@ export class Handshake implements SocketOwner, TcpConnection, WheelEntry {
   }
 
   onDeadline(): void {
+    this.#parts.observer.onLimit('handshake', this.#remote)
     this.#cut()
   }
 

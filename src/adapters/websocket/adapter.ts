@@ -8,6 +8,8 @@ import { FlushQueue } from '../flush-queue.ts'
 import { type HeadLimits, overLimit } from '../http/over-limit.ts'
 import { readRequestHead } from '../http/request-head.ts'
 import type { FragmentingWebSocket } from '../native.ts'
+import type { TrustedProxies } from '../trusted-proxies.ts'
+import type { WebConnections } from '../web-connections.ts'
 import type { WebAdapter } from '../web-listener.ts'
 import { ClientSocket, type SocketData } from './client-socket.ts'
 import { DrainSchedule } from './drain-schedule.ts'
@@ -25,6 +27,9 @@ export interface WebSocketAdapterOptions extends HeadLimits, UpgradeOptions {
   readonly maxMessageBytes: number
   readonly wheel: DeadlineWheel
   readonly observer: ExchangeObserver
+  readonly connections: WebConnections
+  /** Undefined: nobody's word is taken. */
+  readonly proxies: TrustedProxies | undefined
   /** Default 25 seconds. */
   readonly pingEveryMs?: number
   /** Of silence, after which a client is taken for gone; 0 or at least 8. Default 60. */
@@ -50,6 +55,7 @@ export function createWebSocketAdapter(options: WebSocketAdapterOptions): WebSoc
   const parts: WebSocketParts = {
     wheel,
     observer,
+    connections: options.connections,
     maxMessageBytes,
     pingEveryMs,
     lingerMs,
@@ -63,7 +69,7 @@ export function createWebSocketAdapter(options: WebSocketAdapterOptions): WebSoc
   let drainSchedule: DrainSchedule | undefined
 
   const upgrade = (res: HttpResponse, req: HttpRequest, context: us_socket_context_t) => {
-    const head = readRequestHead(req, res, options.makeRequestId, parts.owner?.certificates)
+    const head = readRequestHead(req, res, options.makeRequestId, parts.owner?.certificates, options.proxies)
     const handshake = readHandshake(head.headers)
     if (!handshake.isUpgrade || head.fault !== undefined || head.length !== 0 || overLimit(head, options)) {
       // Not an upgrade, or one in doubt: HTTP has the answer.
@@ -95,7 +101,8 @@ export function createWebSocketAdapter(options: WebSocketAdapterOptions): WebSoc
       observer.ended(request, accepted.status, accepted, 0, 0, 0)
       return
     }
-    const socket = new ClientSocket(parts, accepted.handler, request.remote)
+    const peer = parts.connections.onRequest(head.address)
+    const socket = new ClientSocket(parts, accepted.handler, request.remote, peer)
     res.upgrade<SocketData>({ socket }, handshake.key, accepted.protocol, '', context)
   }
 

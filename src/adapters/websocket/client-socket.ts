@@ -1,6 +1,7 @@
 import type { ClientConnection } from '../../exchange/client-connection.ts'
 import type { WheelEntry } from '../../exchange/deadline-wheel.ts'
 import { ExchangeError } from '../../exchange/errors.ts'
+import type { Peer } from '../connection-limits.ts'
 import type { FragmentingWebSocket } from '../native.ts'
 import type { WebSocketParts } from './parts.ts'
 
@@ -51,16 +52,18 @@ export class ClientSocket implements WheelEntry {
   readonly #parts: WebSocketParts
   readonly #handler: SocketHandler
   readonly #remote: string
+  readonly #peer: Peer | undefined
   #ws: FragmentingWebSocket<SocketData> | undefined
   #number = 0
   readonly #sinceMs = Date.now()
   #bytesIn = 0
   #bytesOut = 0
 
-  /** @param remote the client's address */
-  constructor(parts: WebSocketParts, handler: SocketHandler, remote: string) {
+  /** @param remote the client's address @param peer of the connection */
+  constructor(parts: WebSocketParts, handler: SocketHandler, remote: string, peer: Peer | undefined) {
     this.#parts = parts
     this.#remote = remote
+    this.#peer = peer
     this.#handler = handler
   }
 
@@ -90,7 +93,7 @@ export class ClientSocket implements WheelEntry {
   onClose(code: number, reason: string): void {
     this.#ws = undefined
     this.#parts.wheel.cancel(this)
-    this.#parts.owner?.onUpgradedClosed()
+    this.#parts.connections.onUpgradedClosed(this.#peer)
     this.#handler.onClosed(code, reason)
   }
 

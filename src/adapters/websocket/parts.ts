@@ -1,6 +1,7 @@
 import type { DeadlineWheel } from '../../exchange/deadline-wheel.ts'
 import type { ExchangeObserver } from '../../exchange/observer.ts'
 import type { FlushQueue } from '../flush-queue.ts'
+import type { WebConnections } from '../web-connections.ts'
 import type { WebAdapterOwner } from '../web-listener.ts'
 import type { ClientSocket } from './client-socket.ts'
 import type { WritableQueue } from './writable-queue.ts'
@@ -9,6 +10,7 @@ import type { WritableQueue } from './writable-queue.ts'
 export interface WebSocketParts {
   readonly wheel: DeadlineWheel
   readonly observer: ExchangeObserver
+  readonly connections: WebConnections
   /** Connections, until all that was theirs is released. */
   readonly open: Set<ClientSocket>
   readonly writable: WritableQueue

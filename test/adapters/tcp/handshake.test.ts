@@ -4,10 +4,12 @@ import { describe, type TestContext, test } from 'node:test'
 import { startTcpAdapter } from '../../../src/adapters/tcp/adapter.ts'
 import type { TlsOptions } from '../../../src/adapters/tls/tls-options.ts'
 import { DeadlineWheel } from '../../../src/exchange/deadline-wheel.ts'
+import { DEAF_LIMIT_OBSERVER } from '../../../src/exchange/limit.ts'
 import { createCertificate, temporaryFiles } from '../../support/certificates.ts'
 import { eventually } from '../../support/eventually.ts'
 import { needs } from '../../support/needs.ts'
 import { silentLogger } from '../../support/silent-logger.ts'
+import { unlimitedConnections } from '../../support/unlimited.ts'
 import { connectTcp } from './tcp-client.ts'
 
 const skip = needs(spawnSync('openssl', ['version']).status === 0, 'openssl is not here')
@@ -23,6 +25,8 @@ async function start(t: TestContext, proxyProtocol: boolean, tls?: TlsOptions) {
     tls,
     proxyProtocol,
     maxConnections: 10,
+    limits: unlimitedConnections(),
+    observer: DEAF_LIMIT_OBSERVER,
     wheel,
     logger: silentLogger,
     protocol: () => () => assert.fail('no connection was to get ready'),

@@ -6,8 +6,10 @@ import type { MuxConnection, MuxSocket } from '../../../src/adapters/mux/mux-soc
 import { startTcpAdapter } from '../../../src/adapters/tcp/adapter.ts'
 import { muxProtocol } from '../../../src/adapters/tcp/protocols.ts'
 import { DeadlineWheel } from '../../../src/exchange/deadline-wheel.ts'
+import { DEAF_LIMIT_OBSERVER } from '../../../src/exchange/limit.ts'
 import { eventually } from '../../support/eventually.ts'
 import { silentLogger } from '../../support/silent-logger.ts'
+import { unlimitedConnections } from '../../support/unlimited.ts'
 import { connectTcp } from './tcp-client.ts'
 
 /** A session that writes down what it hears and does nothing, over real sockets and a clock of the test's. */
@@ -32,6 +34,8 @@ async function start(t: TestContext) {
     tls: undefined,
     proxyProtocol: false,
     maxConnections: 10,
+    limits: unlimitedConnections(),
+    observer: DEAF_LIMIT_OBSERVER,
     wheel,
     logger: silentLogger,
     protocol: muxProtocol({

@@ -4,10 +4,12 @@ import { startTcpAdapter } from '../../../src/adapters/tcp/adapter.ts'
 import { DeadlineWheel } from '../../../src/exchange/deadline-wheel.ts'
 import { ExchangeError } from '../../../src/exchange/errors.ts'
 import type { MessageMeta } from '../../../src/exchange/exchange.ts'
+import { DEAF_LIMIT_OBSERVER } from '../../../src/exchange/limit.ts'
 import type { Stream } from '../../../src/wire/stream.ts'
 import { eventually } from '../../support/eventually.ts'
 import { silentLogger } from '../../support/silent-logger.ts'
 import type { StreamHandler } from '../../support/stream-backend.ts'
+import { unlimitedConnections } from '../../support/unlimited.ts'
 import { echo, startRawTcp } from './start-tcp.ts'
 import { connectTcp } from './tcp-client.ts'
 
@@ -365,6 +367,8 @@ describe('a raw TCP listener', () => {
       tls: undefined,
       proxyProtocol: false,
       maxConnections: 1,
+      limits: unlimitedConnections(),
+      observer: DEAF_LIMIT_OBSERVER,
       wheel: new DeadlineWheel(),
       logger: silentLogger,
       protocol: () => () => assert.fail('no connection was expected'),

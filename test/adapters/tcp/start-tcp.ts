@@ -10,6 +10,7 @@ import {
 import { muxProtocol, type RawProtocolOptions, rawProtocol } from '../../../src/adapters/tcp/protocols.ts'
 import { DeadlineWheel } from '../../../src/exchange/deadline-wheel.ts'
 import type { ErrorCode } from '../../../src/exchange/errors.ts'
+import { DEAF_LIMIT_OBSERVER } from '../../../src/exchange/limit.ts'
 import type { Logger } from '../../../src/exchange/logger.ts'
 import type { ExchangeObserver } from '../../../src/exchange/observer.ts'
 import { NatsLink } from '../../../src/nats/connection.ts'
@@ -21,6 +22,7 @@ import { eventually } from '../../support/eventually.ts'
 import { natsUrl } from '../../support/nats.ts'
 import { silentLogger } from '../../support/silent-logger.ts'
 import { type StreamBackend, type StreamHandler, startStreamBackend } from '../../support/stream-backend.ts'
+import { unlimitedConnections } from '../../support/unlimited.ts'
 
 /** One exchange that is over, as the observer was told. */
 export interface Ended {
@@ -50,7 +52,9 @@ export interface TestTcp {
 }
 
 interface ListenerOptions
-  extends Partial<Pick<TcpAdapterOptions, 'tls' | 'certificatePollMs' | 'proxyProtocol' | 'maxConnections'>> {
+  extends Partial<
+    Pick<TcpAdapterOptions, 'tls' | 'certificatePollMs' | 'proxyProtocol' | 'maxConnections' | 'limits'>
+  > {
   /** The wheel's clock. */
   readonly now?: () => number
 }
@@ -142,6 +146,8 @@ async function startTcp(
     certificatePollMs: options.certificatePollMs,
     proxyProtocol: options.proxyProtocol ?? false,
     maxConnections: options.maxConnections ?? 10_000,
+    limits: options.limits ?? unlimitedConnections(),
+    observer: DEAF_LIMIT_OBSERVER,
     wheel,
     logger,
     protocol: protocol(() => table, { wheel, observer, logger, makeRequestId: () => `tcp-${next++}` }),

@@ -10,6 +10,7 @@ import { DeadlineWheel } from '../../../src/exchange/deadline-wheel.ts'
 import { ExchangeError } from '../../../src/exchange/errors.ts'
 import type { ClientSide } from '../../../src/exchange/exchange.ts'
 import { testRoute } from '../../support/test-route.ts'
+import { unlimitedWebConnections } from '../../support/unlimited.ts'
 
 /** A connection whose client takes one message, and then no more until it has read. */
 function connectSlowClient() {
@@ -18,6 +19,7 @@ function connectSlowClient() {
   const parts: WebSocketParts = {
     wheel: new DeadlineWheel({ now: () => 0 }),
     observer: { begun() {}, ended() {} },
+    connections: unlimitedWebConnections(),
     open: new Set(),
     writable: new WritableQueue(),
     flushes: new FlushQueue(),
