@@ -92,8 +92,8 @@ async function listBackends(source: AdminSource, limit: number): Promise<ApiAnsw
   const services = await source.services()
   if (services === undefined) return { status: 503, code: 'nats_unavailable', title: 'NATS is not connected' }
   const { specs } = source.table() ?? { specs: [] }
-  const routes = specs.slice(0, limit).map(({ name, subject }) => {
-    const pattern = templatePattern(subject)
+  const routes = specs.slice(0, limit).map(({ name, subject, match }) => {
+    const pattern = templatePattern(subject, match.path)
     const backends = services.flatMap(({ subjects, ...service }) => {
       const endpoints = subjects.filter((each) => subjectsOverlap(each, pattern))
       return endpoints.length === 0 ? [] : [{ ...service, subjects: endpoints }]

@@ -1,7 +1,17 @@
-/** The subjects that a route's template may become, as a pattern: a parameter is one token, the rest any number. */
-export function templatePattern(template: string): string {
-  // A rest is mostly the last token; in the middle of a subject there is no wildcard for it, and `>` says too much.
-  return template.replace(/\{[^{}]*\.\.\.\}.*$/, '>').replace(/\{[^{}]*\}/g, '*')
+/**
+ * The subjects that a route's template may become, as a pattern: a parameter is one token, the rest of the path any number.
+ * @param path of the route, which says what is a rest
+ */
+export function templatePattern(template: string, path = ''): string {
+  const rest = /\{(\w+)\.\.\.\}$/.exec(path)?.[1]
+  const tokens: string[] = []
+  for (const token of template.split(/\.(?![^{}]*\})/)) {
+    const name = /^\{(.*?)(?:\.\.\.)?\}$/.exec(token)?.[1]
+    // Mostly the last token; in the middle of a subject there is no wildcard for it, and `>` says too much.
+    if (name !== undefined && name === rest) return [...tokens, '>'].join('.')
+    tokens.push(name === undefined ? token : '*')
+  }
+  return tokens.join('.')
 }
 
 /** Whether there is a subject that both patterns take. */

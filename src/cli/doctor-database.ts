@@ -1,10 +1,11 @@
 import type { RouterConfig } from '../config/router-config.ts'
 import { hidePassword } from '../config/router-config.ts'
+import type { RouteSpec } from '../routing/spec.ts'
 import { type Database, openDatabase } from '../store/database.ts'
 import { readDatabaseClock } from '../store/database-clock.ts'
 import { explainDatabaseError } from '../store/database-error.ts'
 import { migrationStates } from '../store/migrations.ts'
-import { readRoutes } from '../store/routes-table.ts'
+import { type RoutesSnapshot, readRoutes } from '../store/routes-table.ts'
 import { type Finding, fail, ok, warn } from './doctor-finding.ts'
 import { PROGRAM } from './help.ts'
 import { SILENT } from './silent-logger.ts'
@@ -12,8 +13,15 @@ import { SILENT } from './silent-logger.ts'
 /** Beyond it, the times of logs, traces and revisions do not fit together any more. */
 const MAX_SKEW_MS = 2000
 
+/** What was found of Postgres, and there. */
+export interface DatabaseReport {
+  readonly findings: readonly Finding[]
+  /** Those that a router would serve. */
+  readonly routes: readonly RouteSpec[]
+}
+
 /** Whether Postgres is there, has our tables, and holds routes that can be served. */
-export async function checkDatabase({ url }: RouterConfig['database'], timeoutMs: number): Promise<Finding[]> {
+export async function checkDatabase({ url }: RouterConfig['database'], timeoutMs: number): Promise<DatabaseReport> {
   const database = openDatabase(url, {
     logger: SILENT,
     connectTimeoutMs: timeoutMs,
@@ -24,10 +32,12 @@ export async function checkDatabase({ url }: RouterConfig['database'], timeoutMs
     const migrations = await checkMigrations(database)
     const reachable = ok('postgres', hidePassword(url))
     const clock = await checkClock(() => readDatabaseClock(database), Date.now)
-    if (migrations.result === 'fail') return [reachable, clock, migrations]
-    return [reachable, clock, migrations, await checkRoutes(database)]
+    const findings = [reachable, clock, migrations]
+    if (migrations.result === 'fail') return { findings, routes: [] }
+    const snapshot = await readRoutes(database.db)
+    return { findings: [...findings, routesFinding(snapshot)], routes: snapshot.specs }
   } catch (error) {
-    return [fail('postgres', hidePassword(url), explainDatabaseError(error, url))]
+    return { findings: [fail('postgres', hidePassword(url), explainDatabaseError(error, url))], routes: [] }
   } finally {
     await database.close()
   }
@@ -56,8 +66,7 @@ async function checkMigrations({ db }: Database): Promise<Finding> {
   return fail('migrations', `not applied: ${pending.join(', ')}`, `run '${PROGRAM} migrate up'`)
 }
 
-async function checkRoutes({ db }: Database): Promise<Finding> {
-  const { specs, quarantined, revision } = await readRoutes(db)
+function routesFinding({ specs, quarantined, revision }: RoutesSnapshot): Finding {
   if (quarantined.length > 0) {
     const names = quarantined.map(({ name }) => name).join(', ')
     return warn('routes', `not served, for what is wrong with them: ${names}`, `'${PROGRAM} routes list' tells what`)

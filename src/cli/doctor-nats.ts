@@ -1,8 +1,11 @@
 import { randomBytes } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Msg, NatsConnection } from 'nats'
 import { hideUserInfo, type RouterConfig } from '../config/router-config.ts'
 import { formatBytes } from '../exchange/units.ts'
+import { OPERATOR_PREFIX } from '../operator-service.ts'
 import { type Finding, fail, ok, warn } from './doctor-finding.ts'
+import { checkSubjects, type RouteSubject } from './doctor-subjects.ts'
 import { createNatsAttempt } from './nats-attempt.ts'
 import { VerbError } from './verb.ts'
 
@@ -13,9 +16,13 @@ const COMFORTABLE_PAYLOAD = 128 * 1024
 /** Headers that the router may have to forward go into one message with a piece of a body. */
 const LEAST_PAYLOAD = 8 * 1024
 
-/** Whether NATS is there and does what the router needs of it. */
+/**
+ * Whether NATS is there and does what the router needs of it.
+ * @param table of routes, which may come later, or be empty where it is not known
+ */
 export async function checkNats(
   config: RouterConfig['nats'],
+  table: Promise<{ readonly routes: readonly RouteSubject[] }>,
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<Finding[]> {
@@ -24,7 +31,16 @@ export async function checkNats(
     const client = await connect(timeoutMs, signal)
     const inbox = await checkInbox(client, config.inboxPrefix, timeoutMs)
     const last = inbox.result === 'ok' ? [await checkNoResponders(client, config.inboxPrefix, timeoutMs)] : []
-    return [ok('nats', hideUserInfo(client.getServer())), checkVersion(client), checkPayload(client), inbox, ...last]
+    const { routes } = await table
+    return [
+      ok('nats', hideUserInfo(client.getServer())),
+      checkVersion(client),
+      checkPayload(client),
+      inbox,
+      ...last,
+      ...(config.service ? [await checkService(client, timeoutMs)] : []),
+      ...(inbox.result === 'ok' ? await checkSubjects(client, routes, timeoutMs) : []),
+    ]
   } catch (error) {
     if (!(error instanceof VerbError)) throw error
     return [fail('nats', 'not reachable', error.message)]
@@ -60,11 +76,30 @@ async function checkInbox(client: NatsConnection, prefix: string, timeoutMs: num
   const subject = `${prefix}.${token()}`
   const started = performance.now()
   const reply = await receive(client, subject, timeoutMs, () => client.publish(subject))
-  if (reply !== undefined) return ok('nats inbox', `round trip in ${(performance.now() - started).toFixed(1)} ms`)
-  return fail(
-    'nats inbox',
-    `what is sent to ${prefix}.> does not come back`,
-    `let this user publish and subscribe to ${prefix}.>, or set nats.inboxPrefix to what it may use`,
+  const advice = `let this user publish and subscribe to ${prefix}.>, or set nats.inboxPrefix to what it may use`
+  if (reply === 'denied') return fail('nats inbox', `this user may not subscribe to ${prefix}.>`, advice)
+  if (reply === undefined) return fail('nats inbox', `what is sent to ${prefix}.> does not come back`, advice)
+  return ok('nats inbox', `round trip in ${(performance.now() - started).toFixed(1)} ms`)
+}
+
+/** What a router subscribes to as a micro service. */
+async function checkService(client: NatsConnection, timeoutMs: number): Promise<Finding> {
+  const denied: string[] = []
+  for (const subject of ['$SRV.*', `${OPERATOR_PREFIX}.all.*`]) {
+    const subscription = client.subscribe(subject, {
+      callback: (error) => {
+        if (error !== null) denied.push(subject)
+      },
+    })
+    // Its denial comes before the answer to what follows.
+    await Promise.race([client.flush(), delay(timeoutMs, undefined, { ref: false })])
+    if (!subscription.isClosed()) subscription.unsubscribe()
+  }
+  if (denied.length === 0) return ok('nats service', 'routers can be asked with --all')
+  return warn(
+    'nats service',
+    `this user may not subscribe to ${denied.join(' and ')}: routers cannot be asked with --all`,
+    `let it subscribe to $SRV.> and ${OPERATOR_PREFIX}.>, or set nats.service to false`,
   )
 }
 
@@ -72,7 +107,8 @@ async function checkNoResponders(client: NatsConnection, prefix: string, timeout
   const reply = `${prefix}.${token()}`
   const subject = `engine_router.doctor.${token()}`
   const message = await receive(client, reply, timeoutMs, () => client.publish(subject, undefined, { reply }))
-  if (message?.headers?.code === 503) return ok('nats no responders', 'a subject without subscribers is told at once')
+  if (message !== 'denied' && message?.headers?.code === 503)
+    return ok('nats no responders', 'a subject without subscribers is told at once')
   return warn(
     'nats no responders',
     message === undefined ? 'no word about a subject without subscribers' : 'someone answers on any subject',
@@ -80,19 +116,19 @@ async function checkNoResponders(client: NatsConnection, prefix: string, timeout
   )
 }
 
-/** The first message on a subject after an action; undefined if none comes in time, or none may. */
+/** The first message on a subject after an action; undefined if none comes in time. */
 function receive(
   client: NatsConnection,
   subject: string,
   timeoutMs: number,
   act: () => void,
-): Promise<Msg | undefined> {
+): Promise<Msg | 'denied' | undefined> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => finish(undefined), timeoutMs)
     const subscription = client.subscribe(subject, {
-      callback: (error, message) => finish(error === null ? message : undefined),
+      callback: (error, message) => finish(error === null ? message : 'denied'),
     })
-    const finish = (message: Msg | undefined) => {
+    const finish = (message: Msg | 'denied' | undefined) => {
       clearTimeout(timer)
       if (!subscription.isClosed()) subscription.unsubscribe()
       resolve(message)

@@ -29,10 +29,11 @@ export const verb: Verb = {
 async function examine(args: VerbArgs, io: Io): Promise<Finding[]> {
   const { config, finding } = await checkConfig(args, io)
   if (config === undefined) return [finding, ...(await checkMachine(undefined))]
+  const database = checkDatabase(config.database, TIMEOUT_MS)
   const groups = await Promise.all([
     checkMachine(config),
-    checkNats(config.nats, TIMEOUT_MS, io.signal),
-    checkDatabase(config.database, TIMEOUT_MS),
+    checkNats(config.nats, database, TIMEOUT_MS, io.signal),
+    database.then(({ findings }) => findings),
   ])
   return [finding, ...groups.flat()]
 }

@@ -181,12 +181,16 @@ describe('the admin API', () => {
       table: () => ({ revision: 1, specs }),
       services: async () => [
         { name: 's', id: '1', version: '1.0.0', subjects: ['a.*.x', 'b'] },
-        { name: 'wide', id: '2', version: '1.0.0', subjects: ['r.>'] },
+        { name: 'wide', id: '2', version: '1.0.0', subjects: ['r.x.y', 'q.x'] },
       ],
     })
     assert.deepEqual((await send('GET', '/api/backends')).body.routes, [
       { route: 'one', subject: 'a.{id}.x', backends: [{ name: 's', id: '1', version: '1.0.0', subjects: ['a.*.x'] }] },
-      { route: 'rest', subject: 'r.{all}', backends: [{ name: 'wide', id: '2', version: '1.0.0', subjects: ['r.>'] }] },
+      {
+        route: 'rest',
+        subject: 'r.{all}',
+        backends: [{ name: 'wide', id: '2', version: '1.0.0', subjects: ['r.x.y'] }],
+      },
       { route: 'none', subject: 'n', backends: [] },
     ])
     const without = await start(t, {})

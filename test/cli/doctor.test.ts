@@ -2,10 +2,15 @@ import assert from 'node:assert/strict'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, before, describe, test } from 'node:test'
+import { after, before, describe, type TestContext, test } from 'node:test'
+import { connect, type NatsConnection } from 'nats'
 import { checkClock } from '../../src/cli/doctor-database.ts'
+import { subjectCovers } from '../../src/cli/doctor-subjects.ts'
+import { applyRoutes } from '../../src/store/apply-routes.ts'
+import { openDatabase } from '../../src/store/database.ts'
 import { natsUrl, startNats } from '../support/nats.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
+import { silentLogger } from '../support/silent-logger.ts'
 import { runCli } from './run-cli.ts'
 
 interface Report {
@@ -90,9 +95,120 @@ describe('engine-router doctor', () => {
       const { code, checks } = await examine({ NATS_URL: nats.url.replace('//', '//u:p@') })
       assert.equal(code, 1)
       assert.match(checks.nats ?? '', /^ok /)
-      assert.match(checks['nats inbox'] ?? '', /^fail .*_INBOX\.>/)
+      assert.match(checks['nats inbox'] ?? '', /^fail this user may not subscribe to _INBOX\.>/)
     } finally {
       await nats.stop()
+    }
+  })
+
+  describe('with routes and a server of its own', () => {
+    let routed: TestDatabase
+    before(async () => {
+      routed = await createTestDatabase({ migrated: true })
+      const { db, close } = openDatabase(routed.url, { logger: silentLogger, maxConnections: 1 })
+      const routes = [
+        { name: 'orders', match: { path: '/orders/{region}' }, subject: 'orders.{region}.create' },
+        { name: 'files', match: { path: '/files/{path...}' }, subject: 'files.{path}' },
+        { name: 'fixed', match: { path: '/fixed' }, subject: 'fixed' },
+      ]
+      await applyRoutes(db, routes, { author: 'test', comment: undefined })
+      await close()
+    })
+    after(() => routed.drop())
+
+    /** Examines as user `u`, beside what another client does as `all`, who may do all. */
+    async function examineServer(t: TestContext, permissions: string, prepare: (all: NatsConnection) => Promise<void>) {
+      const directory = await mkdtemp(join(cwd, 'nats-'))
+      const file = join(directory, 'nats.conf')
+      const users = `{ user: all, password: p }, { user: u, password: p, permissions: ${permissions} }`
+      await writeFile(file, `jetstream { store_dir: "${directory}" }\nauthorization { users: [${users}] }\n`)
+      const nats = await startNats({ args: ['-c', file] })
+      t.after(() => nats.stop())
+      const all = await connect({ servers: nats.url, user: 'all', pass: 'p' })
+      t.after(() => all.close())
+      await prepare(all)
+      return examine({ NATS_URL: nats.url.replace('//', '//u:p@'), DATABASE_URL: routed.url })
+    }
+
+    /** In the place of nats-server 2.10, which answers this itself. */
+    function tellPermissions(all: NatsConnection, publish: { readonly allow?: string[]; readonly deny?: string[] }) {
+      const answer = JSON.stringify({ server: {}, data: { user: 'u', account: '$G', permissions: { publish } } })
+      all.subscribe('$SYS.REQ.USER.INFO', { callback: (_error, message) => void message.respond(answer) })
+      return all.flush()
+    }
+
+    test('says to which subjects of routes a user may not publish', async (t) => {
+      const { code, checks } = await examineServer(t, '{ publish: ">", subscribe: ">" }', (all) =>
+        tellPermissions(all, { allow: ['_INBOX.>', 'orders.*.create', 'files.public.>'] }),
+      )
+      assert.equal(code, 1)
+      assert.match(
+        checks['nats publish'] ?? '',
+        /^fail this user may not publish to fixed: .* -> let it publish to fixed$/,
+      )
+      assert.match(checks['nats service'] ?? '', /^ok /)
+      assert.match(checks['nats streams'] ?? '', /^ok no stream/)
+    })
+
+    test('warns of subjects of which only some are allowed', async (t) => {
+      const { code, checks } = await examineServer(t, '{ publish: ">", subscribe: ">" }', (all) =>
+        tellPermissions(all, { allow: ['>'], deny: ['files.secret.>', 'other'] }),
+      )
+      assert.equal(code, 0)
+      assert.match(checks['nats publish'] ?? '', /^warn .*only to some of files\.>; .* -> let it publish to files\.>$/)
+    })
+
+    test('says what it could not find out, and what the micro service lacks', async (t) => {
+      const permissions = '{ publish: ["_INBOX.>", "engine_router.doctor.>"], subscribe: "_INBOX.>" }'
+      const { code, checks } = await examineServer(t, permissions, async () => {})
+      assert.equal(code, 0)
+      assert.match(
+        checks['nats publish'] ?? '',
+        /^warn the server does not tell .* -> make sure .*files\.>, fixed, orders\.\*\.create/,
+      )
+      assert.match(checks['nats streams'] ?? '', /^warn this user may not ask JetStream .* -> .*\$JS\.API\.>/)
+      assert.match(
+        checks['nats service'] ?? '',
+        /^warn .*\$SRV\.\* and engine-router\.admin\.all\.\*.* -> .*nats\.service/,
+      )
+    })
+
+    test('finds streams that would answer in the place of backends', async (t) => {
+      const { code, checks } = await examineServer(t, '{ publish: ">", subscribe: ">" }', async (all) => {
+        const { streams } = await all.jetstreamManager()
+        await streams.add({ name: 'EUROPE', subjects: ['orders.eu.>'] })
+        await streams.add({ name: 'SILENT', subjects: ['fixed'], no_ack: true })
+        await streams.add({ name: 'APART', subjects: ['metrics.>'] })
+      })
+      assert.equal(code, 0)
+      assert.match(
+        checks['nats streams'] ?? '',
+        /^warn JetStream answers .*: EUROPE takes orders\.\*\.create -> .*no_ack/,
+      )
+      assert.doesNotMatch(checks['nats streams'] ?? '', /SILENT|APART/)
+    })
+  })
+
+  test('tells a pattern that takes all of another one from one that takes a part', () => {
+    for (const [wide, narrow] of [
+      ['>', 'a.b'],
+      ['a.>', 'a.*.c'],
+      ['a.*', 'a.b'],
+      ['a.*', 'a.*'],
+      ['a.>', 'a.>'],
+      ['a.*.>', 'a.b.>'],
+    ] as const) {
+      assert.equal(subjectCovers(wide, narrow), true, `${wide} ${narrow}`)
+    }
+    for (const [wide, narrow] of [
+      ['a.b', 'a.*'],
+      ['a.*', 'a.>'],
+      ['a.>', 'a'],
+      ['a.*', 'a.b.c'],
+      ['a.b.c', 'a.b'],
+      ['a.*.>', 'a.>'],
+    ] as const) {
+      assert.equal(subjectCovers(wide, narrow), false, `${wide} ${narrow}`)
     }
   })
 
