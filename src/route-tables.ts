@@ -3,12 +3,14 @@ import type { RouterConfig } from './config/router-config.ts'
 import { readRoutesFile } from './config/routes-file.ts'
 import type { ApiKeyDirectory } from './policies/api-key-directory.ts'
 import { compileTable, type RouteTable, type TableOptions } from './routing/table.ts'
+import { WorkspaceDirectory } from './routing/workspace-directory.ts'
 import { watchedApiKeys } from './store/api-keys.ts'
 import { openDatabase } from './store/database.ts'
 import { RoutesFileWatch } from './store/routes-file-watch.ts'
 import { TableWatch } from './store/table-watch.ts'
 import { type OnRoutes, watchedRoutes } from './store/watched-routes.ts'
 import { watched } from './store/watched-table.ts'
+import { watchedWorkspaces } from './store/workspaces.ts'
 import type { RouterLogger } from './telemetry/log.ts'
 
 /** The table that a router serves from, replaced as a whole when the database has a newer one. */
@@ -33,13 +35,14 @@ export function createRouteTables(
   apiKeys: ApiKeyDirectory,
 ): RouteTables {
   const defaultMaxBodyBytes = config.limits.bodyBytes
+  const workspaces = new WorkspaceDirectory()
   let table: RouteTable | undefined
   let loadedAtMs: number | undefined
   let quarantinedRoutes = 0
   let onTable: (() => void) | undefined
   const { cacheFile } = config.routes
   const onRoutes: OnRoutes = (specs, revision, quarantined) => {
-    table = compileTable(specs, { ...serve, revision, defaultMaxBodyBytes })
+    table = compileTable(specs, { ...serve, workspaces, revision, defaultMaxBodyBytes })
     loadedAtMs = Date.now()
     quarantinedRoutes = quarantined.length
     onTable?.()
@@ -49,6 +52,7 @@ export function createRouteTables(
     logger,
     tables: [
       watched(watchedRoutes({ cacheFile, onSnapshot: onRoutes, logger })),
+      watched(watchedWorkspaces(`${cacheFile}.workspaces`, ({ workspaces: all }) => workspaces.replace(all))),
       watched(watchedApiKeys(`${cacheFile}.api-keys`, ({ keys }) => apiKeys.replace(keys))),
     ],
   })

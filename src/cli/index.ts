@@ -123,6 +123,21 @@ export const VERBS: readonly VerbEntry[] = [
     load: () => import('./keys-revoke.ts'),
   },
   {
+    name: 'workspaces create',
+    summary: 'Make a workspace, for routes whose subject names one',
+    load: () => import('./workspaces-create.ts'),
+  },
+  {
+    name: 'workspaces list',
+    summary: 'List the workspaces',
+    load: () => import('./workspaces-list.ts'),
+  },
+  {
+    name: 'workspaces delete',
+    summary: 'Delete a workspace: requests that name it get 404',
+    load: () => import('./workspaces-delete.ts'),
+  },
+  {
     name: 'bench',
     summary: 'Measure this router against the bare ceiling and a plain gateway on this machine',
     load: () => import('./bench.ts'),

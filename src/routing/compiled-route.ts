@@ -26,6 +26,6 @@ export function compileRoute(spec: RouteSpec): CompiledRoute {
     path,
     methods: match.methods && new Set(match.methods),
     headers: Object.entries(match.headers),
-    subject: createSubjectPlan(parseTemplate(spec.subject), path),
+    subject: createSubjectPlan(parseTemplate(spec.subject), path, spec.params),
   }
 }

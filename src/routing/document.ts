@@ -4,6 +4,7 @@ import { policyListSchema } from '../policies/policy-list.ts'
 import { parseHost } from './host.ts'
 import { parsePath } from './path-pattern.ts'
 import { PatternError } from './pattern-error.ts'
+import { type ParamsDocument, paramsSchema } from './subject-params.ts'
 import { assertNamesExist, parseTemplate } from './subject-template.ts'
 
 type Refinement = { addIssue(issue: { code: 'custom'; message: string; path?: (string | number)[] }): void }
@@ -85,6 +86,7 @@ export const routeDocumentSchema = z
       headers: headerConditions.optional(),
     }),
     subject: z.string().superRefine((subject, context) => void checkPattern(() => parseTemplate(subject), context)),
+    params: paramsSchema.optional(),
     reply: z.enum(['single', 'many']).optional(),
     body: z.enum(['whole', 'stream']).optional(),
     websocket: z.enum(['stream', 'rpc']).optional(),
@@ -104,8 +106,14 @@ export const routeDocumentSchema = z
 /** One route as in YAML: the names and units of docs/routes.md, nothing filled in. */
 export type RouteDocument = z.input<typeof routeDocumentSchema>
 
-function checkAcrossKeys(route: { match: RouteDocument['match']; subject: string }, context: Refinement): void {
-  const { match, subject } = route
+interface Interdependent {
+  readonly match: RouteDocument['match']
+  readonly subject: string
+  readonly params?: ParamsDocument | undefined
+}
+
+function checkAcrossKeys(route: Interdependent, context: Refinement): void {
+  const { match, subject, params } = route
   const complain = (path: string[], message: string) => context.addIssue({ code: 'custom', message, path })
   if (match.kind === 'tcp') {
     for (const key of ['host', 'methods', 'path', 'headers'] as const) {
@@ -118,7 +126,11 @@ function checkAcrossKeys(route: { match: RouteDocument['match']; subject: string
   const path = parsedOrUndefined(() => (match.path === undefined ? [] : parsePath(match.path)))
   const template = parsedOrUndefined(() => parseTemplate(subject))
   if (path === undefined || template === undefined) return
-  checkPattern(() => assertNamesExist(template, path), context, ['subject'])
+  checkPattern(() => assertNamesExist(template, path, params), context, ['subject'])
+  const used = new Set(template.map((token) => (token.kind === 'capture' ? token.name : '')))
+  for (const name of Object.keys(params ?? {})) {
+    if (!used.has(name)) complain(['params', name], 'the subject does not use it')
+  }
 }
 
 /** For what has been complained of already. */

@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import { formatBytes, formatDuration, parseBytes, parseDurationMs } from '../exchange/units.ts'
 import { type PolicySpec, toPolicySpecs } from '../policies/policy-list.ts'
 import { type RouteDocument, routeDocumentSchema } from './document.ts'
+import type { ParamsDocument } from './subject-params.ts'
 
 export { checkRoutes } from './ambiguity.ts'
 export { type RouteDocument, routeDocumentSchema } from './document.ts'
@@ -24,6 +25,8 @@ export interface RouteSpec {
     readonly headers: Readonly<Record<string, string>>
   }
   readonly subject: string
+  /** Of the subject: those whose values do not come from the path as they are. */
+  readonly params: ParamsDocument
   readonly reply: 'single' | 'many'
   readonly body: 'whole' | 'stream'
   readonly websocket: 'stream' | 'rpc'
@@ -77,6 +80,7 @@ function normalise(route: RouteDocument): RouteSpec {
       headers: Object.fromEntries(conditions),
     },
     subject: route.subject,
+    params: route.params ?? {},
     reply: route.reply ?? 'single',
     body: route.body ?? 'whole',
     websocket: route.websocket ?? 'stream',
@@ -115,6 +119,7 @@ export function specToDocument(spec: RouteSpec): RouteDocument {
       ...(hasHeaders && { headers: { ...match.headers } }),
     },
     subject: spec.subject,
+    ...(Object.keys(spec.params).length > 0 && { params: spec.params }),
     ...(spec.reply !== 'single' && { reply: spec.reply }),
     ...(spec.body !== 'whole' && { body: spec.body }),
     ...(spec.websocket !== 'stream' && { websocket: spec.websocket }),

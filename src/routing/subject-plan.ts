@@ -1,6 +1,7 @@
 import type { PathPattern } from './path-pattern.ts'
 import type { PathScan } from './path-scan.ts'
 import { decodePercent } from './percent.ts'
+import { type LateParam, lateParam, type ParamsDocument } from './subject-params.ts'
 import {
   assertNamesExist,
   isReservedFirstToken,
@@ -11,7 +12,9 @@ import {
 
 interface Capture {
   readonly name: string
-  /** Which segment of the path. */
+  /** Found out later; what the path may have for it is kept in its place. */
+  readonly late: LateParam | undefined
+  /** Which segment of the path; -1: none. */
   readonly segment: number
   readonly rest: boolean
   /** Text between this capture and the next one, dots included. */
@@ -22,11 +25,17 @@ interface Capture {
 export interface SubjectPlan {
   readonly before: string
   readonly captures: readonly Capture[]
+  /** What `fillLateParams` fills in: until then a rendered subject has its name in braces. */
+  readonly late: readonly LateParam[]
 }
 
-/** Throws PatternError if the template uses a name that the path does not have. */
-export function createSubjectPlan(template: SubjectTemplate, path: PathPattern): SubjectPlan {
-  assertNamesExist(template, path)
+/** Throws PatternError if the template uses a name that neither the path nor `params` has. */
+export function createSubjectPlan(
+  template: SubjectTemplate,
+  path: PathPattern,
+  params: ParamsDocument = {},
+): SubjectPlan {
+  assertNamesExist(template, path, params)
   const captures: Capture[] = []
   let text = ''
   // From the end, so that each capture knows what comes after it.
@@ -35,12 +44,13 @@ export function createSubjectPlan(template: SubjectTemplate, path: PathPattern):
       text = token.text + text
     } else {
       const segment = path.findIndex(({ kind, text: name }) => kind !== 'literal' && name === token.name)
-      captures.unshift({ name: token.name, segment, rest: path[segment]?.kind === 'rest', after: text })
+      const late = lateParam(token.name, params)
+      captures.unshift({ name: token.name, late, segment, rest: path[segment]?.kind === 'rest', after: text })
       text = ''
     }
     if (index > 0) text = `.${text}`
   }
-  return { before: text, captures }
+  return { before: text, captures, late: captures.flatMap(({ late }) => late ?? []) }
 }
 
 /**
@@ -49,11 +59,17 @@ export function createSubjectPlan(template: SubjectTemplate, path: PathPattern):
  */
 export function renderSubject(plan: SubjectPlan, path: PathScan): string | undefined {
   let subject = plan.before
-  for (const { segment, rest, after } of plan.captures) {
+  for (const { late, segment, rest, after } of plan.captures) {
     const first = subject === ''
+    if (late !== undefined && late.source !== 'path') {
+      subject += `{${late.name}}${after}`
+      continue
+    }
     const value = rest ? restTokens(path.tail(segment), first) : path.texts[segment]
     if (value === undefined || (!rest && tokenFault(value, first) !== undefined)) return undefined
-    subject += value + after
+    // A brace is a late value's alone, so that a client cannot write one.
+    if (plan.late.length > 0 && /[{}]/.test(value)) return undefined
+    subject += (late === undefined ? value : `{${late.name}=${value}}`) + after
   }
   return isTooLong(subject) ? undefined : subject
 }
@@ -61,10 +77,17 @@ export function renderSubject(plan: SubjectPlan, path: PathScan): string | undef
 /** Why `renderSubject` refused, in words for the client: they name the parameter and not the subject. */
 export function subjectFault(plan: SubjectPlan, path: PathScan): string {
   let first = plan.before === ''
-  for (const { name, segment, rest } of plan.captures) {
+  for (const { name, late, segment, rest } of plan.captures) {
+    if (late !== undefined && late.source !== 'path') {
+      first = false
+      continue
+    }
     for (const raw of path.tail(segment).split('/', rest ? undefined : 1)) {
       const fault = tokenFault(decodePercent(raw), first)
       if (fault !== undefined) return `The value of \`${name}\` in the path ${fault}`
+      if (plan.late.length > 0 && /[{}]/.test(decodePercent(raw) ?? '')) {
+        return `The value of \`${name}\` in the path holds \`{\` or \`}\``
+      }
       first = false
     }
   }
@@ -82,15 +105,18 @@ function restTokens(tail: string, first: boolean): string | undefined {
   return tokens
 }
 
-/** @param first whether the subject would begin with it */
-function tokenFault(token: string | undefined, first: boolean): string | undefined {
+/**
+ * Why a value cannot be one token, in words for the client.
+ * @param first whether the subject would begin with it
+ */
+export function tokenFault(token: string | undefined, first: boolean): string | undefined {
   if (token === undefined) return 'is not percent-encoded UTF-8'
   if (token === '') return 'is empty'
   if (NOT_IN_A_TOKEN.test(token)) return 'holds `.`, `*`, `>`, white space or a control character'
   return first && isReservedFirstToken(token) ? 'is reserved' : undefined
 }
 
-function isTooLong(subject: string): boolean {
+export function isTooLong(subject: string): boolean {
   // A UTF-16 unit is three bytes of UTF-8 at most.
   return subject.length * 3 > MAX_SUBJECT_BYTES && Buffer.byteLength(subject) > MAX_SUBJECT_BYTES
 }

@@ -1,5 +1,6 @@
 import type { PathPattern } from './path-pattern.ts'
 import { PatternError } from './pattern-error.ts'
+import { lateParam, type ParamsDocument } from './subject-params.ts'
 
 /** One token of a template. `rest` becomes as many tokens as its capture has segments. */
 export type TemplateToken =
@@ -19,7 +20,7 @@ export function isReservedFirstToken(token: string): boolean {
   return token.startsWith('$') || token === '_INBOX'
 }
 
-const CAPTURE = /^\{([a-zA-Z_][a-zA-Z0-9_]*)(\.\.\.)?\}$/
+const CAPTURE = /^\{([a-zA-Z_][a-zA-Z0-9_]*|claims(?:\.[^.{}=\s\p{Cc}]+)+)(\.\.\.)?\}$/u
 
 /** Parses `orders.{region}.create`. Throws PatternError. */
 export function parseTemplate(template: string): SubjectTemplate {
@@ -48,15 +49,22 @@ function parseToken(text: string): TemplateToken {
   return { kind: 'literal', text }
 }
 
-/** Throws PatternError if the template uses a name that the path does not have. */
-export function assertNamesExist(template: SubjectTemplate, path: PathPattern): void {
+/** Throws PatternError if the template uses a name that neither the path nor `params` has. */
+export function assertNamesExist(template: SubjectTemplate, path: PathPattern, params: ParamsDocument = {}): void {
   const captures = path.filter(({ kind }) => kind !== 'literal')
   for (const token of template) {
     if (token.kind === 'literal') continue
+    const late = lateParam(token.name, params)
+    if (late !== undefined && token.rest)
+      throw new PatternError(`\`{${token.name}...}\` is one value: leave the dots out`)
+    if (late !== undefined && late.source !== 'path') continue
     const capture = captures.find(({ text }) => text === token.name)
     if (capture === undefined) {
       const known = captures.map(({ text }) => `\`{${text}}\``).join(', ')
       throw new PatternError(`\`{${token.name}}\` is not in the path, which has ${known || 'no parameters'}`)
+    }
+    if (late !== undefined && capture.kind === 'rest') {
+      throw new PatternError(`\`{${token.name}}\` is many segments in the path: a workspace is one`)
     }
     if (token.rest && capture.kind !== 'rest') {
       throw new PatternError(`\`{${token.name}...}\` is one segment in the path: write \`{${token.name}}\``)

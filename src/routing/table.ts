@@ -2,10 +2,12 @@ import type { Dispatch, RequestHead } from '../exchange/exchange.ts'
 import type { Kind, Route, RouteService, RouteSettings } from '../exchange/route.ts'
 import { type CompiledRoute, compileRoute } from './compiled-route.ts'
 import { HostIndex } from './host-index.ts'
+import { fillLateParams } from './late-subject.ts'
 import { PATH_FAULT, PathScan } from './path-scan.ts'
 import { comparePrecedence } from './precedence.ts'
 import type { RouteSpec } from './spec.ts'
 import { renderSubject, subjectFault } from './subject-plan.ts'
+import { WorkspaceDirectory } from './workspace-directory.ts'
 
 /** What `match` fills in; one object serves its caller for all requests. */
 export interface Match {
@@ -37,6 +39,8 @@ export interface TableOptions {
   readonly revision: number
   /** What serves a route in the end; called once for each. */
   readonly dispatch: (route: RouteSettings, spec: RouteSpec) => Dispatch
+  /** For subjects that name one. */
+  readonly workspaces?: WorkspaceDirectory
   /** Puts policies around that, and whatever else is to see a request before. */
   readonly protect?: (route: RouteSettings, spec: RouteSpec, service: RouteService) => RouteService
   /** For routes without a limit of their own. */
@@ -54,7 +58,10 @@ const NO_METHODS: readonly string[] = []
  * of two with one name, `byName` gives the first in the order of precedence.
  */
 export function compileTable(specs: readonly RouteSpec[], options: TableOptions): RouteTable {
-  const entries = specs.map((spec) => ({ ...compileRoute(spec), route: createRoute(spec, options) }))
+  const entries = specs.map((spec) => {
+    const compiled = compileRoute(spec)
+    return { ...compiled, route: createRoute(compiled, options) }
+  })
   return new RouteTable(options.revision, entries.sort(comparePrecedence))
 }
 
@@ -118,8 +125,8 @@ export class RouteTable {
       return
     }
     out.route = entry.route
-    // Without a path there are no parameters: the subject is all literal.
-    out.subject = entry.subject.before
+    // Without a path there is nothing in it that could be refused.
+    out.subject = renderSubject(entry.subject, this.#scan) ?? ''
   }
 
   #render(entry: TableEntry, out: Match): void {
@@ -144,7 +151,7 @@ function createIndex(entries: readonly TableEntry[], kind: 'http' | 'ws'): HostI
   return new HostIndex(entries.filter(({ spec }) => spec.match.kind === kind))
 }
 
-function createRoute(spec: RouteSpec, options: TableOptions): Route {
+function createRoute({ spec, subject: { late } }: CompiledRoute, options: TableOptions): Route {
   const route: RouteSettings = {
     name: spec.name,
     kind: spec.match.kind,
@@ -159,6 +166,10 @@ function createRoute(spec: RouteSpec, options: TableOptions): Route {
     holdMs: spec.noResponders.holdMs,
     forwardHeaders: typeof spec.forwardHeaders === 'string' ? spec.forwardHeaders : new Set(spec.forwardHeaders),
   }
-  const service: RouteService = { dispatch: options.dispatch(route, spec) }
+  const dispatch = options.dispatch(route, spec)
+  const { workspaces = new WorkspaceDirectory() } = options
+  const service: RouteService = {
+    dispatch: late.length === 0 ? dispatch : fillLateParams(late, workspaces, dispatch),
+  }
   return { ...route, ...(options.protect?.(route, spec, service) ?? service) }
 }

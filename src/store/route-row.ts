@@ -27,6 +27,7 @@ export function rowOf(route: RouteDocument): Insertable<RoutesTable> {
     no_responders: json(route.noResponders),
     forward_headers: json(route.forwardHeaders),
     policies: json(route.policies),
+    params: json(route.params),
   }
 }
 
@@ -51,6 +52,7 @@ export function documentOf(row: RouteRow): Readonly<Record<string, unknown>> {
     limits: row.limits,
     noResponders: row.no_responders,
     forwardHeaders: row.forward_headers,
+    params: row.params,
     policies: row.policies,
     priority: row.priority,
   })

@@ -23,6 +23,7 @@ export interface RoutesTable {
   readonly no_responders: Json
   readonly forward_headers: Json
   readonly policies: Json
+  readonly params: Json
   readonly updated_at: Generated<Date>
 }
 
@@ -57,7 +58,16 @@ export interface ApiKeysTable {
   readonly revoked_at: Date | null
 }
 
+export interface WorkspacesTable {
+  readonly id: Generated<string>
+  readonly name: string
+  readonly created_at: Generated<Date>
+  readonly updated_at: Generated<Date>
+  readonly deleted_at: Date | null
+}
+
 export interface Schema {
+  readonly workspaces: WorkspacesTable
   readonly table_versions: TableVersionsTable
   readonly api_keys: ApiKeysTable
   readonly routes: RoutesTable

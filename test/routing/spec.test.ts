@@ -28,6 +28,7 @@ describe('parseRoute', () => {
       maxBodyBytes: undefined,
       noResponders: { retries: undefined, holdMs: 0 },
       forwardHeaders: 'all',
+      params: {},
       policies: [],
       priority: 0,
     })

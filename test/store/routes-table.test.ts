@@ -59,6 +59,7 @@ describe('the routing table', () => {
         maxBodyBytes: 1_048_576,
         noResponders: { retries: 2, holdMs: 3000 },
         forwardHeaders: ['x-tenant'],
+        params: {},
         policies: [{ kind: 'headers', options: { response: { remove: ['server'] } } }],
         priority: 7,
       },

@@ -1,6 +1,6 @@
 import { randomFillSync } from 'node:crypto'
-import { createHttpAdapter } from '../../src/adapters/http/adapter.ts'
 import { ConnectionLimits } from '../../src/adapters/connection-limits.ts'
+import { createHttpAdapter } from '../../src/adapters/http/adapter.ts'
 import { createMux } from '../../src/adapters/mux/mux.ts'
 import { trustProxies } from '../../src/adapters/trusted-proxies.ts'
 import { WebConnections } from '../../src/adapters/web-connections.ts'
@@ -19,9 +19,10 @@ import { mergePolicies, type PolicySpec } from '../../src/policies/policy-list.t
 import { createRouting } from '../../src/routing/dispatch.ts'
 import { checkRoutes, parseRoute, type RouteDocument, type RouteSpec } from '../../src/routing/spec.ts'
 import { compileTable } from '../../src/routing/table.ts'
+import { WorkspaceDirectory } from '../../src/routing/workspace-directory.ts'
 import { startTcpListeners, type TcpListeners } from '../../src/tcp-listeners.ts'
-import { eventually } from './eventually.ts'
 import { LimitHits } from '../../src/telemetry/limit-hits.ts'
+import { eventually } from './eventually.ts'
 import { silentLogger } from './silent-logger.ts'
 
 /** One exchange that is over, as the observer was told. */
@@ -44,6 +45,7 @@ export interface Gateway {
   readonly link: NatsLink
   readonly wheel: DeadlineWheel
   readonly apiKeys: ApiKeyDirectory
+  readonly workspaces: WorkspaceDirectory
   readonly ended: Ended[]
   /** What clients went over. */
   readonly limited: LimitHits
@@ -95,12 +97,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     randomFill: randomFillSync,
     random: Math.random,
   })
+  const workspaces = new WorkspaceDirectory()
   const apiKeys = new ApiKeyDirectory({ wheel, now: Date.now })
   const policies = createPolicies({ wheel, now: Date.now, logger: silentLogger, apiKeys, ...options.policyContext })
   const compile = (specs: readonly RouteSpec[], revision: number) =>
     compileTable(specs, {
       revision,
       dispatch: transport.dispatchFor,
+      workspaces,
       protect: (route, spec, service) =>
         policies.protect(route, mergePolicies(options.policies ?? [], spec.policies), service),
       defaultMaxBodyBytes: 10 * 1024 * 1024,
@@ -172,6 +176,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     link,
     wheel,
     apiKeys,
+    workspaces,
     ended,
     limited,
     connectionLimits,

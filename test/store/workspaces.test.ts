@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { TableWatch } from '../../src/store/table-watch.ts'
+import { watched } from '../../src/store/watched-table.ts'
+import { addWorkspace, deleteWorkspace, watchedWorkspaces } from '../../src/store/workspaces.ts'
+import { eventually } from '../support/eventually.ts'
+import { createTestLogger, createTestStore, type TestStore } from './migrated-database.ts'
+
+describe('the watch of workspaces', () => {
+  let store: TestStore
+  let directory: string
+
+  before(async () => {
+    store = await createTestStore()
+    directory = await mkdtemp(join(tmpdir(), 'engine-router-workspaces-'))
+  })
+
+  after(async () => {
+    await store.drop()
+    await rm(directory, { recursive: true })
+  })
+
+  function watch(url: string) {
+    const { logger, lines } = createTestLogger()
+    const file = join(directory, 'workspaces')
+    let names = 'none'
+    const table = watchedWorkspaces(file, (snapshot, source) => {
+      names = `${source}: ${snapshot.workspaces.map(({ name }) => name).sort()}`
+    })
+    const watch = new TableWatch({ url, logger, pollIntervalMs: 60_000, tables: [watched(table)] })
+    return { watch, names: () => names, lines, file }
+  }
+
+  test('hears of changes, and keeps what it knows for a start without the database, for its owner alone', async () => {
+    const first = watch(store.url)
+    await first.watch.start()
+    await addWorkspace(store.db, 'acme')
+    await addWorkspace(store.db, 'globex')
+    await eventually('both are known', () => first.names() === 'database: acme,globex', { timeoutMs: 1000 })
+    await deleteWorkspace(store.db, { name: 'acme' })
+    await eventually('one is gone', () => first.names() === 'database: globex', { timeoutMs: 1000 })
+    await eventually('it is on disk', async () => (await stat(first.file)).size > 0)
+    await first.watch.stop()
+    assert.equal((await stat(first.file)).mode & 0o777, 0o600)
+    const second = watch('postgres://nobody@127.0.0.1:1/none')
+    await second.watch.start()
+    await second.watch.stop()
+    assert.equal(second.names(), 'cache: globex')
+  })
+
+  test('goes on without the table while its migration is yet to come', async () => {
+    await store.psql('alter table workspaces rename to away')
+    const { watch: it, names, lines } = watch(store.url)
+    await it.start()
+    assert.equal(names(), 'database: ')
+    assert.match(lines.map(({ message }) => message).join('\n'), /does not have the table of workspaces yet/)
+    await it.stop()
+    await store.psql('alter table away rename to workspaces')
+  })
+})
