@@ -62,7 +62,9 @@ export function createAuthority(directory: string, commonName = 'test authority'
 }
 
 function selfSigned(directory: string, commonName: string): KeyPair {
-  const [cert, key] = [join(directory, `${commonName}.crt`), join(directory, `${commonName}.key`)]
+  // Without a space, which scanners would take for the end of the name.
+  const file = join(directory, commonName.replaceAll(' ', '-'))
+  const [cert, key] = [`${file}.crt`, `${file}.key`]
   openssl('req', '-x509', ...NEW_KEY, '-days', '2', '-subj', `/CN=${commonName}`, '-keyout', key, '-out', cert)
   return { cert, key }
 }
