@@ -23,6 +23,7 @@ import { mergePolicies } from './policies/policy-list.ts'
 import { createRouteTables } from './route-tables.ts'
 import { createRouting } from './routing/dispatch.ts'
 import type { RouteSpec } from './routing/spec.ts'
+import { checkSharing, sharesPorts, untilReady } from './shared-ports.ts'
 import { startTcpListeners } from './tcp-listeners.ts'
 import { createExchangeLog } from './telemetry/exchange-log.ts'
 import { ExchangeMetrics } from './telemetry/exchange-metrics.ts'
@@ -57,10 +58,17 @@ export interface App {
 
 /**
  * The composition root: builds the parts in order, and `stop` ends them in reverse. Resolves once it listens; NATS and
- * Postgres may come later, `/readyz` says when. Rejects if a port is taken, with nothing left behind.
+ * Postgres may come later, `/readyz` says when. One that shares its ports listens when it is ready, and not before.
+ * Rejects if a port is taken, with nothing left behind.
  * @param tracing undefined: off, and nothing on the path of a request asks for it
+ * @param signal ends the wait to be ready, with its reason
  */
-export async function startApp(config: RouterConfig, logger: RouterLogger, tracing?: Tracing): Promise<App> {
+export async function startApp(
+  config: RouterConfig,
+  logger: RouterLogger,
+  tracing?: Tracing,
+  signal?: AbortSignal,
+): Promise<App> {
   const { limits } = config
   const wheel = new DeadlineWheel()
   const metrics = new ExchangeMetrics()
@@ -116,11 +124,48 @@ export async function startApp(config: RouterConfig, logger: RouterLogger, traci
     origins: config.listen.http.origins,
     maxMessageBytes: limits.messageBytes,
   })
+  const readiness = () => {
+    const reasons: string[] = []
+    if (draining) reasons.push('draining')
+    if (!link.connected) reasons.push('NATS is not connected')
+    if (tables.loadedAtMs === undefined) reasons.push('no routing table is loaded')
+    return reasons
+  }
+  const forgetGoneRoutes = () => {
+    const table = tables.current()
+    if (table !== undefined) metrics.forgetGone((name) => table.byName(name) !== undefined, Date.now())
+  }
+  const startRouting = () => {
+    link.start()
+    tables.start(() => {
+      policies.settle()
+      forgetGoneRoutes()
+    })
+  }
+  const stopRouting = async () => {
+    await tables.stop()
+    policies.close()
+    await link.close()
+    wheel.stop()
+  }
+  const isShared = sharesPorts(config)
+  if (isShared) {
+    await checkSharing(logger)
+    startRouting()
+    await untilReady(readiness, logger, signal).catch(async (error) => {
+      await stopRouting()
+      throw error
+    })
+  }
+
   const web = await startWebListener({
     ...config.listen.http,
     ...clients,
     logger,
     adapters: [createHttpAdapter({ ...clients, dispatch: routing.dispatch }), webSockets],
+  }).catch(async (error) => {
+    await stopRouting()
+    throw error
   })
 
   const tcp = await startTcpListeners({
@@ -130,8 +175,9 @@ export async function startApp(config: RouterConfig, logger: RouterLogger, traci
     table: tables.current,
     connectMux,
     logger,
-  }).catch((error) => {
+  }).catch(async (error) => {
     web.close()
+    await stopRouting()
     throw error
   })
 
@@ -154,18 +200,7 @@ export async function startApp(config: RouterConfig, logger: RouterLogger, traci
     quarantinedRoutes: tables.quarantined,
     draining,
   })
-  const readiness = () => {
-    const reasons: string[] = []
-    if (draining) reasons.push('draining')
-    if (!link.connected) reasons.push('NATS is not connected')
-    if (tables.loadedAtMs === undefined) reasons.push('no routing table is loaded')
-    return reasons
-  }
   const processMetrics = new ProcessMetrics()
-  const forgetGoneRoutes = () => {
-    const table = tables.current()
-    if (table !== undefined) metrics.forgetGone((name) => table.byName(name) !== undefined, Date.now())
-  }
   const renderMetrics = () => {
     forgetGoneRoutes()
     const out = new MetricsWriter()
@@ -199,21 +234,18 @@ export async function startApp(config: RouterConfig, logger: RouterLogger, traci
     readiness,
     metrics: renderMetrics,
     logger,
-  }).catch((error) => {
+  }).catch(async (error) => {
     web.close()
     tcp.close()
     processMetrics.close()
+    await stopRouting()
     throw error
   })
   const ports = { http: web.port, admin: admin.port }
   const operators = config.nats.service
     ? startOperatorService({ link, logger, source, metrics: renderMetrics, ports, randomBytes })
     : undefined
-  link.start()
-  tables.start(() => {
-    policies.settle()
-    forgetGoneRoutes()
-  })
+  if (!isShared) startRouting()
   logger.info({ config: describeConfig(config) }, 'configuration')
   logger.info(
     { http: web.port, admin: admin.port, tcp: tcp.ports },
@@ -231,13 +263,12 @@ export async function startApp(config: RouterConfig, logger: RouterLogger, traci
       operators?.stop()
       const { delayMs, timeoutMs } = config.drain
       logger.info({ exchanges: web.exchanges, delayMs, timeoutMs }, 'draining')
+      // Whoever asks at this port asks for the router that goes on.
+      if (config.listen.admin.reusePort) admin.stopListening()
       // Load balancers go on to send until they have asked whether it is ready.
       if (delayMs > 0) await delay(delayMs)
       await Promise.all([web.drain(timeoutMs), tcp.drain(timeoutMs)])
-      await tables.stop()
-      policies.close()
-      await link.close()
-      wheel.stop()
+      await stopRouting()
       await admin.close()
       processMetrics.close()
       logger.info({}, 'stopped')

@@ -33,6 +33,8 @@ export interface WebListenerOptions {
   readonly host: string
   /** 0: any free one. */
   readonly port: number
+  /** With other processes; default: false. */
+  readonly reusePort?: boolean | undefined
   readonly tls: TlsOptions | undefined
   /** How often to look whether the files of `tls` have changed; default: every 5 seconds. */
   readonly certificatePollMs?: number | undefined
@@ -169,8 +171,10 @@ function certificatesOf(tls: TlsOptions | undefined): WebClientCertificates | un
   return new WebClientCertificates(tls.clientAuth === 'require')
 }
 
-/** `LIBUS_LISTEN_EXCLUSIVE_PORT`. Without it two processes share the port unawares, each with a half of the clients. */
+/** `LIBUS_LISTEN_EXCLUSIVE_PORT`. Two processes that share a port unawares have a half of the clients each. */
 const EXCLUSIVE_PORT = 1
+/** `LIBUS_LISTEN_DEFAULT`: with SO_REUSEPORT. */
+const SHARED_PORT = 0
 
 /** uWebSockets takes a host and options together, which its types do not know. */
 type ListenAt = (
@@ -180,10 +184,10 @@ type ListenAt = (
   then: (socket: us_listen_socket | false) => void,
 ) => TemplatedApp
 
-function listen(app: TemplatedApp, { host, port }: WebListenerOptions): Promise<us_listen_socket> {
+function listen(app: TemplatedApp, { host, port, reusePort = false }: WebListenerOptions): Promise<us_listen_socket> {
   return new Promise((resolve, reject) => {
     const listenAt = app.listen.bind(app) as unknown as ListenAt
-    listenAt(host, port, EXCLUSIVE_PORT, (socket) => {
+    listenAt(host, port, reusePort ? SHARED_PORT : EXCLUSIVE_PORT, (socket) => {
       if (socket) resolve(socket)
       else
         reject(new Error(`cannot listen on ${host}:${port}: the port is taken, or not this machine's or user's to use`))

@@ -12,6 +12,8 @@ export interface AdminOptions {
   readonly host: string
   /** 0: any free one. */
   readonly port: number
+  /** With other processes; default: false. */
+  readonly reusePort?: boolean | undefined
   /** That the API asks for; undefined: there is no API, but on loopback. */
   readonly token: string | undefined
   readonly source: AdminSource
@@ -23,6 +25,8 @@ export interface AdminOptions {
 
 export interface AdminServer {
   readonly port: number
+  /** Leaves the port to another process; requests under way are answered. */
+  stopListening(): void
   close(): Promise<void>
 }
 
@@ -30,6 +34,7 @@ const REQUEST_TIMEOUT_MS = 5000
 
 /** Health, metrics and the API for operators, apart from the clients' listener so that neither load nor a drain there hides them. */
 export async function startAdminServer(options: AdminOptions): Promise<AdminServer> {
+  const { host, port, reusePort = false } = options
   const access = createAccess(options)
   const server = createServer((req, res) => {
     answer(options, access, req, res).catch((error) => {
@@ -42,13 +47,14 @@ export async function startAdminServer(options: AdminOptions): Promise<AdminServ
   server.headersTimeout = REQUEST_TIMEOUT_MS
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause) =>
-      reject(new Error(`cannot listen on ${options.host}:${options.port} (admin): ${cause.message}`, { cause })),
+      reject(new Error(`cannot listen on ${host}:${port} (admin): ${cause.message}`, { cause })),
     )
-    server.listen(options.port, options.host, resolve)
+    server.listen({ host, port, reusePort }, resolve)
   })
   server.on('error', (error) => options.logger.error({ err: error }, 'the admin listener failed'))
   return {
     port: (server.address() as AddressInfo).port,
+    stopListening: () => void server.close(),
     close() {
       server.closeAllConnections()
       return new Promise((resolve) => server.close(() => resolve()))

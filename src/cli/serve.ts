@@ -19,9 +19,11 @@ export const verb: Verb = {
     const traces = isTraced ? await startOtlpExport({ logger, serviceName: 'engine-router' }) : undefined
     const tracing = traces && createTracing(traces.recorder)
     try {
-      const app = await startApp(config, logger, tracing).catch((error: Error) => {
+      const app = await startApp(config, logger, tracing, io.signal).catch((error: Error) => {
+        if (io.signal.aborted) return undefined
         throw new VerbError(error.message, { cause: error })
       })
+      if (app === undefined) return 0
       await Promise.race([aborted(io.signal), app.drainRequested])
       await app.stop()
     } finally {

@@ -14,6 +14,8 @@ export interface HttpListener {
   readonly host: string
   /** 0: any free port. */
   readonly port: number
+  /** With other processes: a new one takes over before this one stops. */
+  readonly reusePort: boolean
   /** Pages that may open a WebSocket; undefined: those of the host that the request names. `*`: all. */
   readonly origins: readonly string[] | undefined
   /** Addresses and ranges whose word on who their client is is taken. */
@@ -26,6 +28,8 @@ export interface AdminListener {
   readonly host: string
   /** 0: any free port. */
   readonly port: number
+  /** As of `HttpListener`. */
+  readonly reusePort: boolean
   /** That clients of the API have to show; undefined: none, and no API unless it listens on loopback. */
   readonly token: string | undefined
 }
@@ -33,6 +37,8 @@ export interface AdminListener {
 export interface TcpListener {
   readonly host: string
   readonly port: number
+  /** As of `HttpListener`. */
+  readonly reusePort: boolean
   readonly protocol: 'mux' | 'raw'
   /** The name of a route with kind tcp; there for `raw` and only there. */
   readonly route: string | undefined

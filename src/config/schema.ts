@@ -50,6 +50,8 @@ const host = z.string().min(1)
 /** 0 takes any free port. */
 export const portSchema = z.int().min(0).max(65_535)
 
+const reusePort = z.boolean().default(false)
+
 /** Servers of one cluster. The value is not repeated in messages: it may hold a password. */
 export const natsServersSchema = z
   .array(z.string({ error: NATS_SERVER_EXPECTED }).regex(NATS_SERVER, { error: NATS_SERVER_EXPECTED }))
@@ -100,6 +102,7 @@ const tcpListenerSchema = z
   .strictObject({
     host: host.default('0.0.0.0'),
     port: portSchema,
+    reusePort,
     protocol: z.enum(['mux', 'raw']),
     route: z.string().min(1).optional(),
     framing: z.enum(['none', 'line', 'u32']).optional(),
@@ -125,6 +128,7 @@ export const routerConfigSchema = section({
     http: section({
       host: host.default('0.0.0.0'),
       port: portSchema.default(8080),
+      reusePort,
       origins: z.array(originSchema).optional(),
       trustedProxies: z.array(addressRangeSchema).default([]),
       tls: tlsSchema.optional(),
@@ -132,6 +136,7 @@ export const routerConfigSchema = section({
     admin: section({
       host: host.default('127.0.0.1'),
       port: portSchema.default(9090),
+      reusePort,
       token: adminTokenSchema.optional(),
     }),
     tcp: z.array(tcpListenerSchema).default([]),

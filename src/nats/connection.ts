@@ -82,8 +82,10 @@ export class NatsLink {
     return (this.#client?.info as { cluster?: string } | undefined)?.cluster !== undefined
   }
 
+  /** One that comes when the link is up hears so at once. */
   listen(listener: NatsLinkListener): void {
     this.#listeners.push(listener)
+    if (this.#connected && this.#client !== undefined) listener.onConnected(this.#client)
   }
 
   /** A subscription that the server may deny: whoever subscribes hears of it, and the log does not. */

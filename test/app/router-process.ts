@@ -40,6 +40,10 @@ export interface RouterSettings {
   readonly httpPort?: number
   readonly adminPort?: number
   readonly routes?: { readonly file?: string; readonly cache?: string }
+  /** Of `listen.http` and `listen.admin`. */
+  readonly reusePort?: boolean
+  /** Of `listen.tcp`. */
+  readonly tcp?: readonly object[]
   readonly drainDelay?: string
   readonly drainTimeout?: string
   readonly logLevel?: string
@@ -48,9 +52,8 @@ export interface RouterSettings {
 }
 
 /** A serving router, of which nothing is left after the test. It listens; `ready` waits for the rest. */
-export async function startRouter(t: TestContext, settings: RouterSettings, directory?: string) {
-  const home = directory ?? (await temporaryDirectory())
-  await writeFile(join(home, 'router.yaml'), routerYaml(settings))
+export async function startRouter(t: Pick<TestContext, 'after'>, settings: RouterSettings, directory?: string) {
+  const home = await writeSettings(settings, directory)
   const run = spawnRouter(t, home, settings.env)
   const listening = await Promise.race([
     eventually('it listens', () => run.log().find(({ msg }) => msg.startsWith('listening on')), { timeoutMs: 20_000 }),
@@ -81,8 +84,15 @@ export async function startRouter(t: TestContext, settings: RouterSettings, dire
   return router
 }
 
+/** As `router.yaml`, in this directory or a new one, which it returns. */
+export async function writeSettings(settings: RouterSettings, directory?: string): Promise<string> {
+  const home = directory ?? (await temporaryDirectory())
+  await writeFile(join(home, 'router.yaml'), routerYaml(settings))
+  return home
+}
+
 /** `engine-router serve -c router.yaml` in this directory, wherever that leads. */
-export function spawnRouter(t: TestContext, directory: string, env: NodeJS.ProcessEnv = {}) {
+export function spawnRouter(t: Pick<TestContext, 'after'>, directory: string, env: NodeJS.ProcessEnv = {}) {
   const child: ChildProcess = spawn(
     process.execPath,
     [join(import.meta.dirname, '../../src/main.ts'), 'serve', '-c', 'router.yaml'],
@@ -131,10 +141,14 @@ export async function freePort(): Promise<number> {
 
 /** JSON is YAML. */
 function routerYaml(settings: RouterSettings): string {
-  const { natsUrl, databaseUrl, httpPort = 0, adminPort = 0 } = settings
-  const { drainDelay = '0s', drainTimeout = '30s', logLevel = 'info' } = settings
+  const { natsUrl, databaseUrl, httpPort = 0, adminPort = 0, reusePort = false } = settings
+  const { tcp = [], drainDelay = '0s', drainTimeout = '30s', logLevel = 'info' } = settings
   return JSON.stringify({
-    listen: { http: { host: '127.0.0.1', port: httpPort }, admin: { port: adminPort } },
+    listen: {
+      http: { host: '127.0.0.1', port: httpPort, reusePort },
+      admin: { port: adminPort, reusePort },
+      tcp,
+    },
     nats: { servers: [natsUrl] },
     database: { url: databaseUrl },
     routes: { ...settings.routes },

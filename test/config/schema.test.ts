@@ -54,6 +54,7 @@ describe('routerConfigSchema', () => {
       {
         host: '0.0.0.0',
         port: 1,
+        reusePort: false,
         protocol: 'raw',
         route: 'x',
         framing: 'u32',

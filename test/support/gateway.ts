@@ -203,6 +203,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 const TCP_DEFAULTS: TcpListener = {
   host: '127.0.0.1',
   port: 0,
+  reusePort: false,
   protocol: 'raw',
   route: undefined,
   framing: 'none',

@@ -24,6 +24,8 @@ export interface TcpAdapterOptions {
   readonly host: string
   /** 0: any free one. */
   readonly port: number
+  /** With other processes; default: false. */
+  readonly reusePort?: boolean | undefined
   readonly tls: TlsOptions | undefined
   /** How often to look whether the files of `tls` have changed; default: every 5 seconds. */
   readonly certificatePollMs?: number | undefined
@@ -59,7 +61,7 @@ export interface TcpAdapter {
 
 /** Listens on one port, whatever is spoken there; rejects with an error that says why not. */
 export async function startTcpAdapter(options: TcpAdapterOptions): Promise<TcpAdapter> {
-  const { host, port, wheel, logger, proxyProtocol } = options
+  const { wheel, logger, proxyProtocol } = options
   const now = () => wheel.now()
   const connections = new ConnectionSet()
   const accept = options.protocol(connections)
@@ -111,7 +113,7 @@ export async function startTcpAdapter(options: TcpAdapterOptions): Promise<TcpAd
     options.observer.onLimit('connections', withoutMapping(info?.remoteAddress ?? ''))
   })
   try {
-    await listen(server, host, port)
+    await listen(server, options)
   } catch (error) {
     tls?.close()
     throw error
@@ -147,12 +149,12 @@ export async function startTcpAdapter(options: TcpAdapterOptions): Promise<TcpAd
   }
 }
 
-function listen(server: Server, host: string, port: number): Promise<void> {
+function listen(server: Server, { host, port, reusePort = false }: TcpAdapterOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (error) => {
       reject(new Error(`cannot listen on ${host}:${port}: ${error.message}`, { cause: error }))
     })
-    server.listen({ host, port, backlog: BACKLOG }, () => {
+    server.listen({ host, port, reusePort, backlog: BACKLOG }, () => {
       server.removeAllListeners('error')
       resolve()
     })
