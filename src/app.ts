@@ -128,7 +128,7 @@ export async function startApp(
     const reasons: string[] = []
     if (draining) reasons.push('draining')
     if (!link.connected) reasons.push('NATS is not connected')
-    if (tables.loadedAtMs === undefined) reasons.push('no routing table is loaded')
+    if (tables.unready !== undefined) reasons.push(tables.unready)
     return reasons
   }
   const forgetGoneRoutes = () => {

@@ -19,6 +19,8 @@ export interface RouteTables {
    * Requests under way keep the route that they began with; this is for the next one. Undefined: none is loaded yet.
    */
   readonly current: () => RouteTable | undefined
+  /** Why requests may miss a route that is meant to be there; undefined: nothing is awaited. */
+  readonly unready: string | undefined
   /** Since the epoch; undefined: none is loaded yet. */
   readonly loadedAtMs: number | undefined
   /** Rows that the table does without. */
@@ -59,6 +61,10 @@ export function createRouteTables(
   const routesFile = createRoutesFileWatch(config, logger)
   return {
     current: () => table,
+    get unready() {
+      if (table === undefined) return 'no routing table is loaded'
+      return routesFile?.isAwaited(table.revision) ? 'routes.file is not applied yet' : undefined
+    },
     get loadedAtMs() {
       return loadedAtMs
     },
@@ -68,7 +74,7 @@ export function createRouteTables(
     start(onChange) {
       onTable = onChange
       void watch.start()
-      routesFile?.start()
+      void routesFile?.start()
     },
     async stop() {
       await routesFile?.stop()
@@ -91,8 +97,14 @@ function createRoutesFileWatch(config: RouterConfig, logger: RouterLogger) {
     author: 'routes.file',
     logger,
   })
+  let isAttempted = false
   return {
-    start: () => void watch.start(),
+    /** Whether a router with the table of this revision is yet to get what the file has put there at the start. */
+    isAwaited: (revision: number) => !isAttempted || revision < watch.appliedRevision,
+    async start() {
+      await watch.start()
+      isAttempted = true
+    },
     async stop() {
       await watch.stop()
       await database.close()

@@ -41,6 +41,7 @@ export class RoutesFileWatch {
   #watcher: FSWatcher | undefined
   /** The state of the file that needs no more work: applied, or found to be bad. */
   #settled: string | undefined
+  #appliedRevision = 0
   #failures = 0
   #complaint: string | undefined
   #settleTimer: NodeJS.Timeout | undefined
@@ -48,6 +49,11 @@ export class RoutesFileWatch {
 
   constructor(options: RoutesFileWatchOptions) {
     this.#options = options
+  }
+
+  /** Of the routing table after the last change that this made; 0: it made none. */
+  get appliedRevision(): number {
+    return this.#appliedRevision
   }
 
   /** Resolves when the first attempt to apply the file is over, however it went. Never rejects. */
@@ -105,6 +111,7 @@ export class RoutesFileWatch {
       this.#failures = 0
       if (revision === undefined) logger.debug({ file }, 'the routes file changes nothing')
       else {
+        this.#appliedRevision = revision
         const { added, changed, removed } = plan
         logger.info({ file, revision, added, changed: changed.map(({ name }) => name), removed }, 'routes file applied')
       }
