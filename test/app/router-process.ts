@@ -92,7 +92,11 @@ export async function writeSettings(settings: RouterSettings, directory?: string
 }
 
 /** `engine-router serve -c router.yaml` in this directory, wherever that leads. */
-export function spawnRouter(t: Pick<TestContext, 'after'>, directory: string, env: NodeJS.ProcessEnv = {}) {
+export function spawnRouter(
+  t: { after(end: () => Promise<void>): void },
+  directory: string,
+  env: NodeJS.ProcessEnv = {},
+) {
   const child: ChildProcess = spawn(
     process.execPath,
     [join(import.meta.dirname, '../../src/main.ts'), 'serve', '-c', 'router.yaml'],

@@ -1,0 +1,151 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { connect, type NatsConnection } from 'nats'
+import { spawnRouter, temporaryDirectory } from '../app/router-process.ts'
+import { eventually } from '../support/eventually.ts'
+import { natsUrl } from '../support/nats.ts'
+import { createTestDatabase } from '../support/postgres.ts'
+import { startBackends } from './backends.ts'
+import { ROUTES } from './routes.ts'
+import type { Scope } from './scope.ts'
+
+/** More than caches and pools of a router that has just begun. */
+const MAX_GROWTH_BYTES = 160 * 1024 ** 2
+const WELL_WITHIN_MS = 5_000
+const CALM_WITHIN_MS = 40_000
+/** All that clients leave behind must be nothing. */
+const GAUGES = [
+  'exchanges_in_flight',
+  'inbox_tokens',
+  ...['http', 'ws', 'tcp'].map((kind) => `connections{kind="${kind}"}`),
+]
+
+/** A router in a process of its own, with backends for all that its clients may ask. */
+export interface FuzzStage {
+  readonly httpPort: number
+  readonly adminUrl: string
+  /** Ports by what they speak. */
+  readonly tcp: { readonly mux: number; readonly lines: number; readonly proxied: number }
+  readonly nats: NatsConnection
+  /** What a backend answers to whom it does not trust; set by the target that plays it. */
+  hostile: HostileBackend | undefined
+  /** Requests of hostile clients that came as far as a backend. */
+  published: number
+  /** Says what is wrong with the router, for all to see: it is gone, not ready, or fails a well-behaved client. */
+  complaint(): Promise<string | undefined>
+  /** Says what is left of clients that have all gone. */
+  leftovers(): Promise<string | undefined>
+  memoryBytes(): Promise<number>
+}
+
+/** Answers an OPEN on its reply subject. */
+export type HostileBackend = (nats: NatsConnection, reply: string) => void
+
+/** Nothing is left of it when its scope ends. */
+export async function startFuzzStage(scope: Scope): Promise<FuzzStage> {
+  const directory = await temporaryDirectory()
+  const database = await createTestDatabase({ migrated: true })
+  scope.after(() => database.drop())
+  const url = await natsUrl()
+  const nats = await connect({ servers: url, maxReconnectAttempts: -1 })
+  scope.after(() => nats.close())
+  await writeFile(join(directory, 'routes.yaml'), JSON.stringify({ version: 1, routes: ROUTES }))
+  await writeFile(join(directory, 'router.yaml'), JSON.stringify(settings(url, database.url)))
+  const router = spawnRouter(scope, directory)
+  let exited: string | undefined
+  void router.exitCode.then((code) => {
+    exited = `the router ended with ${code}:\n${router.output().slice(-4000)}`
+  })
+  const listening = await eventually(
+    'it listens',
+    () => {
+      if (exited !== undefined) throw new Error(exited)
+      return router.log().find(({ msg }) => msg.startsWith('listening on'))
+    },
+    { timeoutMs: 20_000 },
+  )
+  const [mux, lines, proxied] = listening.tcp as [number, number, number]
+  const adminUrl = `http://127.0.0.1:${listening.admin}`
+  const ready = async () => (await fetch(`${adminUrl}/readyz`)).status === 200
+  await eventually('it is ready', ready, { timeoutMs: 20_000 })
+
+  const violations: string[] = []
+  const metrics = async () => (await fetch(`${adminUrl}/metrics`)).text()
+  const memoryBytes = async () => numberIn(await metrics(), 'resident_memory_bytes')
+  const askWell = async () => {
+    const response = await fetch(`http://127.0.0.1:${listening.http}/well`, {
+      method: 'POST',
+      body: 'well?',
+      // A connection that is kept would be left when all others have gone.
+      headers: { connection: 'close' },
+      signal: AbortSignal.timeout(WELL_WITHIN_MS),
+    })
+    const text = await response.text()
+    if (response.status !== 200 || text !== 'well?') throw new Error(`${response.status} ${text}`)
+  }
+  const stage: FuzzStage = {
+    httpPort: Number(listening.http),
+    adminUrl,
+    tcp: { mux, lines, proxied },
+    nats,
+    hostile: undefined,
+    published: 0,
+    memoryBytes,
+    async complaint() {
+      if (exited !== undefined) return exited
+      if (violations.length > 0) return violations.join('\n')
+      try {
+        await askWell()
+        if (await ready()) return undefined
+      } catch (error) {
+        return `a well-behaved client got ${error}\n${exited ?? ''}`
+      }
+      return 'the router is not ready any more'
+    },
+    async leftovers() {
+      try {
+        await eventually('nothing is left', async () => assertCalm(await metrics()), { timeoutMs: CALM_WITHIN_MS })
+        const growthBytes = (await memoryBytes()) - beganWithBytes
+        return growthBytes > MAX_GROWTH_BYTES ? `the router has grown by ${growthBytes} bytes` : undefined
+      } catch (error) {
+        return String(error)
+      }
+    },
+  }
+  scope.after(await startBackends(stage, violations))
+  await eventually('a well-behaved client', async () => askWell().then(() => true))
+  const beganWithBytes = await memoryBytes()
+  return stage
+}
+
+function settings(natsServer: string, databaseUrl: string): object {
+  const host = '127.0.0.1'
+  return {
+    listen: {
+      http: { host, port: 0 },
+      admin: { port: 0 },
+      tcp: [
+        { host, port: 0, protocol: 'mux' },
+        { host, port: 0, protocol: 'raw', route: 'lines', framing: 'line' },
+        { host, port: 0, protocol: 'raw', route: 'lines', framing: 'line', proxyProtocol: true },
+      ],
+    },
+    nats: { servers: [natsServer] },
+    database: { url: databaseUrl },
+    routes: { file: 'routes.yaml' },
+    drain: { timeout: '0s' },
+  }
+}
+
+function assertCalm(text: string): true {
+  const left = GAUGES.map((name) => [name, numberIn(text, name)] as const).filter(([, value]) => value !== 0)
+  if (left.length > 0) throw new Error(left.map(([name, value]) => `${name} is ${value}`).join(', '))
+  return true
+}
+
+function numberIn(text: string, name: string): number {
+  const start = `engine_router_${name} `
+  const line = text.split('\n').find((line) => line.startsWith(start))
+  if (line === undefined) throw new Error(`/metrics has no ${start}`)
+  return Number(line.slice(start.length))
+}
