@@ -1,0 +1,102 @@
+/** What policies are tried on without a network: requests, clients and backends that note what they hear, and a clock. */
+import { DeadlineWheel } from '../../src/exchange/deadline-wheel.ts'
+import type { BackendSide, ClientSide, Dispatch, RequestHead } from '../../src/exchange/exchange.ts'
+import { Identity } from '../../src/exchange/identity.ts'
+import type { RouteSettings } from '../../src/exchange/route.ts'
+import { ApiKeyDirectory } from '../../src/policies/api-key-directory.ts'
+import type { Policy, PolicyContext, PolicyKind } from '../../src/policies/policy.ts'
+import { silentLogger } from '../support/silent-logger.ts'
+import { testRoute } from '../support/test-route.ts'
+
+export function request(over: Partial<RequestHead> = {}): RequestHead {
+  return {
+    kind: 'http',
+    method: 'GET',
+    host: '',
+    path: '/',
+    query: '',
+    remote: '192.0.2.1',
+    certificate: undefined,
+    requestId: '1',
+    headers: [],
+    length: 0,
+    route: undefined,
+    subject: 'a',
+    ...over,
+  }
+}
+
+/** A client, or a backend, that takes all and notes it. */
+export interface Recorder extends ClientSide {
+  readonly heard: string[]
+}
+
+export function recorder(): Recorder {
+  const heard: string[] = []
+  return {
+    heard,
+    head: ({ status }) => void heard.push(`head ${status}`),
+    data: (chunk) => heard.push(`data ${Buffer.from(chunk).toString()}`) > 0,
+    end: () => void heard.push('end'),
+    reset: ({ code }) => void heard.push(`reset ${code}`),
+    drained: () => void heard.push('drained'),
+  }
+}
+
+/** One exchange that has reached the backend. */
+export interface Reached {
+  readonly request: RequestHead
+  /** As the policy hands it on. */
+  readonly client: ClientSide
+  readonly heard: readonly string[]
+}
+
+export interface PolicyStage {
+  readonly policy: Policy
+  /** Of the exchanges that the policy let pass, in order. */
+  readonly reached: readonly Reached[]
+  /** Milliseconds pass. */
+  pass(ms: number): void
+  /** Begins an exchange; the result says how it went and goes on with it. */
+  begin(head?: RequestHead): { readonly client: Recorder; readonly backend: BackendSide }
+  identity(subjectId: string, over?: { provedBy?: string; keyId?: string }): Identity
+}
+
+/** A policy with options as in YAML, around a backend that takes every exchange. */
+export function stagePolicy(
+  kind: PolicyKind,
+  options: unknown,
+  over: { readonly route?: Partial<RouteSettings>; readonly context?: Partial<PolicyContext> } = {},
+): PolicyStage {
+  let nowMs = 1000
+  const now = () => nowMs
+  const wheel = new DeadlineWheel({ now })
+  const context = { wheel, now, logger: silentLogger, apiKeys: new ApiKeyDirectory({ wheel, now }), ...over.context }
+  const policy = kind.create(kind.schema.parse(options), testRoute(over.route), context)
+  const reached: Reached[] = []
+  const dispatch: Dispatch = (head, client) => {
+    const backend = recorder()
+    reached.push({ request: head, client, heard: backend.heard })
+    return backend
+  }
+  const begin = policy.wrap?.(dispatch) ?? dispatch
+  return {
+    policy,
+    reached,
+    pass: (ms) => {
+      nowMs += ms
+    },
+    begin(head = request()) {
+      const client = recorder()
+      return { client, backend: begin(head, client) }
+    },
+    identity: (subjectId, { provedBy = 'test', keyId } = {}) =>
+      new Identity({ subjectId, claims: {}, provedBy, keyId }, { wheel, now, graceMs: 0 }),
+  }
+}
+
+/** Answers as most backends do. */
+export function answer({ client }: Reached, status = 200): void {
+  client.head({ status, headers: [], length: 0, messages: false })
+  client.end()
+}
