@@ -1,6 +1,8 @@
 /** All policies there are. A new one is a file beside this and a line here. */
 import { apiKey } from './api-key.ts'
+import { concurrency } from './concurrency.ts'
 import { headers } from './headers.ts'
 import type { PolicyKind } from './policy.ts'
+import { rateLimit } from './rate-limit.ts'
 
-export const POLICY_KINDS: readonly PolicyKind[] = [apiKey, headers]
+export const POLICY_KINDS: readonly PolicyKind[] = [apiKey, concurrency, headers, rateLimit]
