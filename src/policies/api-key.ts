@@ -13,6 +13,7 @@ const DEFAULT_HEADER = 'x-api-key'
 export const apiKey = definePolicy({
   name: NAME,
   summary: 'Requires an API key that `engine-router keys create` has made.',
+  needsHeaders: true,
   schema: z.strictObject({
     header: headerNameOption
       .optional()

@@ -46,15 +46,20 @@ export function authenticateAny(authenticators: readonly Authenticator[]): Authe
 
 /** Lets those in whose identity is known by now, be it from the connection's beginning. */
 export function requireIdentity(authenticate: Authenticate, next: Dispatch, wheel: DeadlineWheel): Dispatch {
+  const enter: Dispatch = (request, client) => {
+    const told = request.identity?.backendHeaders
+    if (told !== undefined) request.backendHeaders = [...(request.backendHeaders ?? []), ...told]
+    return next(request, client)
+  }
   return (request, client) => {
     if (request.identity !== undefined) {
-      if (!request.identity.isExpired) return next(request, client)
+      if (!request.identity.isExpired) return enter(request, client)
       client.reset(new ExchangeError('unauthorized', `the credential of ${request.identity.subjectId} has expired`))
       return CLOSED_SIDE
     }
     const error = authenticate(request)
-    if (error === undefined) return next(request, client)
-    if (error instanceof Promise) return new PendingExchange(error, request, client, next, wheel)
+    if (error === undefined) return enter(request, client)
+    if (error instanceof Promise) return new PendingExchange(error, request, client, enter, wheel)
     client.reset(error)
     return CLOSED_SIDE
   }

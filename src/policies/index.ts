@@ -2,7 +2,8 @@
 import { apiKey } from './api-key.ts'
 import { concurrency } from './concurrency.ts'
 import { headers } from './headers.ts'
+import { jwt } from './jwt.ts'
 import type { PolicyKind } from './policy.ts'
 import { rateLimit } from './rate-limit.ts'
 
-export const POLICY_KINDS: readonly PolicyKind[] = [apiKey, concurrency, headers, rateLimit]
+export const POLICY_KINDS: readonly PolicyKind[] = [apiKey, concurrency, headers, jwt, rateLimit]

@@ -8,6 +8,11 @@ const HTTP_TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const NOT_TO_SET =
   /^(?:connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|expect|content-length|host|nats-.*|sx|sx-.*|x-request-id)$/i
 
+/** Whether a policy may set a field of that name. */
+export function isSettableHeader(name: string): boolean {
+  return !NOT_TO_SET.test(name)
+}
+
 export const headerNameOption = z.string().max(128).regex(HTTP_TOKEN, 'expected a header name')
 
 /** Not z.record, which silently drops a key named `__proto__`. */
@@ -22,7 +27,7 @@ export const headersOption = z
       const complain = (message: string) => context.addIssue({ code: 'custom', message, path: [name] })
       const lower = name.toLowerCase()
       if (name.length > 128 || !HTTP_TOKEN.test(name)) complain('expected a header name')
-      else if (NOT_TO_SET.test(name)) complain('this field is the router’s own to set')
+      else if (!isSettableHeader(name)) complain('this field is the router’s own to set')
       if (seen.has(lower)) complain('the same header is named twice')
       seen.add(lower)
       if (typeof value !== 'string') complain('expected text: put the value in quotes')

@@ -11,6 +11,11 @@ export interface PolicySpec {
 /** What a route has, and what YAML and the database say of it: a list of mappings with one key each. */
 export type PolicyListDocument = readonly Readonly<Record<string, unknown>>[]
 
+/** Policies that a route of raw TCP cannot have. */
+export const NEED_HEADERS: ReadonlySet<string> = new Set(
+  POLICY_KINDS.filter(({ needsHeaders }) => needsHeaders === true).map(({ name }) => name),
+)
+
 const names = POLICY_KINDS.map(({ name }) => name)
 
 const entrySchema = z

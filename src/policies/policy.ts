@@ -55,6 +55,8 @@ export interface PolicyKind<Schema extends z.ZodType = z.ZodType> {
   readonly schema: Schema
   /** Routes with the same options share one policy, which then asks nothing of the route. Default false. */
   readonly isShared?: boolean
+  /** It is of no use on raw TCP, which has none. Default false. */
+  readonly needsHeaders?: boolean
   /** Called once for a route and its options; the policy outlives routing tables in which both stay the same. */
   create(options: z.output<Schema>, route: RouteSettings, context: PolicyContext): Policy
 }

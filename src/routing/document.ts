@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { parseBytes, parseDurationMs } from '../exchange/units.ts'
-import { policyListSchema } from '../policies/policy-list.ts'
+import { NEED_HEADERS, type PolicyListDocument, policyListSchema } from '../policies/policy-list.ts'
 import { parseHost } from './host.ts'
 import { parsePath } from './path-pattern.ts'
 import { PatternError } from './pattern-error.ts'
@@ -110,14 +110,20 @@ interface Interdependent {
   readonly match: RouteDocument['match']
   readonly subject: string
   readonly params?: ParamsDocument | undefined
+  readonly policies?: PolicyListDocument | undefined
 }
 
 function checkAcrossKeys(route: Interdependent, context: Refinement): void {
   const { match, subject, params } = route
-  const complain = (path: string[], message: string) => context.addIssue({ code: 'custom', message, path })
+  const complain = (path: (string | number)[], message: string) => context.addIssue({ code: 'custom', message, path })
   if (match.kind === 'tcp') {
     for (const key of ['host', 'methods', 'path', 'headers'] as const) {
       if (match[key] !== undefined) complain(['match', key], 'a tcp route is reached by its name: remove this key')
+    }
+    for (const [index, policy] of (route.policies ?? []).entries()) {
+      const kind = Object.keys(policy).find((name) => NEED_HEADERS.has(name))
+      const message = 'raw TCP has no header fields for a credential: only clientCertificate can tell who it is'
+      if (kind !== undefined) complain(['policies', index, kind], message)
     }
   } else if (match.path === undefined) {
     complain(['match', 'path'], `a route of kind ${match.kind ?? 'http'} needs a path, such as \`/orders/{id}\``)

@@ -1,0 +1,154 @@
+import { compactVerify, decodeJwt, decodeProtectedHeader, errors } from 'jose'
+import { ExchangeError } from '../../exchange/errors.ts'
+import type { HeaderList } from '../../exchange/exchange.ts'
+import { Identity, type IdentityParts, isSubjectId } from '../../exchange/identity.ts'
+import type { Verdict } from '../policy.ts'
+import { RecentMap } from '../recent-map.ts'
+import {
+  type ClaimRules,
+  type Claims,
+  claimAt,
+  claimFault,
+  claimText,
+  type Permissions,
+  permissionFault,
+} from './claims.ts'
+import type { KeySet } from './key-set.ts'
+
+const MAX_TOKEN_LENGTH = 8192
+const MAX_HEADER_LENGTH = 4096
+
+export interface TokenRules extends ClaimRules, Permissions {
+  /** Those that a token may be signed with. */
+  readonly algorithms: readonly string[]
+  /** The claim that says who it is. */
+  readonly subject: string
+  /** Fields for the backend: name in lower case, and the claim that it gets. */
+  readonly headers: readonly (readonly [name: string, path: string])[]
+}
+
+export interface TokenVerifierOptions {
+  /** For what this policy's identities are called. */
+  readonly name: string
+  readonly rules: TokenRules
+  readonly keys: KeySet
+  readonly parts: IdentityParts
+  /** Tokens that are kept once they are verified. */
+  readonly maxTokens: number
+}
+
+/**
+ * Tells whose a token is. What was verified is kept until it expires, so that a known token costs one lookup. All else is
+ * looked at before a signature is: a bad token costs one check of it at most, and leaves nothing behind.
+ */
+export class TokenVerifier {
+  readonly #options: TokenVerifierOptions
+  #known: RecentMap<string, Identity>
+  /** Being verified: any number of requests with one token wait for one check. */
+  readonly #pending = new Map<string, Promise<Verdict>>()
+
+  constructor(options: TokenVerifierOptions) {
+    this.#options = options
+    this.#known = new RecentMap(options.maxTokens)
+  }
+
+  verify(token: string): Verdict | Promise<Verdict> {
+    const known = this.#known.get(token)
+    if (known !== undefined && !known.isExpired) return known
+    return this.#pending.get(token) ?? this.#check(token)
+  }
+
+  /** Other keys count from now on: tokens are verified anew, and what was opened with one that is not good any more ends. */
+  onKeysChanged(): void {
+    const before = this.#known
+    this.#known = new RecentMap(this.#options.maxTokens)
+    for (const [token, identity] of before.entries()) if (identity.leases > 0) void this.#verifyAnew(token, identity)
+  }
+
+  #check(token: string): Verdict | Promise<Verdict> {
+    if (token.length > MAX_TOKEN_LENGTH) return refused(`it has more than ${MAX_TOKEN_LENGTH} characters`)
+    const claims = this.#readClaims(token)
+    if (typeof claims === 'string') return refused(claims)
+    const verdict = this.#verifyOnce(token, claims).finally(() => this.#pending.delete(token))
+    this.#pending.set(token, verdict)
+    return verdict
+  }
+
+  /** What the token says, or what is wrong with it, whoever may have signed it. */
+  #readClaims(token: string): Claims | string {
+    const { rules, parts } = this.#options
+    try {
+      const { alg, crit } = decodeProtectedHeader(token)
+      if (alg === undefined || !rules.algorithms.includes(alg)) return `its algorithm is ${JSON.stringify(alg)}`
+      if (crit !== undefined) return 'it needs extensions of JWS'
+      const claims = decodeJwt(token)
+      const subjectId = claimAt(claims, rules.subject)
+      if (typeof subjectId !== 'string' || !isSubjectId(subjectId)) {
+        return `its claim ${rules.subject} is not 1 to 256 visible ASCII characters`
+      }
+      return claimFault(claims, rules, parts.now()) ?? claims
+    } catch {
+      // jose says no more than that.
+      return 'it is malformed'
+    }
+  }
+
+  async #verifyOnce(token: string, claims: Claims): Promise<Verdict> {
+    const error = await this.#signatureError(token)
+    if (error !== undefined) return error
+    const { rules, name, parts } = this.#options
+    const missing = permissionFault(claims, rules)
+    if (missing !== undefined) return new ExchangeError('forbidden', `a token is not enough: ${missing}`)
+    const expiresAtMs = claims.exp === undefined ? undefined : (Number(claims.exp) + rules.toleranceS) * 1000
+    const subjectId = String(claimAt(claims, rules.subject))
+    const backendHeaders = this.#backendHeaders(claims)
+    const identity = new Identity({ subjectId, claims, provedBy: name, expiresAtMs, backendHeaders }, parts)
+    this.#known.set(token, identity)
+    return identity
+  }
+
+  async #verifyAnew(token: string, identity: Identity): Promise<void> {
+    const error = await this.#signatureError(token)
+    if (error === undefined) this.#known.set(token, identity)
+    else if (error.code === 'unauthorized') identity.revoke(error)
+  }
+
+  async #signatureError(token: string): Promise<ExchangeError | undefined> {
+    const { keys } = this.#options
+    let fault = await this.#signatureFault(token)
+    if (fault === 'its key is not known' && (await keys.renew())) fault = await this.#signatureFault(token)
+    if (fault === undefined) return undefined
+    return fault === 'no keys' ? new ExchangeError('busy', 'there are no keys to verify tokens with') : refused(fault)
+  }
+
+  /** Undefined: it is good. */
+  async #signatureFault(token: string): Promise<string | undefined> {
+    const { keys, rules } = this.#options
+    const find = await keys.keys()
+    if (find === undefined) return 'no keys'
+    try {
+      await compactVerify(token, find, { algorithms: [...rules.algorithms] })
+      return undefined
+    } catch (error) {
+      if (error instanceof errors.JWKSNoMatchingKey) return 'its key is not known'
+      if (error instanceof errors.JWKSMultipleMatchingKeys)
+        return 'it does not say which of several keys it is signed with'
+      return `its signature is not good: ${error instanceof Error ? error.message : String(error)}`
+    }
+  }
+
+  #backendHeaders(claims: Claims): HeaderList | undefined {
+    const { headers } = this.#options.rules
+    const fields = headers.flatMap(([name, path]) => {
+      // What is too long is left out, as if it were not there: a part of it would be another value.
+      const text = claimText(claimAt(claims, path))
+      return text === undefined || text.length > MAX_HEADER_LENGTH ? [] : [name, text]
+    })
+    return fields.length === 0 ? undefined : fields
+  }
+}
+
+/** Why is for the log alone. */
+function refused(fault: string): ExchangeError {
+  return new ExchangeError('unauthorized', `a token is refused: ${fault}`)
+}

@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { RequestHead } from '../../../src/exchange/exchange.ts'
+import { findToken, withoutCookie, withoutParameter } from '../../../src/policies/jwt/token-place.ts'
+
+const PLACES = { query: 'access_token', cookie: 'session' }
+
+function request(headers: string[], query = ''): RequestHead {
+  return {
+    kind: 'http',
+    method: 'GET',
+    host: '',
+    path: '/',
+    query,
+    remote: '127.0.0.1',
+    certificate: undefined,
+    requestId: '1',
+    headers,
+    length: 0,
+    route: undefined,
+    subject: 'a',
+  }
+}
+
+describe('the token of a request', () => {
+  for (const [what, headers, query, expected] of [
+    ['a bearer', ['authorization', 'Bearer a.b.c'], '', 'a.b.c'],
+    ['a bearer in any case', ['authorization', 'bEARER  a.b.c '], '', 'a.b.c'],
+    ['another scheme', ['authorization', 'Basic YTpi'], '', undefined],
+    ['a scheme alone', ['authorization', 'Bearer'], '', undefined],
+    ['two words', ['authorization', 'Bearer a b'], '', undefined],
+    ['a bearer before others', ['cookie', 'session=d', 'authorization', 'Bearer a'], 'access_token=e', 'a'],
+    ['a parameter', [], 'x=1&access_token=a.b.c&y=2', 'a.b.c'],
+    ['a parameter whose name is encoded', [], 'access%5Ftoken=a', 'a'],
+    ['a parameter with an empty value', [], 'access_token=', undefined],
+    ['a parameter with another name', [], 'xaccess_token=a&access_token2=b', undefined],
+    ['a parameter that is malformed', [], 'access_token=%zz', '%zz'],
+    ['a cookie', ['cookie', 'a=1; session=a.b.c; b=2'], '', 'a.b.c'],
+    ['a cookie in quotes', ['cookie', 'session="a.b.c"'], '', 'a.b.c'],
+    ['a cookie with another name', ['cookie', 'xsession=a; session2=b'], '', undefined],
+  ] as const) {
+    test(`is found, or not, in ${what}`, () => {
+      assert.equal(findToken(request([...headers], query), PLACES), expected)
+    })
+  }
+
+  test('is nowhere but where it may be', () => {
+    assert.equal(findToken(request(['cookie', 'session=a'], 'access_token=b'), {}), undefined)
+  })
+
+  test('is taken out of the query, every time and however it is written', () => {
+    const clean = (query: string) => withoutParameter(query, 'access_token')
+    assert.equal(clean('a=1&access_token=x&b=%20&access%5ftoken=y&%61ccess_token'), 'a=1&b=%20')
+    assert.equal(clean('access_token=x'), '')
+    assert.equal(clean('a=1&b'), 'a=1&b')
+  })
+
+  test('is taken out of the cookies, and the others stay', () => {
+    const clean = (...headers: string[]) => withoutCookie(headers, 'session')
+    assert.deepEqual(clean('a', '1', 'cookie', 'x=1; session=a; y=2', 'b', '2'), [
+      'a',
+      '1',
+      'cookie',
+      'x=1; y=2',
+      'b',
+      '2',
+    ])
+    assert.deepEqual(clean('cookie', 'session=a', 'cookie', 'x=1; session=b'), ['cookie', 'x=1'])
+    assert.deepEqual(clean('cookie', 'sessions=a'), ['cookie', 'sessions=a'])
+  })
+})
