@@ -16,7 +16,7 @@ export interface Gateway {
   readonly pid: number
 }
 
-export type GatewayName = 'ceiling' | 'router' | 'fastify' | 'batched' | 'ws'
+export type GatewayName = 'ceiling' | 'router' | 'fastify' | 'batched' | 'ws' | 'unobserved' | 'traced'
 
 /** A program of this folder: .ts in a checkout, .js when built. */
 function startProgram(guard: ChildGuard, name: string, natsUrl: string): Child {
@@ -59,9 +59,24 @@ async function startOther(guard: ChildGuard, natsUrl: string, name: GatewayName,
 
 /** This router as it is served, with a real table of `routes` routes in a Postgres of its own. */
 export async function startRouter(guard: ChildGuard, natsUrl: string, routes: number): Promise<Gateway> {
+  return serveGateway(guard, await prepareHome(guard, natsUrl, routes), 'router')
+}
+
+/** The router with metrics and tracing off, with metrics as it is served, and with a span of every request as well. */
+export async function startTelemetryRouters(guard: ChildGuard, natsUrl: string, routes: number): Promise<Gateway[]> {
+  const [, port] = await startProgram(guard, 'span-sink', natsUrl).waitForLine(/^ready (\d+)/, READY_MS)
   const home = await prepareHome(guard, natsUrl, routes)
+  const traced = { ...home, env: { ...home.env, OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}` } }
+  return [
+    await serveGateway(guard, { ...home, program: join('bench', 'unobserved-router') }, 'unobserved'),
+    await serveGateway(guard, home, 'router'),
+    await serveGateway(guard, traced, 'traced'),
+  ]
+}
+
+async function serveGateway(guard: ChildGuard, home: Home, name: GatewayName): Promise<Gateway> {
   const { child, webPort } = await serveFrom(guard, home, { webPort: 0, tcpPort: 0 }, [])
-  return { name: 'router', url: `http://127.0.0.1:${webPort}/bench/42`, pid: child.pid! }
+  return { name, url: `http://127.0.0.1:${webPort}/bench/42`, pid: child.pid! }
 }
 
 /** Gives a new router for each call; the one before it is ended. */
@@ -84,6 +99,8 @@ export async function prepareIdleRouters(guard: ChildGuard, natsUrl: string): Pr
 
 interface Home {
   readonly directory: string
+  /** In `src`, without its ending. */
+  readonly program: string
   readonly env: NodeJS.ProcessEnv
 }
 
@@ -106,10 +123,10 @@ async function prepareHome(guard: ChildGuard, natsUrl: string, routes: number): 
     DATABASE_URL: postgres.url,
     PORT: '',
   }
-  return { directory, env }
+  return { directory, program: 'main', env }
 }
 
-async function serveFrom(guard: ChildGuard, { directory, env }: Home, ports: Ports, flags: readonly string[]) {
+async function serveFrom(guard: ChildGuard, { directory, program, env }: Home, ports: Ports, flags: readonly string[]) {
   const settings = {
     listen: {
       http: { host: '127.0.0.1', port: ports.webPort },
@@ -122,7 +139,7 @@ async function serveFrom(guard: ChildGuard, { directory, env }: Home, ports: Por
   const child = guard.spawn({
     name: 'router',
     command: process.execPath,
-    args: [...flags, join(import.meta.dirname, '..', `main${extname(import.meta.filename)}`), 'serve'],
+    args: [...flags, join(import.meta.dirname, '..', `${program}${extname(import.meta.filename)}`), 'serve'],
     cwd: directory,
     env,
   })

@@ -16,6 +16,8 @@ export interface BenchReport {
   readonly streams: readonly StreamFigures[]
   readonly webSockets: readonly WebSocketFigures[]
   readonly idle: readonly IdleFigures[]
+  readonly telemetry: readonly UnaryFigures[]
+  readonly telemetryCost: TelemetryCost | undefined
 }
 
 /** The router against the others in the same run; undefined where the other did not run. */
@@ -26,7 +28,17 @@ export interface UnaryRatios {
   readonly rpsOfFastify: number | undefined
 }
 
-export type Measured = Pick<BenchReport, 'unary' | 'streams' | 'webSockets' | 'idle'>
+/** Parts of the rate without metrics and tracing, from 0 to 1, and what they may be at most. */
+export interface TelemetryCost {
+  /** Metrics on, tracing off. */
+  readonly metrics: number
+  readonly metricsBar: number
+  /** Metrics on, and every request sampled. */
+  readonly sampled: number
+  readonly sampledBar: number
+}
+
+export type Measured = Pick<BenchReport, 'unary' | 'streams' | 'webSockets' | 'idle' | 'telemetry'>
 
 export function createReport(
   measured: Measured,
@@ -38,10 +50,10 @@ export function createReport(
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     os: `${platform()} ${arch()}`,
   }
-  const { unary } = measured
+  const { unary, telemetry } = measured
   const connections = [...new Set(unary.map((figures) => figures.connections))]
   const ratios = connections.map((count) => ratiosAt(unary, count))
-  return { machine, node: process.version, ...settings, ...measured, ratios }
+  return { machine, node: process.version, ...settings, ...measured, ratios, telemetryCost: telemetryCostIn(telemetry) }
 }
 
 function ratiosAt(unary: readonly UnaryFigures[], connections: number): UnaryRatios {
@@ -59,6 +71,14 @@ function ratiosAt(unary: readonly UnaryFigures[], connections: number): UnaryRat
     cpuOfCeiling: ratio('ceiling', 'cpuUsPerRequest'),
     rpsOfFastify: ratio('fastify', 'rps'),
   }
+}
+
+function telemetryCostIn(telemetry: readonly UnaryFigures[]): TelemetryCost | undefined {
+  const rps = (name: GatewayName) => telemetry.find(({ gateway }) => gateway === name)?.rps
+  const [bare, observed, traced] = [rps('unobserved'), rps('router'), rps('traced')]
+  if (bare === undefined || observed === undefined || traced === undefined) return undefined
+  const cost = (withIt: number) => Math.round((1 - withIt / bare) * 100) / 100
+  return { metrics: cost(observed), metricsBar: 0.1, sampled: cost(traced), sampledBar: 0.25 }
 }
 
 export const UNARY_HEAD = ['connections', 'gateway', 'requests/s', 'p50', 'p99', 'CPU/request', 'of the ceiling']
@@ -80,6 +100,25 @@ export function unaryRows({ unary }: BenchReport): string[][] {
       share,
     ]
   })
+}
+
+export const TELEMETRY_HEAD = ['router with', 'requests/s', 'p50', 'p99', 'CPU/request']
+
+const TELEMETRY: Partial<Record<GatewayName, string>> = {
+  unobserved: 'neither',
+  router: 'metrics',
+  traced: 'metrics, every request traced',
+}
+
+/** Rows for a table under `TELEMETRY_HEAD`. */
+export function telemetryRows({ telemetry }: BenchReport): string[][] {
+  return telemetry.map(({ gateway, rps, p50Us, p99Us, cpuUsPerRequest }) => [
+    TELEMETRY[gateway] ?? gateway,
+    rps.toLocaleString('en'),
+    formatUs(p50Us),
+    formatUs(p99Us),
+    `${cpuUsPerRequest.toFixed(1)} us`,
+  ])
 }
 
 export const WEB_SOCKETS_HEAD = [

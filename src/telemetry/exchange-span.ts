@@ -1,7 +1,7 @@
-import { type Attributes, type Span, SpanStatusCode } from '@opentelemetry/api'
 import type { ExchangeError } from '../exchange/errors.ts'
 import type { RequestHead } from '../exchange/exchange.ts'
 import type { ExchangeTrace } from '../exchange/trace.ts'
+import type { RecordedSpan, SpanValues } from './recorded-span.ts'
 import { formatTraceparent } from './trace-context.ts'
 
 /** The span of one exchange. One that is not sampled records nothing, but still has an identity to pass on. */
@@ -14,22 +14,22 @@ export class ExchangeSpan implements ExchangeTrace {
   /** Counted by the traced sides. */
   chunksIn = 0
   chunksOut = 0
-  readonly #span: Span
+  readonly #span: RecordedSpan
   /** A raw TCP connection has neither method nor path nor status. */
   #isHttp = false
 
-  constructor(span: Span) {
-    const context = span.spanContext()
+  constructor(span: RecordedSpan) {
+    const { context } = span
     this.#span = span
     this.traceId = context.traceId
     this.spanId = context.spanId
     this.traceparent = formatTraceparent(context)
     this.tracestate = context.traceState?.serialize() ?? ''
-    this.isRecording = span.isRecording()
+    this.isRecording = span.isRecording
   }
 
   /** @param ofRoute what is the same for every request on its route */
-  describe(request: RequestHead, ofRoute: Attributes): void {
+  describe(request: RequestHead, ofRoute: SpanValues): void {
     const { kind, subject, host, method } = request
     const span = this.#span
     span.setAttributes(ofRoute)
@@ -66,7 +66,7 @@ export class ExchangeSpan implements ExchangeTrace {
     if (error !== undefined) span.setAttribute('error.type', error.code)
     else if (status >= 500) span.setAttribute('error.type', String(status))
     // Nothing but the code: messages name subjects, and what a client wrote.
-    if (isFault(status, error)) span.setStatus({ code: SpanStatusCode.ERROR, ...(error && { message: error.code }) })
+    if (isFault(status, error)) span.fail(error?.code ?? '')
     span.end()
   }
 }

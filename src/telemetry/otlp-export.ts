@@ -1,12 +1,22 @@
-import { type DiagLogFunction, DiagLogLevel, diag, type Tracer } from '@opentelemetry/api'
+import { randomFillSync } from 'node:crypto'
+import { type DiagLogFunction, DiagLogLevel, diag } from '@opentelemetry/api'
+import type { IOtlpExportDelegate } from '@opentelemetry/otlp-exporter-base'
 import type { Logger } from '../exchange/logger.ts'
+import { decodeExportResponse } from './otlp-spans.ts'
+import type { SpanValues } from './recorded-span.ts'
+import { createSampler } from './sampler.ts'
+import { encodeSpanOrigin, SpanBatch } from './span-batch.ts'
+import { SpanQueue } from './span-queue.ts'
+import { createSpanRecorder, type SpanRecorder } from './span-recorder.ts'
 
 /** How long the last spans may take on their way out. */
 const CLOSE_TIMEOUT_MS = 5_000
+/** Whose spans these are. */
+const SCOPE = 'engine-router'
 
 /** Where spans are made, from where they go to a collector. */
 export interface OtlpExport {
-  readonly tracer: Tracer
+  readonly recorder: SpanRecorder
   /** Sends what is there. Resolves also if that fails, or takes too long. */
   close(): Promise<void>
 }
@@ -18,44 +28,100 @@ export interface OtlpExportOptions {
 }
 
 /**
- * Sets up the SDK of OpenTelemetry, as `OTEL_*` of the process say: the one place that knows it, loaded only where
- * tracing is on. Spans wait in a queue of bounded length for the next batch, and are dropped where it is full.
+ * Spans by OTLP/HTTP, as `OTEL_*` of the process say: the one place that knows the SDK of OpenTelemetry, loaded only where
+ * tracing is on. Spans are encoded as they end, wait in a queue of bounded length, and are dropped where it is full.
  */
 export async function startOtlpExport({ logger, serviceName }: OtlpExportOptions): Promise<OtlpExport> {
-  const [core, { BasicTracerProvider, BatchSpanProcessor }, { OTLPTraceExporter }, resources] = await Promise.all([
+  const [core, otlp, resources] = await Promise.all([
     import('@opentelemetry/core'),
-    import('@opentelemetry/sdk-trace-base'),
-    import('@opentelemetry/exporter-trace-otlp-proto'),
+    import('@opentelemetry/otlp-exporter-base/node-http'),
     import('@opentelemetry/resources'),
   ])
   const report = (message: string) => logger.warn({}, `tracing: ${message}`)
   const ignore: DiagLogFunction = () => {}
-  // Both are the process's: the SDK has no other way to say what it could not do.
+  // The process's: the SDK has no other way to say what it could not do.
   diag.setLogger({ error: report, warn: report, info: ignore, debug: ignore, verbose: ignore }, DiagLogLevel.WARN)
-  core.setGlobalErrorHandler((err) => logger.warn({ err }, 'tracing: spans were not sent'))
-  const { envDetector, serviceInstanceIdDetector } = resources
-  const provider = new BasicTracerProvider({
-    resource: resources
-      .resourceFromAttributes({ 'service.name': serviceName })
-      .merge(resources.detectResources({ detectors: [serviceInstanceIdDetector, envDetector] })),
-    spanProcessors: [new BatchSpanProcessor(new OTLPTraceExporter())],
+  const exporter = createExporter(otlp)
+  const { exportTimeoutMs, sampler, limits, ...bounds } = readSettings(core)
+  const origin = encodeSpanOrigin(describeProcess(resources, serviceName), SCOPE)
+  const queue = new SpanQueue({
+    ...bounds,
+    createBatch: () => new SpanBatch(origin),
+    send: (request, spans) => exportSpans(exporter, { request, spans }, exportTimeoutMs),
+    onLoss: (message, err) => logger.warn(err === undefined ? {} : { err }, `tracing: ${message}`),
   })
   return {
-    tracer: provider.getTracer('engine-router'),
+    recorder: createSpanRecorder({ sampler, limits, randomFill: randomFillSync, onEnd: (span) => queue.push(span) }),
     async close() {
       let timer: NodeJS.Timeout | undefined
       const late = new Promise<never>((_resolve, reject) => {
         timer = setTimeout(() => reject(new Error(`not sent within ${CLOSE_TIMEOUT_MS} ms`)), CLOSE_TIMEOUT_MS)
       })
       try {
-        await Promise.race([provider.shutdown(), late])
+        await Promise.race([queue.flush(), late])
       } catch (error) {
         logger.warn({ err: error }, 'tracing: the last spans are lost')
       } finally {
         clearTimeout(timer)
         diag.disable()
-        core.setGlobalErrorHandler(core.loggingErrorHandler())
       }
     },
   }
+}
+
+/** Names and defaults as in the specification of OpenTelemetry's environment variables. */
+function readSettings({ getNumberFromEnv: number, getStringFromEnv: text }: typeof import('@opentelemetry/core')) {
+  const maxSize = number('OTEL_BSP_MAX_QUEUE_SIZE') ?? 2048
+  const limit = (name: string) => number(`OTEL_SPAN_${name}`) ?? number(`OTEL_${name}`)
+  return {
+    delayMs: number('OTEL_BSP_SCHEDULE_DELAY') ?? 5000,
+    exportTimeoutMs: number('OTEL_BSP_EXPORT_TIMEOUT') ?? 30_000,
+    maxBatchSize: Math.min(maxSize, number('OTEL_BSP_MAX_EXPORT_BATCH_SIZE') ?? 512),
+    maxSize,
+    sampler: createSampler(text('OTEL_TRACES_SAMPLER') ?? 'parentbased_always_on', text('OTEL_TRACES_SAMPLER_ARG')),
+    limits: {
+      attributes: limit('ATTRIBUTE_COUNT_LIMIT') ?? 128,
+      characters: limit('ATTRIBUTE_VALUE_LENGTH_LIMIT') ?? Number.POSITIVE_INFINITY,
+      events: number('OTEL_SPAN_EVENT_COUNT_LIMIT') ?? 128,
+    },
+  }
+}
+
+/** What the environment says of it, and an id of this process. */
+function describeProcess(resources: typeof import('@opentelemetry/resources'), serviceName: string): SpanValues {
+  const { envDetector, serviceInstanceIdDetector } = resources
+  const { attributes } = resources
+    .resourceFromAttributes({ 'service.name': serviceName })
+    .merge(resources.detectResources({ detectors: [serviceInstanceIdDetector, envDetector] }))
+  return Object.fromEntries(Object.entries(attributes).map(([key, value]) => [key, String(value)]))
+}
+
+interface EncodedSpans {
+  readonly request: Uint8Array
+  readonly spans: number
+}
+
+type Exporter = IOtlpExportDelegate<EncodedSpans>
+
+/** The exporter of the SDK, as its variables say, for spans that are encoded already. */
+function createExporter(otlp: typeof import('@opentelemetry/otlp-exporter-base/node-http')): Exporter {
+  const headers = { 'Content-Type': 'application/x-protobuf' }
+  return otlp.createOtlpHttpExportDelegate(
+    otlp.convertLegacyHttpOptions({}, 'TRACES', 'v1/traces', headers),
+    { serializeRequest: ({ request }: EncodedSpans) => request, deserializeResponse: decodeExportResponse },
+    'otlp_http_span_exporter',
+    { name: 'span', countItems: ({ spans }) => spans },
+    undefined,
+  )
+}
+
+function exportSpans(exporter: Exporter, encoded: EncodedSpans, timeoutMs: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`the collector took more than ${timeoutMs} ms`)), timeoutMs)
+    exporter.export(encoded, ({ code, error }) => {
+      clearTimeout(timer)
+      if (code === 0) resolve()
+      else reject(error ?? new Error('the collector did not take them'))
+    })
+  })
 }

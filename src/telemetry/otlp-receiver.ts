@@ -3,7 +3,6 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
-import { decodeSpans, type ReceivedSpan } from './otlp-spans.ts'
 
 /** Of one request, packed and unpacked. */
 const MAX_BODY_BYTES = 8 * 1024 * 1024
@@ -19,13 +18,14 @@ export interface OtlpReceiverOptions {
   readonly host: string
   /** 0: any free port. */
   readonly port: number
-  readonly onSpans: (spans: readonly ReceivedSpan[]) => void
+  /** Gets each `ExportTraceServiceRequest`; a RangeError says that it is none. */
+  readonly onRequest: (request: Uint8Array) => void
 }
 
 /** Rejects if it cannot listen there. */
-export async function startOtlpReceiver({ host, port, onSpans }: OtlpReceiverOptions): Promise<OtlpReceiver> {
+export async function startOtlpReceiver({ host, port, onRequest }: OtlpReceiverOptions): Promise<OtlpReceiver> {
   const server = createServer((request, response) => {
-    answer(request, response, onSpans).catch(() => response.destroy())
+    answer(request, response, onRequest).catch(() => response.destroy())
   })
   server.listen(port, host)
   await once(server, 'listening')
@@ -41,7 +41,7 @@ export async function startOtlpReceiver({ host, port, onSpans }: OtlpReceiverOpt
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  onSpans: OtlpReceiverOptions['onSpans'],
+  onRequest: OtlpReceiverOptions['onRequest'],
 ): Promise<void> {
   const respond = (status: number) => {
     response.writeHead(status, { 'content-type': 'application/x-protobuf', 'content-length': 0 }).end()
@@ -50,15 +50,21 @@ async function answer(
   if (request.headers['content-type'] !== 'application/x-protobuf') return respond(415)
   const packed = await readBody(request)
   if (packed === undefined) return respond(413)
-  let spans: ReceivedSpan[]
+  const isPacked = request.headers['content-encoding'] === 'gzip'
+  const body = isPacked ? await unpack(packed) : packed
+  if (body === undefined) return respond(400)
   try {
-    const isPacked = request.headers['content-encoding'] === 'gzip'
-    spans = decodeSpans(isPacked ? await unzip(packed, { maxOutputLength: MAX_BODY_BYTES }) : packed)
-  } catch {
-    return respond(400)
+    onRequest(body)
+  } catch (error) {
+    if (error instanceof RangeError) return respond(400)
+    throw error
   }
-  onSpans(spans)
   respond(200)
+}
+
+/** Undefined if it is no gzip, or too large. */
+function unpack(packed: Buffer): Promise<Buffer | undefined> {
+  return unzip(packed, { maxOutputLength: MAX_BODY_BYTES }).catch(() => undefined)
 }
 
 /** Undefined if it is too large. */

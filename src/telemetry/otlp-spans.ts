@@ -43,6 +43,14 @@ export function decodeSpans(request: Uint8Array): ReceivedSpan[] {
   })
 }
 
+/** What a collector says of a request in its `ExportTraceServiceResponse`: nothing, if it has taken all of it. */
+export function decodeExportResponse(response: Uint8Array): { partialSuccess?: object } {
+  const [partial = []] = messages(decodeFields(response), 1)
+  const rejected = Number(number(partial, 1))
+  const message = text(partial, 2)
+  return rejected === 0 && message === '' ? {} : { partialSuccess: { rejectedSpans: rejected, errorMessage: message } }
+}
+
 function decodeSpan(fields: readonly Field[], resource: SpanAttributes): ReceivedSpan {
   const status = messages(fields, 15)[0] ?? []
   return {

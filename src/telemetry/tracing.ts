@@ -1,9 +1,10 @@
-import { type Attributes, SpanKind, type Tracer } from '@opentelemetry/api'
 import type { Dispatch, RequestHead } from '../exchange/exchange.ts'
 import type { ExchangeObserver } from '../exchange/observer.ts'
 import type { Route } from '../exchange/route.ts'
 import { ExchangeSpan, isKnownMethod } from './exchange-span.ts'
-import { remoteContext } from './trace-context.ts'
+import type { SpanValues } from './recorded-span.ts'
+import type { SpanRecorder } from './span-recorder.ts'
+import { remoteParent } from './trace-context.ts'
 import { TracedBackend, TracedClient } from './traced-sides.ts'
 
 /** A route as its spans name it. */
@@ -23,15 +24,14 @@ export interface Tracing {
   readonly observer: ExchangeObserver
 }
 
-/** @param tracer of the API alone: whose spans these are, and where they go, is decided where it is made */
-export function createTracing(tracer: Tracer): Tracing {
+/** @param recorder whose spans these are, and where they go, is decided where it is made */
+export function createTracing(recorder: SpanRecorder): Tracing {
   return {
     trace(route, next) {
       const nameOf = createSpanNames(route.path ?? route.name)
       const attributes = attributesOf(route)
       return (request, client) => {
-        const context = remoteContext(request.headers)
-        const span = new ExchangeSpan(tracer.startSpan(nameOf(request), { kind: SpanKind.SERVER }, context))
+        const span = new ExchangeSpan(recorder.start(nameOf(request), remoteParent(request.headers)))
         request.trace = span
         if (!span.isRecording) return next(request, client)
         span.describe(request, attributes)
@@ -41,7 +41,7 @@ export function createTracing(tracer: Tracer): Tracing {
     observer: {
       begun() {},
       ended(request, status, error, durationMs, bytesIn, bytesOut) {
-        request.trace ??= traceRefused(tracer, request, durationMs)
+        request.trace ??= traceRefused(recorder, request, durationMs)
         request.trace.onEnded(status, error, bytesIn, bytesOut)
       },
     },
@@ -49,17 +49,15 @@ export function createTracing(tracer: Tracer): Tracing {
 }
 
 /** The span of an exchange that is over and never came to the dispatch of a route. */
-function traceRefused(tracer: Tracer, request: RequestHead, durationMs: number): ExchangeSpan {
+function traceRefused(recorder: SpanRecorder, request: RequestHead, durationMs: number): ExchangeSpan {
   const { route } = request
-  const options = { kind: SpanKind.SERVER, startTime: Date.now() - durationMs }
-  const span = new ExchangeSpan(
-    tracer.startSpan(spanName(request.method, route?.name), options, remoteContext(request.headers)),
-  )
+  const name = spanName(request.method, route?.name)
+  const span = new ExchangeSpan(recorder.start(name, remoteParent(request.headers), durationMs))
   if (span.isRecording) span.describe(request, route === undefined ? {} : { 'engine_router.route': route.name })
   return span
 }
 
-function attributesOf({ name, path, subject }: TracedRoute): Attributes {
+function attributesOf({ name, path, subject }: TracedRoute): SpanValues {
   return {
     'engine_router.route': name,
     ...(path !== undefined && { 'http.route': path }),

@@ -9,12 +9,16 @@ const KIB = 1024
 test('the bench stays within its bars', { timeout: 20 * 60_000 }, async (t) => {
   const report = await benchReport(t)
   t.diagnostic(JSON.stringify(report))
-  const { ratios, streams, idle } = report
+  const { ratios, streams, idle, telemetryCost } = report
 
   const at64 = ratios.find(({ connections }) => connections === 64)!
   assert.ok(at64.rpsOfCeiling! >= 0.8, `${at64.rpsOfCeiling} of the ceiling's rate`)
   assert.ok(at64.cpuOfCeiling! <= 1.35, `${at64.cpuOfCeiling} times the ceiling's CPU`)
   assert.ok(at64.rpsOfFastify! >= 2, `${at64.rpsOfFastify} times fastify`)
+
+  const { metrics, metricsBar, sampled, sampledBar } = telemetryCost!
+  assert.ok(metrics <= metricsBar, `metrics take ${metrics} of the rate`)
+  assert.ok(sampled <= sampledBar, `metrics and a span of every request take ${sampled} of the rate`)
 
   const raw = streams.find(({ name }) => name === 'raw')!.megabytesPerSecond
   const routed = (count: number) => streams.find(({ name, streams }) => name === 'router' && streams === count)!

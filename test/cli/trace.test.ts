@@ -24,7 +24,7 @@ async function startTraced(t: TestContext) {
       { name: 'nobody', match: { path: '/nobody' }, subject: `${P}.nobody` },
     ],
     [],
-    createTracing(traces.tracer),
+    createTracing(traces.recorder),
   )
   t.after(() => traces.close())
   const nats = await connect({ servers: await natsUrl() })

@@ -6,7 +6,7 @@ import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto'
 import { resourceFromAttributes } from '@opentelemetry/resources'
 import { BasicTracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'
 import { startOtlpReceiver } from '../../src/telemetry/otlp-receiver.ts'
-import type { ReceivedSpan } from '../../src/telemetry/otlp-spans.ts'
+import { decodeSpans, type ReceivedSpan } from '../../src/telemetry/otlp-spans.ts'
 import { eventually } from './eventually.ts'
 
 /** Where the spans of a test go, over HTTP and as protobuf. */
@@ -20,7 +20,11 @@ export interface SpanCollector {
 
 export async function startSpanCollector(t: TestContext): Promise<SpanCollector> {
   const spans: ReceivedSpan[] = []
-  const receiver = await startOtlpReceiver({ host: '127.0.0.1', port: 0, onSpans: (more) => spans.push(...more) })
+  const receiver = await startOtlpReceiver({
+    host: '127.0.0.1',
+    port: 0,
+    onRequest: (request) => spans.push(...decodeSpans(request)),
+  })
   t.after(() => receiver.close())
   return {
     url: `http://127.0.0.1:${receiver.port}`,

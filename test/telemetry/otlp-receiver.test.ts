@@ -34,7 +34,7 @@ describe('the OTLP receiver', () => {
     const receiver = await startOtlpReceiver({
       host: '127.0.0.1',
       port: 0,
-      onSpans: (spans) => names.push(...spans.map(({ name }) => name)),
+      onRequest: (request) => names.push(...decodeSpans(request).map(({ name }) => name)),
     })
     t.after(() => receiver.close())
     const url = `http://127.0.0.1:${receiver.port}/v1/traces`

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { trace } from '@opentelemetry/api'
 import fc from 'fast-check'
-import { formatTraceparent, parseTraceparent, remoteContext } from '../../src/telemetry/trace-context.ts'
+import { formatTraceparent, parseTraceparent, remoteParent } from '../../src/telemetry/trace-context.ts'
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736'
 const SPAN = '00f067aa0ba902b7'
@@ -10,7 +9,7 @@ const VALID = `00-${TRACE}-${SPAN}-01`
 
 describe('traceparent', () => {
   test('is read in version 00 and, by its first fields, in those to come', () => {
-    const sampled = { traceId: TRACE, spanId: SPAN, traceFlags: 1 }
+    const sampled = { traceId: TRACE, spanId: SPAN, traceFlags: 1, isRemote: true }
     assert.deepEqual(parseTraceparent(VALID), sampled)
     assert.deepEqual(parseTraceparent(`00-${TRACE}-${SPAN}-00`), { ...sampled, traceFlags: 0 })
     assert.deepEqual(parseTraceparent(`00-${TRACE}-${SPAN}-ff`), sampled)
@@ -49,8 +48,8 @@ describe('traceparent', () => {
   })
 })
 
-describe('the context of a request', () => {
-  const contextOf = (...headers: string[]) => trace.getSpanContext(remoteContext(headers))
+describe('the parent of a request', () => {
+  const contextOf = (...headers: string[]) => remoteParent(headers)
 
   test('is that of the client', () => {
     const context = contextOf('host', 'x', 'traceparent', VALID, 'tracestate', 'a=1', 'tracestate', 'b=2')

@@ -23,7 +23,7 @@ async function startTraced(t: TestContext, routes: readonly RouteDocument[], tcp
   process.env.OTEL_EXPORTER_OTLP_ENDPOINT = collector.url
   process.env.OTEL_BSP_SCHEDULE_DELAY = '20'
   const traces = await startOtlpExport({ logger: silentLogger, serviceName: 'engine-router' })
-  const app = await startTestApp(t, routes, tcp, createTracing(traces.tracer))
+  const app = await startTestApp(t, routes, tcp, createTracing(traces.recorder))
   t.after(() => traces.close())
   return { ...app, collector }
 }
