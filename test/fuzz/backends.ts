@@ -9,6 +9,9 @@ const METHOD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const PATH = /^\/[\x21\x22\x24-\x7e]*$/
 const VALUE = /^[\x20-\x7e]*$/
 
+/** More than the system takes of a response that its client does not read. */
+const LARGE = Buffer.alloc(512 * 1024, 'x')
+
 /**
  * Backends for the routes of test/fuzz/routes.ts: echoes, and the one that a target plays.
  * @param violations gets what no backend should ever see
@@ -19,6 +22,7 @@ export async function startBackends(stage: FuzzStage, violations: string[]): Pro
   const echo = (_error: Error | null, message: Msg) => void message.respond(message.data)
   nats.subscribe(`${SUBJECTS}.well`, { callback: echo })
   nats.subscribe(`${SUBJECTS}.messages`, { callback: echo })
+  nats.subscribe(`${SUBJECTS}.large`, { callback: (_error, message) => void message.respond(LARGE) })
   nats.subscribe(`${SUBJECTS}.any.>`, {
     callback(error, message) {
       echo(error, message)

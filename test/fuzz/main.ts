@@ -11,7 +11,8 @@ import { startNats } from '../support/nats.ts'
 import { startPostgres } from '../support/postgres.ts'
 import { fuzz } from './fuzz.ts'
 import { Scope } from './scope.ts'
-import { startFuzzStage } from './stage.ts'
+import { type FuzzStage, startFuzzStage } from './stage.ts'
+import type { FuzzTarget } from './target.ts'
 import { TARGETS } from './targets/index.ts'
 
 const { values } = parseArgs({
@@ -46,17 +47,21 @@ async function runAll(): Promise<boolean> {
   const stage = targets.some(({ usesRouter }) => usesRouter) ? await startServers() : undefined
   console.log(`seed ${seed}`)
   for (const target of targets) {
-    const beganWithBytes = await stage?.memoryBytes()
+    const beganWithMiB = await memoryMiB(target, stage)
     const { cases, failure } = await fuzz(target, { seed, durationMs, path: values.path, stage, print: console.log })
     if (failure !== undefined) {
       console.error(failure)
       return false
     }
-    const mib = (bytes: number | undefined) => Math.round((bytes ?? 0) / 1024 ** 2)
-    const memory = target.usesRouter ? `, memory ${mib(beganWithBytes)} to ${mib(await stage?.memoryBytes())} MiB` : ''
+    const nowMiB = await memoryMiB(target, stage)
+    const memory = nowMiB === undefined ? '' : `, memory ${beganWithMiB} to ${nowMiB} MiB`
     console.log(`${target.name}: ${cases} cases, nothing found${memory}`)
   }
   return true
+}
+
+async function memoryMiB(target: FuzzTarget, stage: FuzzStage | undefined): Promise<number | undefined> {
+  return target.usesRouter && stage ? Math.round((await stage.memoryBytes()) / 1024 ** 2) : undefined
 }
 
 async function startServers() {

@@ -7,7 +7,7 @@ import { natsUrl } from '../support/nats.ts'
 import { createTestDatabase } from '../support/postgres.ts'
 import { startBackends } from './backends.ts'
 import { ROUTES } from './routes.ts'
-import type { Scope } from './scope.ts'
+import { Scope } from './scope.ts'
 
 /** More than caches and pools of a router that has just begun. */
 const MAX_GROWTH_BYTES = 160 * 1024 ** 2
@@ -19,6 +19,9 @@ const GAUGES = [
   'inbox_tokens',
   ...['http', 'ws', 'tcp'].map((kind) => `connections{kind="${kind}"}`),
 ]
+
+/** A connection that is kept would be left when all others have gone, and may be closed when it is wanted. */
+const ONCE = { headers: { connection: 'close' } }
 
 /** A router in a process of its own, with backends for all that its clients may ask. */
 export interface FuzzStage {
@@ -41,8 +44,11 @@ export interface FuzzStage {
 /** Answers an OPEN on its reply subject. */
 export type HostileBackend = (nats: NatsConnection, reply: string) => void
 
-/** Nothing is left of it when its scope ends. */
-export async function startFuzzStage(scope: Scope): Promise<FuzzStage> {
+/** Nothing is left of it when its owner ends. */
+export async function startFuzzStage(owner: Pick<Scope, 'after'>): Promise<FuzzStage> {
+  // A test ends first what came first; here each needs those before it.
+  const scope = new Scope()
+  owner.after(() => scope.end())
   const directory = await temporaryDirectory()
   const database = await createTestDatabase({ migrated: true })
   scope.after(() => database.drop())
@@ -66,18 +72,17 @@ export async function startFuzzStage(scope: Scope): Promise<FuzzStage> {
   )
   const [mux, lines, proxied] = listening.tcp as [number, number, number]
   const adminUrl = `http://127.0.0.1:${listening.admin}`
-  const ready = async () => (await fetch(`${adminUrl}/readyz`)).status === 200
+  const ready = async () => (await fetch(`${adminUrl}/readyz`, ONCE)).status === 200
   await eventually('it is ready', ready, { timeoutMs: 20_000 })
 
   const violations: string[] = []
-  const metrics = async () => (await fetch(`${adminUrl}/metrics`)).text()
+  const metrics = async () => (await fetch(`${adminUrl}/metrics`, ONCE)).text()
   const memoryBytes = async () => numberIn(await metrics(), 'resident_memory_bytes')
   const askWell = async () => {
     const response = await fetch(`http://127.0.0.1:${listening.http}/well`, {
       method: 'POST',
       body: 'well?',
-      // A connection that is kept would be left when all others have gone.
-      headers: { connection: 'close' },
+      ...ONCE,
       signal: AbortSignal.timeout(WELL_WITHIN_MS),
     })
     const text = await response.text()

@@ -79,7 +79,7 @@ const exchanges = fc.array(
     path: fc.constantFrom('single', 'many', 'stream'),
     body: fc.constantFrom('', 'hello', 'x'.repeat(5_000)),
   }),
-  { minLength: 1, maxLength: 6 },
+  { minLength: 1, maxLength: 20 },
 )
 
 /** What a backend answers that nobody should trust: frames of SX/1 and none, whole or changed, in any order. */
