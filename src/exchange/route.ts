@@ -44,8 +44,8 @@ export interface RouteService {
    */
   readonly authenticate?: Authenticate | undefined
   /**
-   * Answers a browser's question before a request of another origin: sets `responseHeaders`, or leaves them unset if that
-   * origin may not. Undefined: browsers are told nothing.
+   * Answers a browser's question before a request of another origin: sets `responseHeaders`, which allow nothing if that
+   * origin may not. Undefined: the question goes to the backend like any request.
    */
   readonly preflight?: ((request: RequestHead) => void) | undefined
 }

@@ -1,9 +1,10 @@
 /** All policies there are. A new one is a file beside this and a line here. */
 import { apiKey } from './api-key.ts'
 import { concurrency } from './concurrency.ts'
+import { cors } from './cors.ts'
 import { headers } from './headers.ts'
 import { jwt } from './jwt.ts'
 import type { PolicyKind } from './policy.ts'
 import { rateLimit } from './rate-limit.ts'
 
-export const POLICY_KINDS: readonly PolicyKind[] = [apiKey, concurrency, headers, jwt, rateLimit]
+export const POLICY_KINDS: readonly PolicyKind[] = [apiKey, concurrency, cors, headers, jwt, rateLimit]

@@ -1,5 +1,6 @@
 /** What a route asks of a request beside its host and path; the table and `routes explain` share these rules. */
 import type { HeaderList } from '../exchange/exchange.ts'
+import { firstValue } from '../exchange/first-value.ts'
 
 /** What of a request decides, beside its path. */
 export interface RequestFacts {
@@ -7,6 +8,8 @@ export interface RequestFacts {
   /** Lower case, without the port. */
   readonly host: string
   readonly headers: HeaderList
+  /** Names of fields that are to come with values that nobody knows yet: they meet every condition. */
+  readonly announced?: ReadonlySet<string>
 }
 
 /** Name in lower case and value; `*` as the value: present. */
@@ -24,21 +27,15 @@ export function allowHeader(methods: Iterable<string>): string[] {
   return [...allow].sort()
 }
 
-/** The first condition that the request does not meet. Of a header that comes twice, the first value counts. */
+/** The first condition that the request does not meet. */
 export function unmetCondition(
   conditions: readonly HeaderCondition[],
-  headers: HeaderList,
+  request: Pick<RequestFacts, 'headers' | 'announced'>,
 ): HeaderCondition | undefined {
   for (const condition of conditions) {
-    const value = firstValue(headers, condition[0])
+    if (request.announced?.has(condition[0])) continue
+    const value = firstValue(request.headers, condition[0])
     if (value === undefined || (condition[1] !== '*' && condition[1] !== value)) return condition
-  }
-  return undefined
-}
-
-function firstValue(headers: HeaderList, name: string): string | undefined {
-  for (let index = 0; index < headers.length; index += 2) {
-    if (headers[index] === name) return headers[index + 1]
   }
   return undefined
 }

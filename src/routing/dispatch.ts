@@ -1,6 +1,7 @@
 import { CLOSED_SIDE } from '../exchange/closed-side.ts'
 import { ExchangeError } from '../exchange/errors.ts'
 import type { BackendSide, ClientSide, Dispatch, RequestHead } from '../exchange/exchange.ts'
+import { answersPreflight } from './preflight.ts'
 import { createMatch, type Match, type RouteTable } from './table.ts'
 
 /** The way from a request to its route, in the table of the moment. */
@@ -16,15 +17,22 @@ export interface Routing {
 }
 
 /**
- * For requests with a path.
+ * For requests with a path. A browser's preflight is answered where the route has an answer.
  * @param current undefined while no table is known, when nobody can say that a route is not there: `busy`
  */
 export function createRouting(current: () => RouteTable | undefined): Routing {
   const match = createMatch()
-  return createEntry(current, (table, request, kind) => {
+  const { resolve, dispatch } = createEntry(current, (table, request, kind) => {
     table.match(request, match, kind)
     return match
   })
+  return {
+    resolve,
+    dispatch: (request, client) =>
+      request.method === 'OPTIONS' && answersPreflight(current(), request, client)
+        ? CLOSED_SIDE
+        : dispatch(request, client),
+  }
 }
 
 /** For a tcp listener, whose connections all go to the route of that name, looked up for each. */

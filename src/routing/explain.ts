@@ -90,7 +90,7 @@ function mismatchBesideMethod(
   if (!matchesHost(route.host, request.host)) return `host: \`${request.host}\` is not \`${match.host}\``
   const pathMismatch = path === undefined ? 'it is malformed' : mismatchOfPath(route, path)
   if (pathMismatch !== undefined) return `path: ${pathMismatch}`
-  const [header, value] = unmetCondition(route.headers, request.headers) ?? []
+  const [header, value] = unmetCondition(route.headers, request) ?? []
   if (header === undefined) return undefined
   return value === '*' ? `header: \`${header}\` is missing` : `header: \`${header}\` is not \`${value}\``
 }

@@ -60,12 +60,12 @@ function findBelow<T extends CompiledRoute>(
 
 function pick<T extends CompiledRoute>(
   routes: readonly T[],
-  { method, headers }: RequestFacts,
+  request: RequestFacts,
   allow: Set<string> | undefined,
 ): T | undefined {
   for (const route of routes) {
-    if (allow === undefined && !takesMethod(route.methods, method)) continue
-    if (unmetCondition(route.headers, headers) !== undefined) continue
+    if (allow === undefined && !takesMethod(route.methods, request.method)) continue
+    if (unmetCondition(route.headers, request) !== undefined) continue
     if (allow === undefined) return route
     for (const name of route.methods ?? []) allow.add(name)
   }

@@ -1,6 +1,7 @@
 import type { Dispatch, RequestHead } from '../exchange/exchange.ts'
 import type { Kind, Route, RouteService, RouteSettings } from '../exchange/route.ts'
 import { type CompiledRoute, compileRoute } from './compiled-route.ts'
+import type { RequestFacts } from './conditions.ts'
 import { HostIndex } from './host-index.ts'
 import { fillLateParams } from './late-subject.ts'
 import { PATH_FAULT, PathScan } from './path-scan.ts'
@@ -114,6 +115,12 @@ export class RouteTable {
     const entry = index.find(request, this.#scan)
     if (entry === undefined) this.#explainNoMatch(index, request, out)
     else this.#render(entry, out)
+  }
+
+  /** The route for HTTP of a request that has yet to come, and of which no more is known than this. */
+  foresee(path: string, facts: RequestFacts): Route | undefined {
+    const index = this.#hosts.http
+    return this.#scan.read(path, index.maxSegments) ? index.find(facts, this.#scan)?.route : undefined
   }
 
   /** For a tcp listener, which has a route's name in place of a path. */

@@ -25,7 +25,7 @@ describe('limits of a route', () => {
     await nats.flush()
     backend = await startStreamBackend(await natsUrl())
     await backend.handle(`${P}.stream`, (stream) => {
-      stream.head({ status: 200, headers: [], length: -1, messages: true })
+      stream.head({ status: 200, headers: [] })
       return { end: () => stream.end() }
     })
     const one = [{ concurrency: { max: 1 } }]
