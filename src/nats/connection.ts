@@ -2,6 +2,8 @@ import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type ConnectionOptions, connect, credsAuthenticator, Events, type NatsConnection } from 'nats'
 import type { Logger } from '../exchange/logger.ts'
+import { explainConnectFailure } from './connect-failure.ts'
+import { clientTlsOf, type NatsTlsFiles } from './tls.ts'
 import { userInfoOf, withoutUserInfo } from './user-info.ts'
 
 export interface NatsLinkOptions {
@@ -9,6 +11,8 @@ export interface NatsLinkOptions {
   readonly servers: readonly string[]
   /** Path of a credentials file. */
   readonly creds?: string | undefined
+  /** Undefined: TLS is the servers' choice, unless one of them has `tls://`. */
+  readonly tls?: NatsTlsFiles | undefined
   /** Shows in the server's connection list. */
   readonly name: string
   readonly inboxPrefix?: string
@@ -140,7 +144,7 @@ export class NatsLink {
         if (attempt > 0) logger.info({ server: client.getServer() }, 'NATS is reachable')
         return client
       } catch (error) {
-        const fields = { servers: servers.map(withoutUserInfo), err: error }
+        const fields = { servers: servers.map(withoutUserInfo), err: explainConnectFailure(error, this.#options) }
         if (attempt === 0) logger.error(fields, 'NATS is not reachable; trying until it is')
         else logger.debug(fields, 'NATS is still not reachable')
         const backoffMs = Math.min(100 * 2 ** attempt, MAX_BACKOFF_MS)
@@ -152,6 +156,7 @@ export class NatsLink {
 
   async #connectOptions(): Promise<ConnectionOptions> {
     const { servers, creds, name, inboxPrefix } = this.#options
+    const tls = clientTlsOf(servers, this.#options.tls)
     return {
       ...userInfoOf(servers),
       servers: servers.map(withoutUserInfo),
@@ -162,6 +167,7 @@ export class NatsLink {
       reconnectDelayHandler: () => 50 + Math.random() * 200,
       pingInterval: PING_INTERVAL_MS,
       maxPingOut: 2,
+      ...(tls === undefined ? {} : { tls }),
       ...(inboxPrefix === undefined ? {} : { inboxPrefix }),
       ...(creds === undefined ? {} : { authenticator: credsAuthenticator(await readFile(creds)) }),
     }
