@@ -22,6 +22,8 @@ function checkPattern<T>(parse: () => T, context: Refinement, path: string[] = [
 
 const HTTP_TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const DAY_MS = 86_400_000
+/** The router's own, see docs/mux.md. */
+const MUX_PATH = '/_sx'
 
 const headerName = z.string().max(128).regex(HTTP_TOKEN, 'expected a header name')
 
@@ -128,6 +130,8 @@ function checkAcrossKeys(route: Interdependent, context: Refinement): void {
   } else if (match.path === undefined) {
     complain(['match', 'path'], `a route of kind ${match.kind ?? 'http'} needs a path, such as \`/orders/{id}\``)
     return
+  } else if (match.kind === 'ws' && match.path === MUX_PATH) {
+    complain(['match', 'path'], `${MUX_PATH} is where multiplexed connections begin: choose another path`)
   }
   const path = parsedOrUndefined(() => (match.path === undefined ? [] : parsePath(match.path)))
   const template = parsedOrUndefined(() => parseTemplate(subject))

@@ -104,6 +104,11 @@ describe('parseRoute', () => {
     ['headers as a list', { match: { path: '/a/{id}', headers: ['a'] } }, 'match.headers'],
     ['an http route without a path', { match: {}, subject: 'a' }, 'match.path'],
     ['a WebSocket route without a path', { match: { kind: 'ws' }, subject: 'a' }, 'match.path'],
+    [
+      'a WebSocket route where the multiplexed connections are',
+      { match: { kind: 'ws', path: '/_sx' }, subject: 'a' },
+      'match.path',
+    ],
     ['a tcp route with a path', { match: { kind: 'tcp', path: '/a/{id}' } }, 'match.path'],
     ['a tcp route with a parameter', { match: { kind: 'tcp' } }, 'subject'],
     ['a subject with a name that the path lacks', { subject: 'a.{di}' }, 'subject'],

@@ -126,3 +126,8 @@ describe('encodeFrame', () => {
     )
   })
 })
+
+test('cuts the reason of a reset, which has to get through', () => {
+  const frame = { type: 'reset', code: 'internal', status: undefined, reason: 'é'.repeat(1_000_000) } as const
+  assert.ok(encodeFrame(frame).length < 16 * 1024)
+})
