@@ -22,8 +22,10 @@ export interface HttpAdapterOptions extends HeadLimits {
   readonly makeRequestId: () => string
 }
 
-/** A client of server-sent events that is told to come back does so after this long. */
+/** A client of server-sent events that is told to come back does so after this long, or longer where there are many. */
 const SSE_RETRY_MS = 1000
+/** Between two of them, where the time to drain is enough for all: they may all be cut at its end. */
+const SSE_RETRY_STEP_MS = 10
 
 /** HTTP/1.1: each request is an exchange. */
 export function createHttpAdapter(options: HttpAdapterOptions): WebAdapter {
@@ -43,9 +45,14 @@ export function createHttpAdapter(options: HttpAdapterOptions): WebAdapter {
       parts.onIdle = owner.onIdle
       app.any('/*', (res, req) => handle(parts, options, owner.certificates, res, req))
     },
-    drain() {
+    drain(timeoutMs) {
       parts.draining = true
-      for (const exchange of parts.open) exchange.onDrain(SSE_RETRY_MS)
+      const stepMs = Math.min(SSE_RETRY_STEP_MS, timeoutMs / parts.open.size)
+      let retryMs = SSE_RETRY_MS
+      for (const exchange of parts.open) {
+        exchange.onDrain(Math.round(retryMs))
+        retryMs += stepMs
+      }
     },
     stop(error) {
       for (const exchange of [...parts.open]) exchange.stop(error)
