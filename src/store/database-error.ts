@@ -1,8 +1,18 @@
+import { explainTlsFailure } from '../exchange/tls-failure.ts'
+
 /** What went wrong with the database, and what a person can do about it: one sentence or two, without a password. */
 export function explainDatabaseError(error: unknown, url: string): string {
   const code = codeOf(error)
   const message = messageOf(error)
   const { address, name, user } = targetOf(url)
+  const tlsFailure = explainTlsFailure(error, 'database.tls')
+  if (tlsFailure !== undefined) return `no TLS with the database at ${address}: ${tlsFailure}`
+  if (message === 'The server does not support SSL connections') {
+    return `the database at ${address} does not speak TLS: turn it on there, or leave out sslmode and database.tls here`
+  }
+  if (error instanceof Error && 'syscall' in error && error.syscall === 'open') {
+    return `a file for TLS with the database at ${address} cannot be read: ${message}`
+  }
   switch (code) {
     case 'ECONNREFUSED':
     case 'EHOSTUNREACH':

@@ -26,11 +26,14 @@ export interface Database {
 /** How long the client goes on waiting for a statement that the server should have ended: then the network is gone. */
 const CLIENT_GRACE_MS = 1000
 
+/** In a URL, the modes that the driver takes for `verify-full`, which it warns of on the screen. */
+const CHECKED_ALL_THE_SAME = /([?&]sslmode=)(?:prefer|require|verify-ca)(?=&|$)/
+
 /** The settings that every connection of ours has. */
 export function connectionSettings(url: string, options: ConnectionOptions) {
   const { name = 'engine-router', connectTimeoutMs = 5000, statementTimeoutMs = 10_000 } = options
   return {
-    connectionString: url,
+    connectionString: url.replace(CHECKED_ALL_THE_SAME, '$1verify-full'),
     application_name: name,
     connectionTimeoutMillis: connectTimeoutMs,
     statement_timeout: statementTimeoutMs,

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { chown, mkdtemp } from 'node:fs/promises'
+import { chown, mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { ChildGuard } from '../../src/dev/child-guard.ts'
 import { findPostgresBinaries } from '../../src/dev/postgres-binaries.ts'
 import { type Cluster, createCluster, type PostgresServer, startPostgresServer } from '../../src/dev/postgres-server.ts'
-import { ensurePostgresUser } from '../../src/dev/system-user.ts'
+import { ensurePostgresUser, type SystemUser } from '../../src/dev/system-user.ts'
 import { openDatabase } from '../../src/store/database.ts'
 import { migrateUp } from '../../src/store/migrations.ts'
 import { silentLogger } from './silent-logger.ts'
@@ -27,11 +27,16 @@ export interface TestPostgres {
   close(): Promise<void>
 }
 
+export interface PostgresOptions {
+  /** It takes connections over TLS alone; where authorities are named, of clients with a certificate of theirs. */
+  readonly tls?: { readonly cert: string; readonly key: string; readonly clientCa?: string | undefined }
+}
+
 /** A private server on a free port. Close it, or the test process does not end. */
-export async function startPostgres(): Promise<TestPostgres> {
+export async function startPostgres(options: PostgresOptions = {}): Promise<TestPostgres> {
   const guard = new ChildGuard()
   try {
-    return await launch(guard)
+    return await launch(guard, options)
   } catch (error) {
     await guard.close()
     throw error
@@ -70,7 +75,7 @@ async function launchShared(): Promise<TestPostgres> {
   return server
 }
 
-async function launch(guard: ChildGuard): Promise<TestPostgres> {
+async function launch(guard: ChildGuard, { tls }: PostgresOptions = {}): Promise<TestPostgres> {
   const user = ensurePostgresUser()
   const binaries = await findPostgresBinaries(user)
   const directory = await mkdtemp(join(tmpdir(), 'engine-router-postgres-'))
@@ -83,7 +88,8 @@ async function launch(guard: ChildGuard): Promise<TestPostgres> {
     password: randomBytes(12).toString('hex'),
   }
   await createCluster(guard, cluster)
-  let running: PostgresServer = await startPostgresServer(guard, cluster, { settings: SETTINGS })
+  const settings = tls === undefined ? SETTINGS : [...SETTINGS, ...(await tlsSettings(tls, directory, user))]
+  let running: PostgresServer = await startPostgresServer(guard, cluster, { settings })
   const { url, port } = running
   return {
     url,
@@ -92,7 +98,7 @@ async function launch(guard: ChildGuard): Promise<TestPostgres> {
       await running.child.stop()
     },
     async start() {
-      running = await startPostgresServer(guard, cluster, { port, settings: SETTINGS })
+      running = await startPostgresServer(guard, cluster, { port, settings })
     },
     async kill() {
       running.child.signalGroup('SIGKILL')
@@ -100,6 +106,25 @@ async function launch(guard: ChildGuard): Promise<TestPostgres> {
     },
     close: () => guard.close(),
   }
+}
+
+/** Postgres takes only files that are its own. */
+async function tlsSettings(tls: NonNullable<PostgresOptions['tls']>, directory: string, user: SystemUser | undefined) {
+  const own = async (name: string, text: string | Buffer) => {
+    const path = join(directory, name)
+    await writeFile(path, text, { mode: 0o600 })
+    if (user) await chown(path, user.uid, user.gid)
+    return path
+  }
+  const { cert, key, clientCa } = tls
+  const wanted = clientCa === undefined ? '' : ' clientcert=verify-ca'
+  return [
+    'ssl=on',
+    `ssl_cert_file=${await own('server.crt', await readFile(cert))}`,
+    `ssl_key_file=${await own('server.key', await readFile(key))}`,
+    `hba_file=${await own('hba.conf', `hostssl all all 127.0.0.1/32 scram-sha-256${wanted}\n`)}`,
+    ...(clientCa === undefined ? [] : [`ssl_ca_file=${await own('clients.crt', await readFile(clientCa))}`]),
+  ]
 }
 
 async function migrate(url: string): Promise<void> {
