@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import { numbers } from '../conformance/numbers.ts'
 import { eventually } from '../support/eventually.ts'
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
 import { startNats } from '../support/nats.ts'
@@ -9,6 +10,7 @@ import { AT_ONCE_MS, type Stage, startStage } from './stage.ts'
 
 const OUTAGE_MS = 5000
 const FULL_RATE_WITHIN_MS = 2000
+const DOWNLOAD_BYTES = 64 * 1024 ** 2
 
 function answerPlain({ client }: Stage): Promise<void> {
   client.subscribe('plain', { callback: (_error, message) => void message.respond('here') })
@@ -54,6 +56,27 @@ test('an outage of NATS of 5 s: 503 at once, live, not ready; streams go on; ful
   const refused = router.log().filter(({ code }) => code === 'nats_unavailable')
   assert.ok(refused.length > 0, 'the log says nothing of it')
   assert.ok(refused.length < 100, `the log has ${refused.length} lines of it`)
+  await stage.assertCalm()
+})
+
+test('a stream that is busy when NATS goes is whole or cut, and never short; plain many replies are cut', async (t) => {
+  const stage = await startStage(t)
+  await stage.startBackend(t)
+  stage.client.subscribe('many', { callback: (_error, message) => void message.respond(numbers(0, 4)) })
+  await stage.client.flush()
+  const urls = ['/many', ...Array.from({ length: 4 }, () => `/sx/download?bytes=${DOWNLOAD_BYTES}`)]
+  const responses = await Promise.all(urls.map((url) => fetch(`${stage.router.url}${url}`)))
+  const ends = Promise.all(responses.map(readNumbers))
+  await stage.nats.kill()
+  await eventually('not ready', async () => (await stage.router.readiness()).status === 503)
+  const back = await startNats({ port: stage.nats.port })
+  t.after(() => back.stop())
+  const [many, ...downloads] = await ends
+  assert.deepEqual(many, { bytes: 4, isRight: true, isWhole: false })
+  for (const { bytes, isRight, isWhole } of downloads) {
+    assert.ok(isRight, 'not the beginning of what was sent')
+    assert.equal(isWhole, bytes === DOWNLOAD_BYTES, `${bytes} bytes`)
+  }
   await stage.assertCalm()
 })
 
@@ -135,3 +158,22 @@ test('a network to NATS that is slow, drips, and is cut again and again: no wron
   assert.ok((await stage.metric('engine_router_nats_reconnects_total')) >= 5)
   await stage.assertCalm()
 })
+
+/** How much of the numbers has come, and whether the client can tell that it is not all. */
+async function readNumbers(response: Response): Promise<{ bytes: number; isRight: boolean; isWhole: boolean }> {
+  let bytes = 0
+  let isRight = true
+  let rest = Buffer.alloc(0)
+  try {
+    for await (const chunk of response.body!) {
+      rest = Buffer.concat([rest, chunk])
+      const whole = rest.subarray(0, rest.length - (rest.length % 4))
+      isRight &&= whole.equals(numbers(bytes, bytes + whole.length))
+      bytes += whole.length
+      rest = rest.subarray(whole.length)
+    }
+  } catch {
+    return { bytes, isRight, isWhole: false }
+  }
+  return { bytes, isRight, isWhole: true }
+}
