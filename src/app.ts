@@ -112,17 +112,23 @@ export async function startApp(
     observer: tracing === undefined ? observer : observeAll(tracing.observer, observer),
     makeRequestId: createRequestIds(),
     limitObserver,
+    messageRate: limits,
+    transferLimits: {
+      stallTimeoutMs: limits.stallTimeoutMs,
+      minBodyBytesPerSecond: limits.bodyBytesPerSecond,
+    },
     connections: new WebConnections({ limits: connectionLimits, observer: limitObserver }),
     proxies,
   }
   const routing = createRouting(tables.current)
-  const connectMux = createMux({ ...clients, routing })
+  const connectMux = createMux({ ...clients, routing, maxExchanges: limits.streams })
   const webSockets = createWebSocketAdapter({
     ...clients,
     resolve: routing.resolve,
     connectMux,
     origins: config.listen.http.origins,
     maxMessageBytes: limits.messageBytes,
+    stallTimeoutMs: limits.stallTimeoutMs,
   })
   const readiness = () => {
     const reasons: string[] = []

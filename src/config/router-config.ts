@@ -87,6 +87,16 @@ export interface RouterConfig {
     readonly messageBytes: number
     readonly connections: number
     readonly connectionsPerIp: number
+    /** Exchanges open at once on a multiplexed connection. */
+    readonly streams: number
+    /** That a client may send on one connection; 0: no limit. */
+    readonly messagesPerSecond: number
+    /** The same. */
+    readonly bytesPerSecond: number
+    /** That a client must send of a body, on average over `stallTimeoutMs`. */
+    readonly bodyBytesPerSecond: number
+    /** For which a client may send too little of a body, or take nothing of a response. */
+    readonly stallTimeoutMs: number
   }
   /** Of every route that does not say otherwise. */
   readonly policies: readonly PolicySpec[]
@@ -126,7 +136,7 @@ export function toRouterConfig({
     nats: { ...nats, creds: nats.creds },
     database,
     routes: { file: routes.file, watch: routes.watch, cacheFile: routes.cache },
-    limits,
+    limits: toLimits(limits),
     policies: toPolicySpecs(policies),
     drain: { delayMs: drain.delay, timeoutMs: drain.timeout },
     log,
@@ -138,6 +148,10 @@ function toListenerTls(tls: RouterDocument['listen']['http']['tls']): ListenerTl
   if (tls === undefined) return undefined
   const { clientCa, clientAuth = clientCa === undefined ? 'none' : 'require' } = tls
   return { ...tls, clientCa, clientAuth }
+}
+
+function toLimits({ stallTimeout, ...limits }: RouterDocument['limits']): RouterConfig['limits'] {
+  return { ...limits, stallTimeoutMs: stallTimeout }
 }
 
 /** The configuration for a log or a screen: passwords, tokens and the path of credentials are left out. */

@@ -163,6 +163,14 @@ export const routerConfigSchema = section({
     messageBytes: size(1024, 16 * 1024 ** 2, 'a size from 1KiB to 16MiB').default(1024 ** 2),
     connections: z.int().min(1).max(10_000_000).default(100_000),
     connectionsPerIp: z.int().min(1).max(10_000_000).default(1000),
+    streams: z.int().min(1).max(100_000).default(100),
+    messagesPerSecond: z.int().min(0).max(10_000_000).default(20_000),
+    bytesPerSecond: size(0, Number.MAX_SAFE_INTEGER, 'a size such as 10MiB, or 0').default(0),
+    bodyBytesPerSecond: size(0, 1024 ** 3, 'a size up to 1GiB, or 0').default(500),
+    stallTimeout: parsed('a duration from 1s to 1h, such as 30s', (input) => {
+      const ms = typeof input === 'string' ? parseDurationMs(input) : undefined
+      return ms !== undefined && ms >= 1000 && ms <= 3_600_000 ? ms : undefined
+    }).default(30_000),
   }),
   policies: policyListSchema.default([]),
   drain: section({

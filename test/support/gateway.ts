@@ -1,6 +1,8 @@
 import { randomFillSync } from 'node:crypto'
 import { ConnectionLimits } from '../../src/adapters/connection-limits.ts'
 import { createHttpAdapter } from '../../src/adapters/http/adapter.ts'
+import type { TransferLimits } from '../../src/adapters/http/transfer-watch.ts'
+import type { MessageRateLimits } from '../../src/adapters/message-rate.ts'
 import { createMux } from '../../src/adapters/mux/mux.ts'
 import { trustProxies } from '../../src/adapters/trusted-proxies.ts'
 import { WebConnections } from '../../src/adapters/web-connections.ts'
@@ -66,6 +68,9 @@ export interface GatewayOptions {
   readonly maxConnections?: number
   readonly maxConnectionsPerIp?: number
   readonly trustedProxies?: readonly string[]
+  readonly transferLimits?: Partial<TransferLimits>
+  readonly messageRate?: Partial<MessageRateLimits>
+  readonly maxStreams?: number
   readonly keepEnded?: boolean
   readonly tls?: WebListenerOptions['tls']
   readonly certificatePollMs?: number
@@ -133,11 +138,17 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     makeRequestId: () => `test-${next++}`,
     observer,
     limitObserver: limited,
+    messageRate: { messagesPerSecond: 0, bytesPerSecond: 0, ...options.messageRate },
+    transferLimits: { ...TRANSFER_LIMITS, ...options.transferLimits },
     connections: new WebConnections({ limits: connectionLimits, observer: limited }),
     proxies,
   }
   const routing = createRouting(() => table)
-  const connectMux = createMux({ ...clients, routing })
+  const connectMux = createMux({
+    ...clients,
+    routing,
+    ...(options.maxStreams !== undefined && { maxExchanges: options.maxStreams }),
+  })
   const http = await startWebListener({
     ...clients,
     host: '127.0.0.1',
@@ -153,6 +164,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         connectMux,
         origins: undefined,
         maxMessageBytes: 1024 * 1024,
+        stallTimeoutMs: options.transferLimits?.stallTimeoutMs ?? 30_000,
         ...options.webSocket,
       }),
     ],
@@ -199,6 +211,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     },
   }
 }
+
+const TRANSFER_LIMITS: TransferLimits = { stallTimeoutMs: 30_000, minBodyBytesPerSecond: 500 }
 
 const TCP_DEFAULTS: TcpListener = {
   host: '127.0.0.1',

@@ -7,6 +7,7 @@ import { createWebSocketAdapter } from '../../src/adapters/websocket/adapter.ts'
 import { CLOSED_SIDE } from '../../src/exchange/closed-side.ts'
 import { DeadlineWheel } from '../../src/exchange/deadline-wheel.ts'
 import type { Dispatch, RequestHead } from '../../src/exchange/exchange.ts'
+import { DEAF_LIMIT_OBSERVER } from '../../src/exchange/limit.ts'
 import type { Logger } from '../../src/exchange/logger.ts'
 import { testRoute } from './test-route.ts'
 import { unlimitedWebConnections } from './unlimited.ts'
@@ -41,6 +42,10 @@ export async function startTlsWebListener(t: TestContext, tls: TlsOptions): Prom
     makeRequestId: () => 'id',
     connections: unlimitedWebConnections(),
     proxies: undefined,
+    limitObserver: DEAF_LIMIT_OBSERVER,
+    messageRate: { messagesPerSecond: 0, bytesPerSecond: 0 },
+    stallTimeoutMs: 30_000,
+    transferLimits: { stallTimeoutMs: 30_000, minBodyBytesPerSecond: 500 },
   }
   const resolve = (request: RequestHead) => {
     request.route = route

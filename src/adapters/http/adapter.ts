@@ -2,6 +2,7 @@ import type { HttpRequest, HttpResponse } from 'uWebSockets.js'
 import type { DeadlineWheel } from '../../exchange/deadline-wheel.ts'
 import { ExchangeError } from '../../exchange/errors.ts'
 import type { Dispatch } from '../../exchange/exchange.ts'
+import type { LimitObserver } from '../../exchange/limit.ts'
 import type { ExchangeObserver } from '../../exchange/observer.ts'
 import type { WebClientCertificates } from '../tls/web-client-certificates.ts'
 import type { TrustedProxies } from '../trusted-proxies.ts'
@@ -11,12 +12,15 @@ import { HttpExchange } from './http-exchange.ts'
 import { type HeadLimits, overLimit } from './over-limit.ts'
 import type { HttpAdapterParts } from './parts.ts'
 import { readRequestHead } from './request-head.ts'
+import type { TransferLimits } from './transfer-watch.ts'
 
 export interface HttpAdapterOptions extends HeadLimits {
   readonly dispatch: Dispatch
   readonly wheel: DeadlineWheel
   readonly observer: ExchangeObserver
   readonly connections: WebConnections
+  readonly limitObserver: LimitObserver
+  readonly transferLimits: TransferLimits
   /** Undefined: nobody's word is taken. */
   readonly proxies: TrustedProxies | undefined
   readonly makeRequestId: () => string
@@ -33,6 +37,8 @@ export function createHttpAdapter(options: HttpAdapterOptions): WebAdapter {
     wheel: options.wheel,
     observer: options.observer,
     connections: options.connections,
+    limitObserver: options.limitObserver,
+    transferLimits: options.transferLimits,
     open: new Set(),
     draining: false,
     onIdle: undefined,

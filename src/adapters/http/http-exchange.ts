@@ -11,11 +11,13 @@ import type { HttpRequestHead } from './request-head.ts'
 import { EventEncoder, encodeRetry, SSE_COMMENT } from './server-sent-events.ts'
 import { type Progress, SizedBody } from './sized-body.ts'
 import { statusLine } from './status-line.ts'
+import { type Transfer, TransferWatch } from './transfer-watch.ts'
 
 /** Proxies close a stream that is quiet for longer, commonly after a minute. */
 const SSE_COMMENT_EVERY_MS = 15_000
 /** The system's buffers take this much of a response at once; more may have to wait for the client to read. */
 const AT_ONCE_BYTES = 64 * 1024
+const REQUEST_TIMEOUT = 408
 
 type State = 'waiting' | 'headed' | 'streaming' | 'closed'
 
@@ -32,7 +34,7 @@ function hasNoContent(status: number): boolean {
  * `closed`. The client's departure, a reset and the end lead to `closed`; after that the response object of
  * uWebSockets is gone and is not touched.
  */
-export class HttpExchange implements ClientSide, WheelEntry {
+export class HttpExchange implements ClientSide, Transfer, WheelEntry {
   wheelNext: WheelEntry | undefined = undefined
   wheelPrev: WheelEntry | undefined = undefined
   wheelDue = 0
@@ -54,6 +56,10 @@ export class HttpExchange implements ClientSide, WheelEntry {
   #isBodyWhole = false
   /** The connection is not read, until the backend has room. */
   #isPaused = false
+  /** Nothing of the response is taken any more, until the client has read some. */
+  #isFull = false
+  /** Of what does not go at once. */
+  #watch: TransferWatch | undefined
   #bytesIn = 0
   #bytesOut = 0
   #status = 0
@@ -85,11 +91,14 @@ export class HttpExchange implements ClientSide, WheelEntry {
     this.#bytesIn += chunk.byteLength
     const hasRoom = chunk.byteLength === 0 || this.#backend.data(new Uint8Array(chunk))
     if (this.#isClosed()) return
-    if (isLast) this.#endBody()
-    else if (!hasRoom && !this.#isPaused) {
-      this.#isPaused = true
-      this.#res.pause()
+    if (isLast) {
+      this.#endBody()
+      return
     }
+    this.#watchTransfer()
+    if (hasRoom || this.#isPaused) return
+    this.#isPaused = true
+    this.#res.pause()
   }
 
   onNoBody(): void {
@@ -117,12 +126,16 @@ export class HttpExchange implements ClientSide, WheelEntry {
 
   onWritable(offset: number): boolean {
     if (this.#state === 'closed') return true
+    this.#watch?.onTaken()
     if (this.#sized !== undefined) {
       const progress = this.#sized.onWritable(offset)
+      if (progress === 'full') return false
+      this.#isFull = false
       if (progress === 'done') this.#close(undefined)
-      else if (progress === 'room') this.#backend.drained()
-      return progress !== 'full'
+      else this.#backend.drained()
+      return true
     }
+    this.#isFull = false
     // uWebSockets leaves what it keeps to the next write, which may be long in coming; the end of a cork is one as well.
     this.#res.cork(writeNothing)
     this.#backend.drained()
@@ -139,6 +152,38 @@ export class HttpExchange implements ClientSide, WheelEntry {
     const backend = this.#backend
     this.reset(error)
     backend.reset(error)
+  }
+
+  // The watch asks and speaks.
+
+  get bytesIn(): number {
+    return this.#bytesIn
+  }
+
+  get bodyState(): Transfer['bodyState'] {
+    if (this.#isBodyWhole) return 'whole'
+    return this.#isPaused ? 'held' : 'coming'
+  }
+
+  get isFull(): boolean {
+    return this.#isFull
+  }
+
+  holdOpen(): void {
+    // Whichever state it is in, this starts the timer again, and it is the only way to.
+    this.#res.resume()
+    if (this.#isPaused) this.#res.pause()
+  }
+
+  onSlowBody(): void {
+    this.#parts.limitObserver.onLimit('slow_body', this.#request.remote)
+    const detail = 'The request body comes too slowly'
+    this.stop(new ExchangeError('timeout', 'the client sends its body too slowly', { status: REQUEST_TIMEOUT, detail }))
+  }
+
+  onSlowReader(): void {
+    this.#parts.limitObserver.onLimit('slow_reader', this.#request.remote)
+    this.stop(new ExchangeError('client_gone', 'the client takes nothing of the response'))
   }
 
   onDeadline(): void {
@@ -253,6 +298,7 @@ export class HttpExchange implements ClientSide, WheelEntry {
     corked = this
     corkedBody = chunk
     this.#res.cork(writeChunk)
+    if (!corkedOk) this.#onFull()
     return corkedOk
   }
 
@@ -263,7 +309,18 @@ export class HttpExchange implements ClientSide, WheelEntry {
     corkedBody = chunk
     this.#res.cork(writeSizedChunk)
     if (corkedProgress === 'done') this.#close(undefined)
+    else if (corkedProgress === 'full') this.#onFull()
     return corkedProgress !== 'full'
+  }
+
+  #onFull(): void {
+    this.#isFull = true
+    this.#watchTransfer()
+  }
+
+  #watchTransfer(): void {
+    this.#watch ??= new TransferWatch(this.#parts.wheel, this.#parts.transferLimits, this)
+    this.#watch.start()
   }
 
   /** @param isLost with its connection */
@@ -280,6 +337,7 @@ export class HttpExchange implements ClientSide, WheelEntry {
     open.delete(this)
     if (open.size === 0) this.#parts.onIdle?.()
     wheel.cancel(this)
+    this.#watch?.stop()
     const durationMs = wheel.now() - this.#startedMs
     observer.ended(this.#request, this.#status, error, durationMs, this.#bytesIn, this.#bytesOut)
   }
@@ -334,7 +392,7 @@ export class HttpExchange implements ClientSide, WheelEntry {
       return
     }
     // After a refusal the rest of the body is of no use: closing saves both sides from moving it.
-    this.#endWith(body, this.#isLast() || error.code === 'too_large')
+    this.#endWith(body, this.#isLast() || error.code === 'too_large' || error.status === REQUEST_TIMEOUT)
   }
 
   #endWith(body: Uint8Array | string, close: boolean): void {

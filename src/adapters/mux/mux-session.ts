@@ -1,6 +1,7 @@
 import type { WheelEntry } from '../../exchange/deadline-wheel.ts'
 import { ERRORS, type ErrorCode, ExchangeError } from '../../exchange/errors.ts'
 import { MAX_BODY_BYTES, type MuxBody, type MuxFrame, MuxFrameError, type MuxOpen } from '../framing/mux-frame.ts'
+import { MessageRate } from '../message-rate.ts'
 import type { ExchangeOwner } from './exchange-owner.ts'
 import { toBytes } from './frame-body.ts'
 import { createStreamDecoder, decodeMessage, type StreamDecoder } from './frame-decoder.ts'
@@ -37,6 +38,7 @@ export class MuxSession implements MuxConnection, ExchangeOwner, WheelEntry {
   readonly parts: MuxParts
   readonly output: MuxOutput
   readonly #peer: MuxPeer
+  readonly #rate: MessageRate
   #state: 'open' | 'draining' | 'closed' = 'open'
   #clientEnded = false
   /** Not before the first: most connections of a router are idle. */
@@ -48,6 +50,7 @@ export class MuxSession implements MuxConnection, ExchangeOwner, WheelEntry {
   constructor(parts: MuxParts, peer: MuxPeer, socket: MuxSocket) {
     this.parts = parts
     this.#peer = peer
+    this.#rate = new MessageRate(parts.messageRate, parts.wheel)
     this.output = new MuxOutput(socket, peer.encoding, parts.flushes, this)
     if (peer.kind === 'tcp') parts.wheel.schedule(this, TCP_PING_EVERY_MS)
   }
@@ -67,7 +70,7 @@ export class MuxSession implements MuxConnection, ExchangeOwner, WheelEntry {
   // The connection speaks.
 
   onFrame(message: string | Uint8Array): void {
-    if (this.#state === 'closed') return
+    if (this.#state === 'closed' || !this.#mayTake(0, message.length)) return
     let frame: MuxFrame
     try {
       frame = decodeMessage(message, this.encoding)
@@ -79,7 +82,7 @@ export class MuxSession implements MuxConnection, ExchangeOwner, WheelEntry {
   }
 
   onBytes(chunk: Uint8Array): void {
-    if (this.#state === 'closed') return
+    if (this.#state === 'closed' || !this.#mayTake(0, chunk.length)) return
     this.#decoder ??= createStreamDecoder(this.encoding, (frame) => this.#onFrame(frame))
     try {
       this.#decoder.push(chunk)
@@ -138,7 +141,7 @@ export class MuxSession implements MuxConnection, ExchangeOwner, WheelEntry {
   // The client speaks.
 
   #onFrame(frame: MuxFrame): void {
-    if (this.#isClosed()) return
+    if (this.#isClosed() || !this.#mayTake(1, 0)) return
     switch (frame.t) {
       case 'open':
         this.#onOpen(frame)
@@ -182,6 +185,7 @@ export class MuxSession implements MuxConnection, ExchangeOwner, WheelEntry {
     const exchange = new MuxExchange(this, open, request)
     if (this.#state === 'draining') exchange.reset(new ExchangeError('draining', 'an open after the goaway'))
     else if (this.openExchanges >= parts.maxExchanges) {
+      parts.limitObserver.onLimit('streams', this.#peer.remote)
       exchange.reset(new ExchangeError('busy', `more than ${parts.maxExchanges} exchanges on one connection`))
     } else {
       this.#exchanges ??= new Map()
@@ -203,6 +207,18 @@ export class MuxSession implements MuxConnection, ExchangeOwner, WheelEntry {
     if (bytes.length <= MAX_BODY_BYTES) return bytes
     this.#break('too_large', `a body of ${bytes.length} bytes in one frame, and ${MAX_BODY_BYTES} are allowed`)
     return undefined
+  }
+
+  /** False: too much, which ends the session. */
+  #mayTake(frames: number, bytes: number): boolean {
+    const limit = this.#rate.take(frames, bytes)
+    if (limit === undefined) return true
+    const { limitObserver, messageRate } = this.parts
+    limitObserver.onLimit(limit, this.#peer.remote)
+    const { messagesPerSecond, bytesPerSecond } = messageRate
+    const most = limit === 'messages_per_second' ? `${messagesPerSecond} frames` : `${bytesPerSecond} bytes`
+    this.#break('rate_limited', `more than ${most} in a second`)
+    return false
   }
 
   #onBroken(error: unknown): void {

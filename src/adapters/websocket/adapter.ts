@@ -3,10 +3,12 @@ import type { ClientConnection } from '../../exchange/client-connection.ts'
 import type { DeadlineWheel } from '../../exchange/deadline-wheel.ts'
 import { ExchangeError } from '../../exchange/errors.ts'
 import type { RequestHead } from '../../exchange/exchange.ts'
+import type { LimitObserver } from '../../exchange/limit.ts'
 import type { ExchangeObserver } from '../../exchange/observer.ts'
 import { FlushQueue } from '../flush-queue.ts'
 import { type HeadLimits, overLimit } from '../http/over-limit.ts'
 import { readRequestHead } from '../http/request-head.ts'
+import type { MessageRateLimits } from '../message-rate.ts'
 import type { FragmentingWebSocket } from '../native.ts'
 import type { TrustedProxies } from '../trusted-proxies.ts'
 import type { WebConnections } from '../web-connections.ts'
@@ -28,6 +30,10 @@ export interface WebSocketAdapterOptions extends HeadLimits, UpgradeOptions {
   readonly wheel: DeadlineWheel
   readonly observer: ExchangeObserver
   readonly connections: WebConnections
+  readonly limitObserver: LimitObserver
+  readonly messageRate: MessageRateLimits
+  /** For which a client may take nothing of what is sent. */
+  readonly stallTimeoutMs: number
   /** Undefined: nobody's word is taken. */
   readonly proxies: TrustedProxies | undefined
   /** Default 25 seconds. */
@@ -56,6 +62,9 @@ export function createWebSocketAdapter(options: WebSocketAdapterOptions): WebSoc
     wheel,
     observer,
     connections: options.connections,
+    limitObserver: options.limitObserver,
+    messageRate: options.messageRate,
+    stallTimeoutMs: options.stallTimeoutMs,
     maxMessageBytes,
     pingEveryMs,
     lingerMs,
@@ -122,6 +131,8 @@ export function createWebSocketAdapter(options: WebSocketAdapterOptions): WebSoc
         upgrade,
         open: (ws) => ws.getUserData().socket.onOpen(ws as FragmentingWebSocket<SocketData>),
         message: (ws, message, isBinary) => ws.getUserData().socket.onMessage(new Uint8Array(message), !isBinary),
+        ping: (ws) => ws.getUserData().socket.onControl(),
+        pong: (ws) => ws.getUserData().socket.onControl(),
         drain: (ws) => ws.getUserData().socket.onDrain(),
         close: (ws, code, reason) => ws.getUserData().socket.onClose(code, Buffer.from(reason).toString()),
       })

@@ -2,6 +2,7 @@ import type { ClientConnection } from '../../exchange/client-connection.ts'
 import type { WheelEntry } from '../../exchange/deadline-wheel.ts'
 import { ExchangeError } from '../../exchange/errors.ts'
 import type { Peer } from '../connection-limits.ts'
+import { MessageRate } from '../message-rate.ts'
 import type { FragmentingWebSocket } from '../native.ts'
 import type { WebSocketParts } from './parts.ts'
 
@@ -56,6 +57,10 @@ export class ClientSocket implements WheelEntry {
   #ws: FragmentingWebSocket<SocketData> | undefined
   #number = 0
   readonly #sinceMs = Date.now()
+  readonly #rate: MessageRate
+  /** Bytes that had left at the last ping, and since when no more have while some wait; 0: they leave. */
+  #leftBytes = 0
+  #stalledSinceMs = 0
   #bytesIn = 0
   #bytesOut = 0
 
@@ -65,6 +70,7 @@ export class ClientSocket implements WheelEntry {
     this.#remote = remote
     this.#peer = peer
     this.#handler = handler
+    this.#rate = new MessageRate(parts.messageRate, parts.wheel)
   }
 
   // uWebSockets speaks.
@@ -79,7 +85,13 @@ export class ClientSocket implements WheelEntry {
 
   onMessage(bytes: Uint8Array, isText: boolean): void {
     this.#bytesIn += bytes.length
-    this.#handler.onMessage(bytes, isText)
+    // A session counts its frames itself, and has more to say.
+    if (this.#handler.protocol === 'mux' || this.#mayTake(bytes.length)) this.#handler.onMessage(bytes, isText)
+  }
+
+  /** A ping or a pong, which uWebSockets deals with. */
+  onControl(): void {
+    this.#mayTake(0)
   }
 
   onDrain(): void {
@@ -100,6 +112,11 @@ export class ClientSocket implements WheelEntry {
   onDeadline(): void {
     if (this.#ws === undefined) {
       this.#handler.onLingered()
+      return
+    }
+    if (this.#isStalled()) {
+      this.#parts.limitObserver.onLimit('slow_reader', this.#remote)
+      this.#ws.close()
       return
     }
     this.#ws.ping()
@@ -176,6 +193,28 @@ export class ClientSocket implements WheelEntry {
 
   stop(error: ExchangeError): void {
     this.#handler.stop(error)
+  }
+
+  /** False: too much, which ends the connection. */
+  #mayTake(bytes: number): boolean {
+    const limit = this.#rate.take(1, bytes)
+    if (limit === undefined) return true
+    this.#parts.limitObserver.onLimit(limit, this.#remote)
+    this.stop(new ExchangeError('rate_limited', `over the limit ${limit}`))
+    return false
+  }
+
+  /** Whether the client has taken nothing for too long of what waits. Pongs of its own say that it is there, and no more. */
+  #isStalled(): boolean {
+    const { wheel, stallTimeoutMs } = this.#parts
+    const waiting = this.bufferedBytes
+    const left = this.#bytesOut - waiting
+    const isStuck = waiting > 0 && left <= this.#leftBytes
+    this.#leftBytes = left
+    if (!isStuck) this.#stalledSinceMs = 0
+    else if (this.#stalledSinceMs === 0) this.#stalledSinceMs = wheel.now()
+    else return wheel.now() - this.#stalledSinceMs >= stallTimeoutMs
+    return false
   }
 
   #onSent(result: number): boolean {

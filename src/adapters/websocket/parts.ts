@@ -1,6 +1,8 @@
 import type { DeadlineWheel } from '../../exchange/deadline-wheel.ts'
+import type { LimitObserver } from '../../exchange/limit.ts'
 import type { ExchangeObserver } from '../../exchange/observer.ts'
 import type { FlushQueue } from '../flush-queue.ts'
+import type { MessageRateLimits } from '../message-rate.ts'
 import type { WebConnections } from '../web-connections.ts'
 import type { WebAdapterOwner } from '../web-listener.ts'
 import type { ClientSocket } from './client-socket.ts'
@@ -11,6 +13,10 @@ export interface WebSocketParts {
   readonly wheel: DeadlineWheel
   readonly observer: ExchangeObserver
   readonly connections: WebConnections
+  readonly limitObserver: LimitObserver
+  readonly messageRate: MessageRateLimits
+  /** For which a client may take nothing of what is sent. */
+  readonly stallTimeoutMs: number
   /** Connections, until all that was theirs is released. */
   readonly open: Set<ClientSocket>
   readonly writable: WritableQueue

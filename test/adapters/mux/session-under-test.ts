@@ -6,6 +6,7 @@ import type { MuxConnection, MuxEncoding, MuxSocket } from '../../../src/adapter
 import { DeadlineWheel } from '../../../src/exchange/deadline-wheel.ts'
 import { ExchangeError } from '../../../src/exchange/errors.ts'
 import type { ClientSide, HeaderList, MessageMeta, RequestHead } from '../../../src/exchange/exchange.ts'
+import { DEAF_LIMIT_OBSERVER } from '../../../src/exchange/limit.ts'
 import { testRoute } from '../../support/test-route.ts'
 
 /** The backend of one exchange: remembers what it heard, and says what a test makes it say through `client`. */
@@ -137,6 +138,8 @@ export function startSession(options: SessionOptions = {}): SessionUnderTest {
     makeRequestId: () => `made-${begun}`,
     maxHeaderBytes: 1000,
     maxUriBytes: 500,
+    limitObserver: DEAF_LIMIT_OBSERVER,
+    messageRate: { messagesPerSecond: 0, bytesPerSecond: 0 },
     ...(options.maxExchanges !== undefined && { maxExchanges: options.maxExchanges }),
     observer: {
       begun: () => begun++,

@@ -95,7 +95,14 @@ export function startMuxTcp(
 ): Promise<TestTcp> {
   return startTcp(t, options, routes, (table, shared) => {
     const routing = createRouting(table)
-    const connect = createMux({ ...shared, routing, maxHeaderBytes: 16 * 1024, maxUriBytes: 8 * 1024 })
+    const connect = createMux({
+      ...shared,
+      routing,
+      maxHeaderBytes: 16 * 1024,
+      maxUriBytes: 8 * 1024,
+      limitObserver: DEAF_LIMIT_OBSERVER,
+      messageRate: { messagesPerSecond: 0, bytesPerSecond: 0 },
+    })
     return muxProtocol({ ...shared, connect })
   })
 }

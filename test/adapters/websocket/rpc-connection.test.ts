@@ -9,6 +9,7 @@ import { CLOSED_SIDE } from '../../../src/exchange/closed-side.ts'
 import { DeadlineWheel } from '../../../src/exchange/deadline-wheel.ts'
 import { ExchangeError } from '../../../src/exchange/errors.ts'
 import type { ClientSide } from '../../../src/exchange/exchange.ts'
+import { DEAF_LIMIT_OBSERVER } from '../../../src/exchange/limit.ts'
 import { testRoute } from '../../support/test-route.ts'
 import { unlimitedWebConnections } from '../../support/unlimited.ts'
 
@@ -20,6 +21,9 @@ function connectSlowClient() {
     wheel: new DeadlineWheel({ now: () => 0 }),
     observer: { begun() {}, ended() {} },
     connections: unlimitedWebConnections(),
+    limitObserver: DEAF_LIMIT_OBSERVER,
+    messageRate: { messagesPerSecond: 0, bytesPerSecond: 0 },
+    stallTimeoutMs: 1000,
     open: new Set(),
     writable: new WritableQueue(),
     flushes: new FlushQueue(),

@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict'
+import { describe, type TestContext, test } from 'node:test'
+import { connect } from 'nats'
+import { MessageRate } from '../../src/adapters/message-rate.ts'
+import { openSocket } from '../adapters/websocket/start-client.ts'
+import { eventually } from '../support/eventually.ts'
+import { type Gateway, type GatewayOptions, startGateway } from '../support/gateway.ts'
+import { natsUrl } from '../support/nats.ts'
+import { openRaw } from '../support/raw-http.ts'
+import { startStreamBackend } from '../support/stream-backend.ts'
+
+const MESSAGES = 10
+
+let next = 0
+
+/** Echoes over WebSocket, `rpc` and `stream`, and over mux. */
+async function start(t: TestContext, options: Partial<GatewayOptions>): Promise<Gateway> {
+  const url = await natsUrl()
+  const subject = `limits.rate.${process.pid}.${next++}`
+  const responder = await connect({ servers: url })
+  responder.subscribe(`${subject}.rpc`, { callback: (_error, message) => void message.respond(message.data) })
+  await responder.flush()
+  const backend = await startStreamBackend(url)
+  await backend.handle(`${subject}.stream`, (stream) => {
+    stream.accept(1, 64 * 1024)
+    stream.head({ status: 200, headers: [] })
+    return { data: (chunk, meta) => stream.data(chunk, meta), end: () => stream.end() }
+  })
+  const gateway = await startGateway({
+    natsUrl: url,
+    routes: [
+      { name: 'http', match: { path: '/echo' }, subject: `${subject}.rpc` },
+      { name: 'rpc', match: { kind: 'ws', path: '/rpc' }, subject: `${subject}.rpc`, websocket: 'rpc' },
+      { name: 'stream', match: { kind: 'ws', path: '/stream' }, subject: `${subject}.stream` },
+      { name: 'nobody', match: { path: '/nobody' }, subject: `${subject}nobody`, noResponders: { hold: '1m' } },
+    ],
+    tcp: [{ protocol: 'mux', route: undefined }],
+    ...options,
+  })
+  t.after(async () => {
+    await gateway.close()
+    await responder.close()
+    await backend.close()
+  })
+  return gateway
+}
+
+describe('messages of one connection', () => {
+  for (const path of ['rpc', 'stream']) {
+    test(`are as many in a second as they may be, and one more is the last: WebSocket, ${path}`, async (t) => {
+      const gateway = await start(t, { messageRate: { messagesPerSecond: MESSAGES } })
+      const neighbour = await openSocket(`${gateway.url}/${path}`)
+      const socket = await openSocket(`${gateway.url}/${path}`)
+      for (let i = 0; i < MESSAGES; i++) socket.ws.send(`${i}`)
+      await socket.messages(MESSAGES)
+      assert.equal(gateway.limited.count('messages_per_second'), 0)
+      for (let i = 0; i < MESSAGES + 1; i++) socket.ws.send('more')
+      assert.deepEqual(await socket.closed(), { code: 4429, reason: 'rate_limited' })
+      assert.equal(gateway.limited.count('messages_per_second'), 1)
+      neighbour.ws.send('still here')
+      assert.deepEqual(await neighbour.messages(1), ['still here'])
+      neighbour.ws.close()
+      await neighbour.closed()
+      await gateway.assertIdle()
+    })
+  }
+
+  test('count pings, which are not answered without end either', async (t) => {
+    const gateway = await start(t, { messageRate: { messagesPerSecond: MESSAGES } })
+    const socket = await openSocket(`${gateway.url}/rpc`)
+    for (let i = 0; i < 2 * MESSAGES + 1; i++) socket.ws.ping()
+    assert.equal((await socket.closed()).code, 4429)
+    assert.equal(gateway.limited.count('messages_per_second'), 1)
+    await gateway.assertIdle()
+  })
+
+  test('are limited on a multiplexed WebSocket', async (t) => {
+    const gateway = await start(t, { messageRate: { messagesPerSecond: MESSAGES } })
+    const socket = await openSocket(`${gateway.url}/_sx`)
+    for (let i = 0; i < MESSAGES; i++) socket.ws.send('{"t":"ping"}')
+    await socket.messages(MESSAGES)
+    for (let i = 0; i < MESSAGES + 1; i++) socket.ws.send('{"t":"ping"}')
+    assert.equal((await socket.closed()).code, 4429)
+    assert.match(socket.texts.at(-1)!, /"t":"goaway".*"code":"rate_limited"/)
+    await gateway.assertIdle()
+  })
+
+  test('are limited on multiplexed TCP, and what was under way is ended', async (t) => {
+    const gateway = await start(t, { messageRate: { messagesPerSecond: MESSAGES } })
+    const raw = await openRaw(gateway.tcp.ports[0]!)
+    raw.write('{"t":"open","id":1,"path":"/nobody"}\n')
+    await eventually('an exchange', () => gateway.transport.size === 1)
+    raw.write('{"t":"ping"}\n'.repeat(2 * MESSAGES))
+    assert.match(await raw.closed(), /"t":"goaway".*"code":"rate_limited"/)
+    assert.equal(gateway.limited.count('messages_per_second'), 1)
+    await gateway.assertIdle()
+  })
+})
+
+describe('bytes of one connection', () => {
+  test('are as many in a second as they may be, and one more ends it', async (t) => {
+    const gateway = await start(t, { messageRate: { bytesPerSecond: 1000 } })
+    const socket = await openSocket(`${gateway.url}/rpc`)
+    socket.ws.send('x'.repeat(1000))
+    await socket.messages(1)
+    socket.ws.send('y'.repeat(1001))
+    socket.ws.send('z')
+    assert.deepEqual(await socket.closed(), { code: 4429, reason: 'rate_limited' })
+    assert.equal(gateway.limited.count('bytes_per_second'), 1)
+    await gateway.assertIdle()
+  })
+
+  test('are limited on multiplexed TCP', async (t) => {
+    const gateway = await start(t, { messageRate: { bytesPerSecond: 1000 } })
+    const raw = await openRaw(gateway.tcp.ports[0]!)
+    for (let i = 0; i < 3; i++) raw.write(`{"t":"ping"}\n${' '.repeat(700)}\n`)
+    assert.match(await raw.closed(), /"code":"rate_limited".*1000 bytes in a second/)
+    assert.equal(gateway.limited.count('bytes_per_second'), 1)
+  })
+})
+
+test('a message rate takes so many each second', () => {
+  let nowMs = 0
+  const rate = new MessageRate({ messagesPerSecond: 3, bytesPerSecond: 100 }, { now: () => nowMs })
+  for (let second = 0; second < 5; second++) {
+    for (let i = 0; i < 3; i++) assert.equal(rate.take(1, 33), undefined)
+    nowMs += 1000
+  }
+  for (let i = 0; i < 3; i++) assert.equal(rate.take(1, 1), undefined)
+  assert.equal(rate.take(1, 1), 'messages_per_second')
+  nowMs += 1000
+  assert.equal(rate.take(1, 500), undefined)
+  assert.equal(rate.take(0, 1), 'bytes_per_second')
+})
+
+describe('streams of one connection', () => {
+  test('are as many as they may be, and one more is busy', async (t) => {
+    const gateway = await start(t, { maxStreams: 2 })
+    const raw = await openRaw(gateway.tcp.ports[0]!)
+    const neighbour = await openRaw(gateway.tcp.ports[0]!)
+    for (const id of [1, 2]) raw.write(`{"t":"open","id":${id},"path":"/nobody"}\n`)
+    await eventually('two exchanges', () => gateway.transport.size === 2)
+    raw.write('{"t":"open","id":3,"path":"/nobody"}\n')
+    await raw.until(/"t":"reset","id":3,"code":"busy","status":503,"retryable":true/)
+    assert.equal(gateway.limited.count('streams'), 1)
+    neighbour.write('{"t":"open","id":1,"method":"POST","path":"/echo","body":"hello"}\n')
+    await neighbour.until(/"body":"hello"/)
+    // When one has ended there is room for another.
+    raw.write('{"t":"reset","id":1,"code":"client_gone"}\n{"t":"open","id":4,"method":"POST","path":"/echo","body":"hello"}\n')
+    await raw.until(/"id":4.*"body":"hello"/)
+    for (const client of [raw, neighbour]) client.destroy()
+    await gateway.assertIdle()
+  })
+})
