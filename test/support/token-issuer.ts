@@ -35,6 +35,8 @@ export interface JwksServer {
   readonly requests: number
   /** What it serves from now on. */
   keys: readonly SigningKey[]
+  /** Answers wait for it. */
+  gate: Promise<void> | undefined
   /** Undefined: the keys, as they should be. */
   answer: { readonly status: number; readonly body: string } | undefined
   close(): Promise<void>
@@ -42,8 +44,9 @@ export interface JwksServer {
 
 export async function startJwksServer(keys: readonly SigningKey[]): Promise<JwksServer> {
   let requests = 0
-  const http = createServer((_request, response) => {
+  const http = createServer(async (_request, response) => {
     requests++
+    await server.gate
     const { status, body } = server.answer ?? {
       status: 200,
       body: JSON.stringify({ keys: server.keys.map(({ jwk }) => jwk) }),
@@ -58,6 +61,7 @@ export async function startJwksServer(keys: readonly SigningKey[]): Promise<Jwks
       return requests
     },
     keys,
+    gate: undefined,
     answer: undefined,
     async close() {
       http.closeAllConnections()

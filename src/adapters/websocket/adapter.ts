@@ -18,8 +18,9 @@ import { DrainSchedule } from './drain-schedule.ts'
 import { readHandshake } from './handshake.ts'
 import { createOriginCheck } from './origin.ts'
 import type { WebSocketParts } from './parts.ts'
+import { PendingUpgrade } from './pending-upgrade.ts'
 import { refuseUpgrade } from './refusal.ts'
-import { acceptUpgrade, type UpgradeOptions } from './upgrade.ts'
+import { acceptUpgrade, checkUpgrade, type UpgradeOptions } from './upgrade.ts'
 import { WritableQueue } from './writable-queue.ts'
 
 export interface WebSocketAdapterOptions extends HeadLimits, UpgradeOptions {
@@ -77,6 +78,8 @@ export function createWebSocketAdapter(options: WebSocketAdapterOptions): WebSoc
   const isAllowedOrigin = createOriginCheck(options.origins)
   let drainSchedule: DrainSchedule | undefined
 
+  const drainError = () =>
+    drainSchedule === undefined ? undefined : new ExchangeError('draining', 'the router is about to stop')
   const upgrade = (res: HttpResponse, req: HttpRequest, context: us_socket_context_t) => {
     const head = readRequestHead(req, res, options.makeRequestId, parts.owner?.certificates, options.proxies)
     const handshake = readHandshake(head.headers)
@@ -100,19 +103,22 @@ export function createWebSocketAdapter(options: WebSocketAdapterOptions): WebSoc
       route: undefined,
       subject: '',
     }
-    const accepted =
-      drainSchedule === undefined
-        ? acceptUpgrade(options, parts, isAllowedOrigin, request, handshake)
-        : new ExchangeError('draining', 'the router is about to stop')
-    if (accepted instanceof ExchangeError) {
-      refuseUpgrade(res, request, accepted)
-      observer.begun()
-      observer.ended(request, accepted.status, accepted, 0, 0, 0)
-      return
+    const settle = (error: ExchangeError | undefined, isGone = false) => {
+      const accepted = error ?? drainError() ?? acceptUpgrade(options, parts, request, handshake)
+      if (accepted instanceof ExchangeError) {
+        if (!isGone) refuseUpgrade(res, request, accepted)
+        observer.begun()
+        observer.ended(request, accepted.status, accepted, 0, 0, 0)
+        return
+      }
+      const peer = parts.connections.onRequest(head.address)
+      const socket = new ClientSocket(parts, accepted.handler, request.remote, peer)
+      res.upgrade<SocketData>({ socket }, handshake.key, accepted.protocol, '', context)
     }
-    const peer = parts.connections.onRequest(head.address)
-    const socket = new ClientSocket(parts, accepted.handler, request.remote, peer)
-    res.upgrade<SocketData>({ socket }, handshake.key, accepted.protocol, '', context)
+    const error = drainError() ?? checkUpgrade(options, isAllowedOrigin, request, handshake)
+    const verdict = error ?? request.route?.authenticate?.(request)
+    if (verdict instanceof Promise) new PendingUpgrade(verdict, res, wheel, settle)
+    else settle(verdict)
   }
 
   return {

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { ERRORS, ExchangeError } from '../../exchange/errors.ts'
 import type { HeaderList, RequestHead } from '../../exchange/exchange.ts'
+import { type IdentityHolder, Lease } from '../../exchange/identity.ts'
 import type { Flushable } from '../flush-queue.ts'
 import { abnormalEnd } from './abnormal-end.ts'
 import type { ClientSocket, SocketHandler } from './client-socket.ts'
@@ -21,13 +22,15 @@ interface Waiting {
  * (draining, until what is in flight has its reply) -> closed. An error takes its turn among the replies and closes the
  * connection: a reply that is missing would make every later one the wrong one.
  */
-export class RpcConnection implements SocketHandler, Flushable {
+export class RpcConnection implements SocketHandler, Flushable, IdentityHolder {
   readonly protocol = 'rpc'
   readonly #parts: WebSocketParts
   readonly #head: RequestHead
   readonly #maxMessageBytes: number
   readonly #makeRequestId: () => string
   #socket!: ClientSocket
+  /** Between two requests too, the connection lasts only as long as its client is who it was. */
+  #lease: Lease | undefined
   #state: 'open' | 'draining' | 'closed' = 'open'
   /** In flight, oldest first, linked by `next`. */
   #first: RpcCall | undefined
@@ -56,6 +59,10 @@ export class RpcConnection implements SocketHandler, Flushable {
 
   onOpen(socket: ClientSocket): void {
     this.#socket = socket
+    const { identity } = this.#head
+    if (identity !== undefined) this.#lease = new Lease(identity, this)
+    // It may have ended the connection at once.
+    if (this.#state === 'closed') this.#lease?.end()
   }
 
   onMessage(bytes: Uint8Array, isText: boolean): void {
@@ -90,6 +97,12 @@ export class RpcConnection implements SocketHandler, Flushable {
   }
 
   stop(error: ExchangeError): void {
+    this.#fail(error)
+  }
+
+  // Policies speak.
+
+  onRevoked(error: ExchangeError): void {
     this.#fail(error)
   }
 
@@ -157,9 +170,23 @@ export class RpcConnection implements SocketHandler, Flushable {
   }
 
   #requestHead(length: number): RequestHead {
-    const { method, host, path, query, remote, certificate, headers, route, subject } = this.#head
+    const { method, host, path, query, remote, certificate, headers, route, subject, identity } = this.#head
     const requestId = this.#makeRequestId()
-    return { kind: 'ws', method, host, path, query, remote, certificate, requestId, headers, length, route, subject }
+    return {
+      kind: 'ws',
+      method,
+      host,
+      path,
+      query,
+      remote,
+      certificate,
+      requestId,
+      headers,
+      length,
+      route,
+      subject,
+      identity,
+    }
   }
 
   #wait(bytes: Uint8Array, isText: boolean): void {
@@ -234,6 +261,7 @@ export class RpcConnection implements SocketHandler, Flushable {
   #end(error: ExchangeError): void {
     if (this.#state === 'closed') return
     this.#state = 'closed'
+    this.#lease?.end()
     this.#waiting = undefined
     let call = this.#first
     this.#first = undefined

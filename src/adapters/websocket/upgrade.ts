@@ -25,14 +25,13 @@ export interface AcceptedUpgrade {
 
 const KEY = /^[A-Za-z0-9+/]{22}==$/
 
-/** What is to run over the WebSocket that a request asks for, or why there will be none. */
-export function acceptUpgrade(
+/** Why there will be no WebSocket, whoever asks for it; undefined: there may be one. Sets the route of the request. */
+export function checkUpgrade(
   options: UpgradeOptions,
-  parts: WebSocketParts,
   isAllowedOrigin: OriginCheck,
   request: RequestHead,
   handshake: Handshake,
-): AcceptedUpgrade | ExchangeError {
+): ExchangeError | undefined {
   const { version, key, origin, host, protocols } = handshake
   if (version !== VERSION) {
     const detail = `Only version ${VERSION} of WebSocket is spoken here`
@@ -40,16 +39,26 @@ export function acceptUpgrade(
   }
   if (!KEY.test(key)) return malformed('Sec-WebSocket-Key')
   if (protocols === undefined) return malformed('Sec-WebSocket-Protocol')
-  const isMux = request.path === MUX_PATH
-  const error = isMux ? undefined : options.resolve(request, 'ws')
+  const error = request.path === MUX_PATH ? undefined : options.resolve(request, 'ws')
   if (error !== undefined) return error
   if (!isAllowedOrigin(origin, host)) {
     const detail = 'Pages of this origin may not connect; the router has a list, listen.http.origins'
     return new ExchangeError('forbidden', `origin ${origin} at host ${host}`, { detail })
   }
-  if (isMux) return acceptMux(options.connectMux, request, protocols)
+  return undefined
+}
+
+/** What is to run over a WebSocket that nothing speaks against, or what does after all. */
+export function acceptUpgrade(
+  options: UpgradeOptions,
+  parts: WebSocketParts,
+  request: RequestHead,
+  { protocols = [] }: Handshake,
+): AcceptedUpgrade | ExchangeError {
+  // Each exchange over it has a route of its own.
+  if (request.route === undefined) return acceptMux(options.connectMux, request, protocols)
   const handler =
-    request.route!.websocket === 'rpc'
+    request.route.websocket === 'rpc'
       ? new RpcConnection(parts, request, options.makeRequestId)
       : new StreamConnection(parts, request)
   // A browser fails a connection whose server takes none of what it offered. The backend sees all of them.
