@@ -28,8 +28,15 @@ describe('loadConfig', () => {
   test('fills in every default when there is no file', async () => {
     assert.deepEqual(await load(), {
       listen: {
-        http: { host: '0.0.0.0', port: 8080, origins: undefined, trustedProxies: [], tls: undefined },
-        admin: { host: '127.0.0.1', port: 9090, token: undefined },
+        http: {
+          host: '0.0.0.0',
+          port: 8080,
+          reusePort: false,
+          origins: undefined,
+          trustedProxies: [],
+          tls: undefined,
+        },
+        admin: { host: '127.0.0.1', port: 9090, reusePort: false, token: undefined },
         tcp: [],
       },
       nats: { servers: ['nats://127.0.0.1:4222'], inboxPrefix: '_INBOX', service: true, creds: undefined },
@@ -49,7 +56,7 @@ describe('loadConfig', () => {
         stallTimeoutMs: 30_000,
       },
       policies: [],
-      drain: { timeoutMs: 30_000 },
+      drain: { delayMs: 0, timeoutMs: 30_000 },
       log: { level: 'info' },
     })
   })
