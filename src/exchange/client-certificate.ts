@@ -8,4 +8,6 @@ export interface ClientCertificate {
   readonly altNames: readonly string[]
   /** SHA-256 of the certificate, in lower-case hex without colons. */
   readonly fingerprint: string
+  /** Wall clock, since the epoch. It was good when TLS verified it; a connection may last longer. */
+  readonly expiresAtMs: number
 }

@@ -1,5 +1,7 @@
 /** All policies there are. A new one is a file beside this and a line here. */
 import { apiKey } from './api-key.ts'
+import { authService } from './auth-service.ts'
+import { clientCertificate } from './client-certificate.ts'
 import { concurrency } from './concurrency.ts'
 import { cors } from './cors.ts'
 import { headers } from './headers.ts'
@@ -7,4 +9,13 @@ import { jwt } from './jwt.ts'
 import type { PolicyKind } from './policy.ts'
 import { rateLimit } from './rate-limit.ts'
 
-export const POLICY_KINDS: readonly PolicyKind[] = [apiKey, concurrency, cors, headers, jwt, rateLimit]
+export const POLICY_KINDS: readonly PolicyKind[] = [
+  apiKey,
+  authService,
+  clientCertificate,
+  concurrency,
+  cors,
+  headers,
+  jwt,
+  rateLimit,
+]

@@ -14,6 +14,7 @@ export function describeCertificate(certificate: X509Certificate): ClientCertifi
     commonName: typeof commonName === 'string' ? commonName : '',
     altNames: parseAltNames(certificate.subjectAltName ?? ''),
     fingerprint: certificate.fingerprint256.replaceAll(':', '').toLowerCase(),
+    expiresAtMs: Date.parse(certificate.validTo),
   }
 }
 
