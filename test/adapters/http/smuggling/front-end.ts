@@ -1,7 +1,8 @@
 import { spawn, spawnSync } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, connect, createServer } from 'node:net'
+import { type AddressInfo, connect, createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
@@ -27,7 +28,6 @@ export interface FrontEnd {
 }
 
 export interface RunningFrontEnd {
-  readonly ports: readonly number[]
   forwarded(): ForwardedRequest[]
 }
 
@@ -41,10 +41,9 @@ export async function startFrontEnd(
   t: TestContext,
   frontEnd: FrontEnd,
   routerPort: number,
-  lanes: number,
+  ports: readonly number[],
 ): Promise<RunningFrontEnd> {
   const directory = mkdtempSync(join(tmpdir(), 'engine-router-front-end-'))
-  const ports = await freePorts(lanes)
   const config = join(directory, 'front-end.conf')
   writeFileSync(config, frontEnd.configure(ports, routerPort, directory))
   // A file: nginx opens its output by name, which a socket to us has none of.
@@ -68,7 +67,6 @@ export async function startFrontEnd(
     return true
   })
   return {
-    ports,
     forwarded: () =>
       readFileSync(log, 'latin1')
         .split('\n')
@@ -77,10 +75,18 @@ export async function startFrontEnd(
   }
 }
 
-/** Free a moment ago, and different. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
-  await Promise.all(servers.map((server) => once(server, 'listening')))
+/** Free a moment ago, different, and below those that the system gives to connections in the meantime. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers: Server[] = []
+  for (let attempts = 0; servers.length < count && attempts < 10 * count; attempts++) {
+    const server = createServer().listen(randomInt(10_000, 32_000), '127.0.0.1')
+    try {
+      await once(server, 'listening')
+      servers.push(server)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
+    }
+  }
   const ports = servers.map((server) => (server.address() as AddressInfo).port)
   await Promise.all(servers.map((server) => once(server.close(), 'close')))
   return ports

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
-import { describe, type TestContext, test } from 'node:test'
+import { before, describe, type TestContext, test } from 'node:test'
 import { eventually } from '../../../support/eventually.ts'
 import { startGateway } from '../../../support/gateway.ts'
 import { natsUrl } from '../../../support/nats.ts'
 import { needs } from '../../../support/needs.ts'
 import { openRaw } from '../../../support/raw-http.ts'
 import { bytesOf, PATH, SMUGGLED, type SmugglingCase } from './case.ts'
-import { type ForwardedRequest, type FrontEnd, startFrontEnd } from './front-end.ts'
+import { type ForwardedRequest, type FrontEnd, freePorts, startFrontEnd } from './front-end.ts'
 import { haproxy, lenientHaproxy } from './haproxy.ts'
 import { nginx } from './nginx.ts'
 import { type RecordingBackend, startRecordingBackend } from './recording-backend.ts'
@@ -22,23 +22,28 @@ interface Numbered {
 }
 
 describe('a front end and the router agree on where requests begin and end', { concurrency: true }, () => {
-  for (const frontEnd of [nginx, haproxy, lenientHaproxy]) {
+  const frontEnds = [nginx, haproxy, lenientHaproxy]
+  let ports: number[] = []
+  before(async () => {
+    ports = await freePorts(frontEnds.length * LANES)
+  })
+  for (const [index, frontEnd] of frontEnds.entries()) {
     const skip = needs(frontEnd.program !== undefined, `${frontEnd.name} is not here`)
-    test(frontEnd.name, { skip }, (t) => compare(t, frontEnd))
+    test(frontEnd.name, { skip }, (t) => compare(t, frontEnd, ports.slice(index * LANES, (index + 1) * LANES)))
   }
 })
 
 /** All cases through the front end, each with a request hidden behind it and one of another client after it. */
-async function compare(t: TestContext, frontEnd: FrontEnd): Promise<void> {
+async function compare(t: TestContext, frontEnd: FrontEnd, ports: readonly number[]): Promise<void> {
   const url = await natsUrl()
   const backend = await startRecordingBackend(url, `t${process.pid}fronts.${frontEnd.name.replaceAll(' ', '-')}`)
   t.after(() => backend.close())
   const gateway = await startGateway({ natsUrl: url, routes: [{ ...backend.route, timeout: '500ms' }] })
   t.after(() => gateway.close())
-  const front = await startFrontEnd(t, frontEnd, gateway.port, LANES)
+  const front = await startFrontEnd(t, frontEnd, gateway.port, ports)
 
   const cases = CASES.map((one, index) => ({ one, path: `/case-${index}` }))
-  await Promise.all(front.ports.map((port, lane) => runLane(port, lane, cases)))
+  await Promise.all(ports.map((port, lane) => runLane(port, lane, cases)))
   const isLogged = ({ path }: Numbered) => front.forwarded().some(({ target }) => target === `${path}/after`)
   await eventually('all of the log', () => cases.every(isLogged))
   await gateway.assertIdle()

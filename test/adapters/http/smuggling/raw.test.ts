@@ -44,6 +44,11 @@ describe('the router itself, told', { concurrency: true }, () => {
           if (one.expected.kind === 'answered') await raw.until(/^HTTP[\s\S]*\r\n\r\n/)
           else if (one.expected.kind === 'taken') await raw.until(/(^|\r\n\r\n)HTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\n/)
           else await within(raw.closed())
+          if (isChunked(one)) {
+            // Where it ends is in doubt, which uWebSockets does not tell: so it is the last on its connection.
+            raw.write(SMUGGLED.replace(PATH, path))
+            assert.match(await within(raw.closed()), /\r\nconnection: close\r\n/i, one.why)
+          }
           const response = raw.text()
           raw.destroy()
           assertExpected(one, path, response, receivedAt(path))
@@ -69,16 +74,21 @@ function summary(expected: Expectation): string {
   return expected.kind === 'dropped' ? 'closed, nothing published' : 'one request'
 }
 
-async function within(closed: Promise<unknown>): Promise<void> {
+/** As the router sees it: behind a field without a name there is nothing. */
+function isChunked({ expected, bytes }: SmugglingCase): boolean {
+  return expected.kind === 'taken' && /\r\ntransfer-encoding:/i.test(bytes) && !bytes.includes('\r\n: ')
+}
+
+async function within<T>(closed: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new Error('the connection was not closed')), CLOSED_WITHIN_MS)
   })
-  await Promise.race([closed, late]).finally(() => clearTimeout(timer))
+  return Promise.race([closed, late]).finally(() => clearTimeout(timer))
 }
 
 function assertExpected(
-  { expected, bytes, why }: SmugglingCase,
+  { expected, why }: SmugglingCase,
   path: string,
   response: string,
   received: readonly ReceivedRequest[],
@@ -105,6 +115,4 @@ function assertExpected(
       `${name}: ${why}`,
     )
   }
-  // Where the next request would begin is in doubt.
-  if (/transfer-encoding/i.test(bytes)) assert.match(response, /\r\nconnection: close\r\n/i, why)
 }

@@ -44,6 +44,39 @@ export const fieldCases = [
   dropped('a field without a colon', '5', field('X')),
   // uWebSockets takes it for the end of the fields: what follows is not there for anybody, and neither is a length.
   taken({ method: 'POST', fields: { x: undefined } }, 'a field without a name', '5', post('A: b\r\n: y\r\nX: z')),
+  taken(
+    { method: 'POST' },
+    'a coding behind a field without a name',
+    '5: hidden, and the body is no request',
+    post(': y\r\nTransfer-Encoding: chunked', '0\r\n\r\n'),
+  ),
+  taken(
+    { method: 'POST' },
+    'a length behind a field without a name',
+    '5: hidden, and the body is no request',
+    post(': y\r\nContent-Length: 5', 'hello'),
+  ),
+  taken(
+    { method: 'GET', fields: { x: 'y' } },
+    'characters beyond ASCII at either end of a value',
+    'RFC 9110 5.5: uWebSockets cuts them off',
+    field('X: \xa0y\xff'),
+  ),
+  taken(
+    { method: 'POST', body: 'hello' },
+    'a Connection that names the length',
+    'RFC 9110 7.6.1: it is read before, and goes no further',
+    post('Connection: Content-Length\r\nContent-Length: 5', 'hello'),
+  ),
+  taken(
+    { method: 'GET', body: 'hello', fields: { upgrade: undefined } },
+    'an upgrade to WebSocket with a body',
+    'RFC 9110 7.8: may be ignored; frames would begin where the body does',
+    post(
+      'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nContent-Length: 5',
+      'hello',
+    ).replace('POST', 'GET'),
+  ),
   dropped('a space in a name', '5.1', field('X Y: z')),
   dropped('a NUL in a name', '5.1', field('X\0: y')),
   dropped('a bracket in a name', '5.1', field('X(): y')),
