@@ -18,6 +18,7 @@ import { discoverServices } from './nats/discover-services.ts'
 import { createTransport } from './nats/transport.ts'
 import { SERVICE_NAME, startOperatorService } from './operator-service.ts'
 import { ApiKeyDirectory } from './policies/api-key-directory.ts'
+import type { Circuit } from './policies/circuit.ts'
 import { createPolicies } from './policies/policies.ts'
 import { mergePolicies } from './policies/policy-list.ts'
 import { createRouteTables } from './route-tables.ts'
@@ -25,6 +26,7 @@ import { createRouting } from './routing/dispatch.ts'
 import type { RouteSpec } from './routing/spec.ts'
 import { checkSharing, sharesPorts, untilReady } from './shared-ports.ts'
 import { startTcpListeners } from './tcp-listeners.ts'
+import { writeCircuits } from './telemetry/circuit-gauges.ts'
 import { createExchangeLog } from './telemetry/exchange-log.ts'
 import { ExchangeMetrics } from './telemetry/exchange-metrics.ts'
 import { LimitHits } from './telemetry/limit-hits.ts'
@@ -82,7 +84,8 @@ export async function startApp(
     observer: metrics,
   })
   const apiKeys = new ApiKeyDirectory({ wheel, now: Date.now })
-  const policies = createPolicies({ wheel, now: Date.now, logger, apiKeys })
+  const circuits = new Set<Circuit>()
+  const policies = createPolicies({ wheel, now: Date.now, logger, apiKeys, circuits })
   const tables = createRouteTables(
     config,
     logger,
@@ -213,6 +216,7 @@ export async function startApp(
     metrics.write(out)
     limitObserver.write(out)
     writeRouterGauges(out, gauges(), Date.now())
+    writeCircuits(out, circuits)
     processMetrics.write(out)
     return { contentType: MetricsWriter.contentType, text: out.toString() }
   }

@@ -36,6 +36,13 @@ describe('limits of a route', () => {
         { name: 'rpc', match: { kind: 'ws', path: '/rpc' }, subject: `${P}.slow`, websocket: 'rpc', policies: one },
         { name: 'ws', match: { kind: 'ws', path: '/ws' }, subject: `${P}.stream`, policies: one },
         { name: 'tcp', match: { kind: 'tcp' }, subject: `${P}.stream`, policies: one },
+        {
+          name: 'fragile',
+          match: { path: '/fragile' },
+          subject: `${P}.fragile`,
+          timeout: '100ms',
+          policies: [{ circuitBreaker: { minExchanges: 2, openFor: '1s' } }],
+        },
         { name: 'rate', match: { path: '/rate' }, subject: `${P}.fast`, policies: [{ rateLimit: { rate: '2/h' } }] },
       ],
       tcp: [{ protocol: 'raw', route: 'tcp' }],
@@ -154,5 +161,25 @@ describe('limits of a route', () => {
     assert.equal(refused.headers.get('ratelimit-limit'), '2')
     assert.equal(refused.headers.get('ratelimit-remaining'), '0')
     assert.equal(gateway.ended.at(-1)?.code, 'rate_limited')
+  })
+
+  test('a backend that does not answer is spared for a while, and served again when it does', async () => {
+    let isWell = false
+    let heard = 0
+    nats.subscribe(`${P}.fragile`, {
+      callback(_, message) {
+        heard++
+        if (isWell) message.respond('ok')
+      },
+    })
+    await nats.flush()
+    const get = () => fetch(`${gateway.url}/fragile`)
+    assert.deepEqual([(await get()).status, (await get()).status], [504, 504])
+    const refused = await get()
+    assert.deepEqual([refused.status, refused.headers.get('retry-after'), await code(refused)], [503, '1', 'busy'])
+    assert.equal(heard, 2)
+    isWell = true
+    await eventually('it is served again', async () => (await get()).status === 200)
+    assert.equal((await get()).status, 200)
   })
 })

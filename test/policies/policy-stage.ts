@@ -1,9 +1,11 @@
 /** What policies are tried on without a network: requests, clients and backends that note what they hear, and a clock. */
 import { DeadlineWheel } from '../../src/exchange/deadline-wheel.ts'
+import type { ExchangeError } from '../../src/exchange/errors.ts'
 import type { BackendSide, ClientSide, Dispatch, RequestHead } from '../../src/exchange/exchange.ts'
 import { Identity } from '../../src/exchange/identity.ts'
 import type { RouteSettings } from '../../src/exchange/route.ts'
 import { ApiKeyDirectory } from '../../src/policies/api-key-directory.ts'
+import type { Circuit } from '../../src/policies/circuit.ts'
 import type { Policy, PolicyContext, PolicyKind } from '../../src/policies/policy.ts'
 import { silentLogger } from '../support/silent-logger.ts'
 import { testRoute } from '../support/test-route.ts'
@@ -29,16 +31,23 @@ export function request(over: Partial<RequestHead> = {}): RequestHead {
 /** A client, or a backend, that takes all and notes it. */
 export interface Recorder extends ClientSide {
   readonly heard: string[]
+  /** That it was reset with. */
+  readonly errors: ExchangeError[]
 }
 
 export function recorder(): Recorder {
   const heard: string[] = []
+  const errors: ExchangeError[] = []
   return {
     heard,
+    errors,
     head: ({ status }) => void heard.push(`head ${status}`),
     data: (chunk) => heard.push(`data ${Buffer.from(chunk).toString()}`) > 0,
     end: () => void heard.push('end'),
-    reset: ({ code }) => void heard.push(`reset ${code}`),
+    reset(error) {
+      heard.push(`reset ${error.code}`)
+      errors.push(error)
+    },
     drained: () => void heard.push('drained'),
   }
 }
@@ -71,7 +80,14 @@ export function stagePolicy(
   let nowMs = 1000
   const now = () => nowMs
   const wheel = new DeadlineWheel({ now })
-  const context = { wheel, now, logger: silentLogger, apiKeys: new ApiKeyDirectory({ wheel, now }), ...over.context }
+  const context = {
+    wheel,
+    now,
+    logger: silentLogger,
+    apiKeys: new ApiKeyDirectory({ wheel, now }),
+    circuits: new Set<Circuit>(),
+    ...over.context,
+  }
   const policy = kind.create(kind.schema.parse(options), testRoute(over.route), context)
   const reached: Reached[] = []
   const dispatch: Dispatch = (head, client) => {

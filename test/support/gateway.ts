@@ -104,7 +104,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   })
   const workspaces = new WorkspaceDirectory()
   const apiKeys = new ApiKeyDirectory({ wheel, now: Date.now })
-  const policies = createPolicies({ wheel, now: Date.now, logger: silentLogger, apiKeys, ...options.policyContext })
+  const policies = createPolicies({
+    wheel,
+    now: Date.now,
+    logger: silentLogger,
+    apiKeys,
+    circuits: new Set(),
+    ...options.policyContext,
+  })
   const compile = (specs: readonly RouteSpec[], revision: number) =>
     compileTable(specs, {
       revision,
