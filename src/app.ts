@@ -13,6 +13,7 @@ import { describeConfig, type RouterConfig } from './config/router-config.ts'
 import { DeadlineWheel } from './exchange/deadline-wheel.ts'
 import type { MicroService } from './exchange/micro-service.ts'
 import type { RouteService } from './exchange/route.ts'
+import { createAsk } from './nats/ask.ts'
 import { NatsLink } from './nats/connection.ts'
 import { discoverServices } from './nats/discover-services.ts'
 import { createTransport } from './nats/transport.ts'
@@ -85,7 +86,7 @@ export async function startApp(
   })
   const apiKeys = new ApiKeyDirectory({ wheel, now: Date.now })
   const circuits = new Set<Circuit>()
-  const policies = createPolicies({ wheel, now: Date.now, logger, apiKeys, circuits })
+  const policies = createPolicies({ wheel, now: Date.now, logger, ask: createAsk(link), apiKeys, circuits })
   const tables = createRouteTables(
     config,
     logger,

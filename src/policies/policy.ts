@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import type { Ask } from '../exchange/ask.ts'
 import type { DeadlineWheel } from '../exchange/deadline-wheel.ts'
 import type { ErrorCode, ExchangeError } from '../exchange/errors.ts'
 import type { Dispatch, RequestHead } from '../exchange/exchange.ts'
@@ -6,7 +7,6 @@ import type { Identity } from '../exchange/identity.ts'
 import type { Logger } from '../exchange/logger.ts'
 import type { RouteSettings } from '../exchange/route.ts'
 import type { ApiKeyDirectory } from './api-key-directory.ts'
-import type { Circuit } from './circuit.ts'
 
 /** What policies may use of the router. */
 export interface PolicyContext {
@@ -15,8 +15,7 @@ export interface PolicyContext {
   readonly now: () => number
   readonly logger: Logger
   readonly apiKeys: ApiKeyDirectory
-  /** Those of all routes, for the metrics: a policy adds its own, and takes it out again. */
-  readonly circuits: Set<Circuit>
+  readonly ask: Ask
 }
 
 /** Undefined: the request has no credential of this kind, which leaves the question to others. */

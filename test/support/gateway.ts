@@ -12,6 +12,7 @@ import type { TcpListener } from '../../src/config/router-config.ts'
 import { DeadlineWheel } from '../../src/exchange/deadline-wheel.ts'
 import type { ErrorCode } from '../../src/exchange/errors.ts'
 import type { ExchangeObserver } from '../../src/exchange/observer.ts'
+import { createAsk } from '../../src/nats/ask.ts'
 import { NatsLink } from '../../src/nats/connection.ts'
 import { createTransport, type Transport } from '../../src/nats/transport.ts'
 import { ApiKeyDirectory } from '../../src/policies/api-key-directory.ts'
@@ -108,6 +109,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     wheel,
     now: Date.now,
     logger: silentLogger,
+    ask: createAsk(link),
     apiKeys,
     circuits: new Set(),
     ...options.policyContext,
