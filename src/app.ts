@@ -12,11 +12,12 @@ import type { AdminSource } from './admin/source.ts'
 import { describeConfig, type RouterConfig } from './config/router-config.ts'
 import { DeadlineWheel } from './exchange/deadline-wheel.ts'
 import type { MicroService } from './exchange/micro-service.ts'
-import type { RouteService } from './exchange/route.ts'
+import type { RouteService, RouteSettings } from './exchange/route.ts'
 import { createAsk } from './nats/ask.ts'
 import { NatsLink } from './nats/connection.ts'
 import { discoverServices } from './nats/discover-services.ts'
-import { createTransport } from './nats/transport.ts'
+import { createCounter, createTransport } from './nats/transport.ts'
+import { WorkspaceTransports } from './nats/workspace-transports.ts'
 import { SERVICE_NAME, startOperatorService } from './operator-service.ts'
 import { ApiKeyDirectory } from './policies/api-key-directory.ts'
 import type { Circuit } from './policies/circuit.ts'
@@ -76,14 +77,28 @@ export async function startApp(
   const wheel = new DeadlineWheel()
   const metrics = new ExchangeMetrics()
   const link = new NatsLink({ ...config.nats, name: 'engine-router', logger })
-  const transport = createTransport({
-    link,
+  const transportOptions = {
     wheel,
     inboxPrefix: config.nats.inboxPrefix,
     randomFill: randomFillSync,
     random: Math.random,
     observer: metrics,
-  })
+    nextNumber: createCounter(),
+  }
+  const transport = createTransport({ ...transportOptions, link })
+  const { workspaceCreds } = config.nats
+  const workspaceTransports =
+    workspaceCreds === undefined
+      ? undefined
+      : new WorkspaceTransports({
+          creds: workspaceCreds,
+          link: { ...config.nats, name: 'engine-router', logger },
+          transport: transportOptions,
+        })
+  const dispatchFor = (route: RouteSettings) => {
+    const shared = transport.dispatchFor(route)
+    return workspaceTransports?.dispatchFor(route, shared) ?? shared
+  }
   const apiKeys = new ApiKeyDirectory({ wheel, now: Date.now })
   const circuits = new Set<Circuit>()
   const policies = createPolicies({ wheel, now: Date.now, logger, ask: createAsk(link), apiKeys, circuits })
@@ -91,11 +106,12 @@ export async function startApp(
     config,
     logger,
     {
-      dispatch: transport.dispatchFor,
+      dispatch: dispatchFor,
       protect: (route, spec, service) =>
         traced(tracing, spec, policies.protect(route, mergePolicies(config.policies, spec.policies), service)),
     },
     apiKeys,
+    (workspaces) => workspaceTransports?.replace(workspaces),
   )
   const observer = observeAll(metrics, createExchangeLog(logger))
   let draining = false
@@ -117,6 +133,7 @@ export async function startApp(
     makeRequestId: createRequestIds(),
     limitObserver,
     messageRate: limits,
+    stallTimeoutMs: limits.stallTimeoutMs,
     transferLimits: {
       stallTimeoutMs: limits.stallTimeoutMs,
       minBodyBytesPerSecond: limits.bodyBytesPerSecond,
@@ -132,7 +149,6 @@ export async function startApp(
     connectMux,
     origins: config.listen.http.origins,
     maxMessageBytes: limits.messageBytes,
-    stallTimeoutMs: limits.stallTimeoutMs,
   })
   const readiness = () => {
     const reasons: string[] = []
@@ -198,7 +214,7 @@ export async function startApp(
     tcpConnections: tcp.connections,
     tcpRefusedConnections: tcp.refusedConnections,
     webExchanges: web.exchanges,
-    natsExchanges: transport.size,
+    natsExchanges: transport.size + (workspaceTransports?.size ?? 0),
     deadlines: wheel.size,
     lateMessages: transport.lateMessages,
     natsConnected: link.connected,
@@ -228,14 +244,18 @@ export async function startApp(
     get connectionCount() {
       return webSockets.exchanges + tcp.connections
     },
-    *connections() {
-      yield* webSockets.list()
-      yield* tcp.list()
+    *connections(after) {
+      const isPastWebSockets = after?.listener !== undefined
+      if (!isPastWebSockets) yield* webSockets.list(after?.number)
+      yield* tcp.list(isPastWebSockets ? after : undefined)
     },
     get exchangeCount() {
-      return transport.size
+      return transport.size + (workspaceTransports?.size ?? 0)
     },
-    exchanges: transport.list,
+    *exchanges() {
+      if (workspaceTransports === undefined) yield* transport.list()
+      else yield* [...transport.list(), ...workspaceTransports.list()].sort((a, b) => a.number - b.number)
+    },
     services: createServiceQuestion(link, config.nats.inboxPrefix),
     drain: requestDrain,
   }

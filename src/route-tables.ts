@@ -3,7 +3,7 @@ import type { RouterConfig } from './config/router-config.ts'
 import { readRoutesFile } from './config/routes-file.ts'
 import type { ApiKeyDirectory } from './policies/api-key-directory.ts'
 import { compileTable, type RouteTable, type TableOptions } from './routing/table.ts'
-import { WorkspaceDirectory } from './routing/workspace-directory.ts'
+import { isWorkspaceName, type Workspace, WorkspaceDirectory } from './routing/workspace-directory.ts'
 import { watchedApiKeys } from './store/api-keys.ts'
 import { openDatabase } from './store/database.ts'
 import { RoutesFileWatch } from './store/routes-file-watch.ts'
@@ -35,6 +35,7 @@ export function createRouteTables(
   logger: RouterLogger,
   serve: Pick<TableOptions, 'dispatch' | 'protect'>,
   apiKeys: ApiKeyDirectory,
+  onWorkspaces: (workspaces: readonly Workspace[]) => void,
 ): RouteTables {
   const defaultMaxBodyBytes = config.limits.bodyBytes
   const workspaces = new WorkspaceDirectory()
@@ -49,12 +50,18 @@ export function createRouteTables(
     quarantinedRoutes = quarantined.length
     onTable?.()
   }
+  const onWorkspaceRows = (rows: readonly Workspace[]) => {
+    const [good, bad] = [true, false].map((is) => rows.filter(({ name }) => isWorkspaceName(name) === is))
+    for (const { id } of bad!) logger.error({ id }, 'a workspace is left out, as its name can be none')
+    workspaces.replace(good!)
+    onWorkspaces(good!)
+  }
   const watch = new TableWatch({
     url: config.database.url,
     logger,
     tables: [
       watched(watchedRoutes({ cacheFile, onSnapshot: onRoutes, logger })),
-      watched(watchedWorkspaces(`${cacheFile}.workspaces`, ({ workspaces: all }) => workspaces.replace(all))),
+      watched(watchedWorkspaces(`${cacheFile}.workspaces`, ({ workspaces }) => onWorkspaceRows(workspaces))),
       watched(watchedApiKeys(`${cacheFile}.api-keys`, ({ keys }) => apiKeys.replace(keys))),
     ],
   })

@@ -1,6 +1,14 @@
 import { type PolicySpec, toPolicySpecs } from '../policies/policy-list.ts'
 import type { LOG_LEVELS, RouterDocument } from './schema.ts'
 
+export interface NatsTls {
+  /** Authorities to trust in place of those that Node knows. */
+  readonly ca: string | undefined
+  /** What to show the servers; with `key`, or neither. */
+  readonly cert: string | undefined
+  readonly key: string | undefined
+}
+
 /** PEM files by their paths. */
 export interface ListenerTls {
   readonly cert: string
@@ -67,8 +75,12 @@ export interface RouterConfig {
     readonly inboxPrefix: string
     /** Path of a credentials file. */
     readonly creds: string | undefined
+    /** Paths of PEM files; undefined: TLS is the servers' choice, and the authorities are those that Node knows. */
+    readonly tls: NatsTls | undefined
     /** Answer operators as a NATS micro service. */
     readonly service: boolean
+    /** Path of each workspace's credentials file, with `{id}` or `{name}`; undefined: they share one connection. */
+    readonly workspaceCreds: string | undefined
   }
   readonly database: { readonly url: string }
   readonly routes: {
@@ -133,8 +145,8 @@ export function toRouterConfig({
         maxConnections: listener.maxConnections ?? limits.connections,
       })),
     },
-    nats: { ...nats, creds: nats.creds },
-    database,
+    nats: { ...nats, creds: nats.creds, workspaceCreds: nats.workspaceCreds, tls: toNatsTls(nats.tls) },
+    database: { url: database.url },
     routes: { file: routes.file, watch: routes.watch, cacheFile: routes.cache },
     limits: toLimits(limits),
     policies: toPolicySpecs(policies),
@@ -154,6 +166,10 @@ function toLimits({ stallTimeout, ...limits }: RouterDocument['limits']): Router
   return { ...limits, stallTimeoutMs: stallTimeout }
 }
 
+function toNatsTls(tls: RouterDocument['nats']['tls']): NatsTls | undefined {
+  return tls && { ca: tls.ca, cert: tls.cert, key: tls.key }
+}
+
 /** The configuration for a log or a screen: passwords, tokens and the path of credentials are left out. */
 export function describeConfig(config: RouterConfig): RouterConfig {
   return {
@@ -163,6 +179,7 @@ export function describeConfig(config: RouterConfig): RouterConfig {
       ...config.nats,
       servers: config.nats.servers.map(hideUserInfo),
       creds: config.nats.creds === undefined ? undefined : '***',
+      workspaceCreds: config.nats.workspaceCreds === undefined ? undefined : '***',
     },
     database: { url: hidePassword(config.database.url) },
   }

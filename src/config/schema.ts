@@ -98,6 +98,19 @@ const addressRangeSchema = z.string().refine(isAddressRange, {
   error: 'expected an IP address or a range of them, such as 10.0.0.0/8',
 })
 
+/** Towards a server: whom to trust, and what to show. */
+const clientTlsSchema = z
+  .strictObject({
+    ca: z.string().min(1).optional(),
+    cert: z.string().min(1).optional(),
+    key: z.string().min(1).optional(),
+  })
+  .superRefine(({ cert, key }, context) => {
+    if ((cert === undefined) === (key === undefined)) return
+    const [missing, other] = cert === undefined ? ['cert', 'key'] : ['key', 'cert']
+    context.addIssue({ code: 'custom', path: [missing!], message: `is missing; it goes with ${other}` })
+  })
+
 const tcpListenerSchema = z
   .strictObject({
     host: host.default('0.0.0.0'),
@@ -138,6 +151,7 @@ export const routerConfigSchema = section({
       port: portSchema.default(9090),
       reusePort,
       token: adminTokenSchema.optional(),
+      tokenFile: z.string().min(1).optional(),
     }),
     tcp: z.array(tcpListenerSchema).default([]),
   }),
@@ -148,9 +162,18 @@ export const routerConfigSchema = section({
       .regex(/^[\w-]+(\.[\w-]+)*$/)
       .default('_INBOX'),
     creds: z.string().min(1).optional(),
+    tls: clientTlsSchema.optional(),
     service: z.boolean().default(true),
+    workspaceCreds: z
+      .string()
+      .regex(/\{(?:id|name)\}/, 'expected a path with {id} or {name}, such as creds/{name}.creds')
+      .optional(),
   }),
-  database: section({ url: databaseUrlSchema.default('postgres://engine_router@127.0.0.1:5432/engine_router') }),
+  database: section({
+    url: databaseUrlSchema.default('postgres://engine_router@127.0.0.1:5432/engine_router'),
+    passwordFile: z.string().min(1).optional(),
+    tls: clientTlsSchema.optional(),
+  }),
   routes: section({
     file: z.string().min(1).optional(),
     watch: z.boolean().default(true),

@@ -51,6 +51,8 @@ export interface RequestHead {
   identity?: Identity | undefined
   /** Of an exchange that lasts, where there is an identity: ends it when that does. Set by the transport. */
   lease?: Lease | undefined
+  /** The id of the tenant that it is for, where its route names one. Set after the policies. */
+  workspace?: string | undefined
   /** What policies say to the backend: forwarded whatever the route forwards, in place of the client's own of that name. */
   backendHeaders?: HeaderList | undefined
   /** What policies say to the client: sent with the response head, or with the error in its place. */

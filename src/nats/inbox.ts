@@ -16,7 +16,6 @@ export class Inbox {
   #subscription: Subscription | undefined
   readonly #onLate: (message: Msg) => void
   #late = 0
-  #added = 0
 
   /**
    * @param nextToken gives unguessable NATS tokens; the first one names this inbox
@@ -31,11 +30,6 @@ export class Inbox {
   /** Open entries. */
   get size(): number {
     return this.#entries.size
-  }
-
-  /** Entries there ever were. */
-  get added(): number {
-    return this.#added
   }
 
   /** Messages for a token that was no longer, or never, there. */
@@ -79,7 +73,6 @@ export class Inbox {
   add(entry: InboxEntry): string {
     const token = this.#nextToken()
     this.#entries.set(token, entry)
-    this.#added++
     return token
   }
 

@@ -41,7 +41,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
   wheelDue = 0
   wheelSlot = -1
 
-  /** In the order of the inbox. */
+  /** In the order of their beginning. */
   readonly number: number
   readonly kind: Kind
   readonly requestId: string
@@ -96,7 +96,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
     this.remote = request.remote
     this.subject = request.subject
     this.#token = parts.inbox.add(this)
-    this.number = parts.inbox.added
+    this.number = parts.nextNumber()
     this.reply = parts.inbox.replySubject(this.#token)
     if (route.maxDurationMs > 0) {
       this.#endsAtMs = this.#watch.begunMs + route.maxDurationMs

@@ -36,6 +36,8 @@ export interface TransportOptions {
   /** Exchanges open at once, at most; one more gets `busy`. Default 100,000. */
   readonly maxExchanges?: number
   readonly observer?: TransportObserver
+  /** Ascending; for exchanges to be told apart in lists of several transports. Default: those of this one. */
+  readonly nextNumber?: () => number
 }
 
 /** What the exchanges of one transport share. */
@@ -48,6 +50,7 @@ export interface TransportParts {
   readonly windowBudget: WindowBudget
   readonly blocks: BlockPool
   readonly observer: TransportObserver
+  readonly nextNumber: () => number
 }
 
 export interface Transport {
@@ -55,8 +58,8 @@ export interface Transport {
   dispatchFor(route: RouteSettings): Dispatch
   /** Exchanges open. */
   readonly size: number
-  /** Those open. */
-  list(): Iterable<OpenExchange>
+  /** Those open, by number. @param after the number after which the list begins */
+  list(after?: number): Iterable<OpenExchange>
   /** Messages that came for an exchange that was over. */
   readonly lateMessages: number
 }
@@ -78,6 +81,7 @@ export function createTransport(options: TransportOptions): Transport {
     windowBudget: new WindowBudget(SHARE_BYTES),
     blocks: new BlockPool(),
     observer: options.observer ?? DEAF_TRANSPORT_OBSERVER,
+    nextNumber: options.nextNumber ?? createCounter(),
   }
   const outage = new Outage(inbox)
   link.listen({
@@ -92,8 +96,8 @@ export function createTransport(options: TransportOptions): Transport {
     get size() {
       return inbox.size
     },
-    *list() {
-      for (const entry of inbox.entries()) if (entry instanceof NatsExchange) yield entry
+    *list(after = 0) {
+      for (const entry of inbox.entries()) if (entry instanceof NatsExchange && entry.number > after) yield entry
     },
     get lateMessages() {
       return inbox.late
@@ -145,4 +149,10 @@ function open(
 function refuse(client: ClientSide, error: ExchangeError): BackendSide {
   client.reset(error)
   return CLOSED_SIDE
+}
+
+/** 1, 2, 3 and so on. */
+export function createCounter(): () => number {
+  let last = 0
+  return () => ++last
 }

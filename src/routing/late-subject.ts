@@ -32,7 +32,10 @@ function fillSubject(
     if (error !== undefined) return place
     const param = late.find((param) => param.name === name)!
     const value = valueOf(param, captured, request, workspaces, at === 0)
-    if (typeof value === 'string') return value
+    if (typeof value === 'string') {
+      if (param.workspace) request.workspace = value
+      return value
+    }
     error = value
     return place
   })

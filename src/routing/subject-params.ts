@@ -34,6 +34,8 @@ export const paramsSchema = z
   )
   .superRefine((params, context) => {
     const entries = Object.entries<unknown>(params)
+    const tenants = entries.filter(([, param]) => (param as ParamDocument | null)?.workspace === true)
+    if (tenants.length > 1) context.addIssue({ code: 'custom', message: 'a route names at most one workspace' })
     if (entries.length > 16) context.addIssue({ code: 'custom', message: 'a route has at most 16 params' })
     for (const [name, param] of entries) {
       if (!NAME.test(name))

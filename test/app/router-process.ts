@@ -36,6 +36,7 @@ export interface RouterProcess {
 /** What a test says of `config/router.yaml`; addresses and ports are filled in. */
 export interface RouterSettings {
   readonly natsUrl: string
+  readonly nats?: { readonly creds?: string; readonly workspaceCreds?: string }
   readonly databaseUrl: string
   readonly httpPort?: number
   readonly adminPort?: number
@@ -153,7 +154,7 @@ function routerYaml(settings: RouterSettings): string {
       admin: { port: adminPort, reusePort },
       tcp,
     },
-    nats: { servers: [natsUrl] },
+    nats: { servers: [natsUrl], ...settings.nats },
     database: { url: databaseUrl },
     routes: { ...settings.routes },
     drain: { delay: drainDelay, timeout: drainTimeout },

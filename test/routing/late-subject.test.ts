@@ -183,6 +183,12 @@ describe('params', () => {
       undefined,
       /params.w: the subject does not use it/,
     ],
+    [
+      'two workspaces',
+      { v: { query: 'a', workspace: true }, w: { query: 'b', workspace: true } },
+      'a.{v}.{w}',
+      /at most one workspace/,
+    ],
     ['a workspace that the path does not have', { v: { workspace: true } }, undefined, /not in the path/],
     ['a workspace that is many segments', { rest: { workspace: true } }, 'a.{rest}', /many segments/],
     ['a claim that is many tokens', {}, 'a.{claims.sub...}', /one value/],
