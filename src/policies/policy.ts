@@ -7,6 +7,7 @@ import type { Identity } from '../exchange/identity.ts'
 import type { Logger } from '../exchange/logger.ts'
 import type { RouteSettings } from '../exchange/route.ts'
 import type { ApiKeyDirectory } from './api-key-directory.ts'
+import type { Circuit } from './circuit.ts'
 
 /** What policies may use of the router. */
 export interface PolicyContext {
@@ -16,6 +17,8 @@ export interface PolicyContext {
   readonly logger: Logger
   readonly apiKeys: ApiKeyDirectory
   readonly ask: Ask
+  /** Those of all routes, for the metrics: a policy adds its own, and takes it out again. */
+  readonly circuits: Set<Circuit>
 }
 
 /** Undefined: the request has no credential of this kind, which leaves the question to others. */
