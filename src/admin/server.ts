@@ -32,6 +32,13 @@ export interface AdminServer {
 
 const REQUEST_TIMEOUT_MS = 5000
 
+/** Of every answer: no cache keeps it, and a browser shows it as nothing but text, in no frame. */
+const OWN_FIELDS = [
+  ['cache-control', 'no-store'],
+  ['x-content-type-options', 'nosniff'],
+  ['content-security-policy', "default-src 'none'; frame-ancestors 'none'"],
+] as const
+
 /** Health, metrics and the API for operators, apart from the clients' listener so that neither load nor a drain there hides them. */
 export async function startAdminServer(options: AdminOptions): Promise<AdminServer> {
   const { host, port, reusePort = false } = options
@@ -63,6 +70,7 @@ export async function startAdminServer(options: AdminOptions): Promise<AdminServ
 }
 
 async function answer(options: AdminOptions, access: Access, req: IncomingMessage, res: ServerResponse): Promise<void> {
+  for (const [name, value] of OWN_FIELDS) res.setHeader(name, value)
   const [path = '/', query = ''] = (req.url ?? '/').split('?', 2)
   // Health is for whoever asks: a probe's Host is the address of the pod.
   const isHealth = path === '/healthz' || path === '/readyz'
@@ -94,7 +102,7 @@ async function answer(options: AdminOptions, access: Access, req: IncomingMessag
 }
 
 function json(res: ServerResponse, status: number, value: unknown): void {
-  res.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' })
+  res.writeHead(status, { 'content-type': 'application/json' })
   res.end(`${JSON.stringify(value)}\n`)
 }
 

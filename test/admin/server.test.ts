@@ -41,7 +41,15 @@ describe('the admin server', () => {
     reasons = ['one', 'two']
     const notReady = await fetch(`${url}/readyz?verbose`)
     assert.deepEqual([notReady.status, await notReady.json()], [503, { status: 'not ready', reasons: ['one', 'two'] }])
-    assert.equal(notReady.headers.get('cache-control'), 'no-store')
+  })
+
+  test('lets no cache keep what it says, and no browser make a page of it', async () => {
+    for (const path of ['/healthz', '/readyz', '/metrics', '/api/routes', '/nowhere']) {
+      const { headers } = await fetch(url + path)
+      assert.equal(headers.get('cache-control'), 'no-store', path)
+      assert.equal(headers.get('x-content-type-options'), 'nosniff', path)
+      assert.match(headers.get('content-security-policy')!, /frame-ancestors 'none'/, path)
+    }
   })
 
   test('has metrics as they are given', async () => {

@@ -6,7 +6,7 @@ import type { BackendSide, ClientSide, HeaderList, MessageMeta, ResponseHead } f
 import type { Peer } from '../connection-limits.ts'
 import { withPolicyFields } from '../response-fields.ts'
 import type { HttpAdapterParts } from './parts.ts'
-import { encodeProblem, retryAfterSeconds } from './problem.ts'
+import { encodeProblem, problemFields } from './problem.ts'
 import type { HttpRequestHead } from './request-head.ts'
 import { EventEncoder, encodeRetry, SSE_COMMENT } from './server-sent-events.ts'
 import { type Progress, SizedBody } from './sized-body.ts'
@@ -380,12 +380,8 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
   writeProblem(error: ExchangeError): void {
     const res = this.#res
     const body = encodeProblem(error, this.#request.route?.name, this.#request.requestId)
-    res.writeStatus(statusLine(error.status)).writeHeader('content-type', 'application/problem+json')
-    res.writeHeader('x-request-id', this.#request.requestId)
-    const retryAfterS = retryAfterSeconds(error)
-    if (retryAfterS !== undefined) res.writeHeader('retry-after', String(retryAfterS))
-    if (error.allow !== undefined) res.writeHeader('allow', error.allow.join(', '))
-    writeFields(res, this.#request.responseHeaders)
+    res.writeStatus(statusLine(error.status))
+    writeFields(res, problemFields(error, this.#request.requestId, this.#request.responseHeaders))
     if (this.#request.fault !== undefined) {
       // Where this request ends is in doubt: what follows must not be read as another one, after HEAD neither.
       res.end(this.#request.method === 'HEAD' ? '' : body, true)
@@ -422,8 +418,7 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
   }
 }
 
-function writeFields(res: HttpResponse, fields: HeaderList | undefined): void {
-  if (fields === undefined) return
+function writeFields(res: HttpResponse, fields: HeaderList): void {
   for (let i = 0; i < fields.length; i += 2) res.writeHeader(fields[i]!, fields[i + 1]!)
 }
 

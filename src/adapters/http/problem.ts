@@ -1,4 +1,6 @@
 import { ERRORS, type ExchangeError } from '../../exchange/errors.ts'
+import type { HeaderList } from '../../exchange/exchange.ts'
+import { withPolicyFields } from '../response-fields.ts'
 
 /** RFC 9457 body of an error: what a client may know, and the id under which the log has the rest. */
 export function encodeProblem(error: ExchangeError, routeName: string | undefined, requestId: string): string {
@@ -12,6 +14,20 @@ export function encodeProblem(error: ExchangeError, routeName: string | undefine
     requestId,
   }
   return `${JSON.stringify(problem)}\n`
+}
+
+/** Its header fields: no cache keeps it, and no browser takes it for anything else. */
+export function problemFields(
+  error: ExchangeError,
+  requestId: string,
+  fromPolicies: HeaderList | undefined,
+): HeaderList {
+  const fields = ['content-type', 'application/problem+json', 'x-request-id', requestId]
+  fields.push('cache-control', 'no-store', 'x-content-type-options', 'nosniff')
+  const retryAfterS = retryAfterSeconds(error)
+  if (retryAfterS !== undefined) fields.push('retry-after', String(retryAfterS))
+  if (error.allow !== undefined) fields.push('allow', error.allow.join(', '))
+  return withPolicyFields(fields, fromPolicies)
 }
 
 /** Seconds for `Retry-After`, or undefined if the error is not about load or absence. */

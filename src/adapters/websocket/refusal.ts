@@ -1,7 +1,7 @@
 import type { HttpResponse } from 'uWebSockets.js'
 import type { ExchangeError } from '../../exchange/errors.ts'
 import type { RequestHead } from '../../exchange/exchange.ts'
-import { encodeProblem, retryAfterSeconds } from '../http/problem.ts'
+import { encodeProblem, problemFields } from '../http/problem.ts'
 import { statusLine } from '../http/status-line.ts'
 import { VERSION } from './handshake.ts'
 
@@ -19,14 +19,10 @@ export function refuseUpgrade(res: HttpResponse, request: RequestHead, error: Ex
 }
 
 function writeProblem(res: HttpResponse, request: RequestHead, error: ExchangeError): void {
-  res.writeStatus(statusLine(error.status)).writeHeader('content-type', 'application/problem+json')
-  res.writeHeader('x-request-id', request.requestId)
+  res.writeStatus(statusLine(error.status))
   // RFC 6455 section 4.4: the version that it should have asked for.
   if (error.status === 426) res.writeHeader('upgrade', 'websocket').writeHeader('sec-websocket-version', VERSION)
-  const retryAfterS = retryAfterSeconds(error)
-  if (retryAfterS !== undefined) res.writeHeader('retry-after', String(retryAfterS))
-  if (error.allow !== undefined) res.writeHeader('allow', error.allow.join(', '))
-  const fields = request.responseHeaders ?? []
+  const fields = problemFields(error, request.requestId, request.responseHeaders)
   for (let i = 0; i < fields.length; i += 2) res.writeHeader(fields[i]!, fields[i + 1]!)
   res.end(encodeProblem(error, request.route?.name, request.requestId), true)
 }

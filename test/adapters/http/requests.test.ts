@@ -88,6 +88,8 @@ describe('HTTP to a plain responder', () => {
   const get = (path: string, init?: RequestInit) => fetch(gateway.url + path, init)
   const problem = async (response: Response) => {
     assert.equal(response.headers.get('content-type'), 'application/problem+json')
+    assert.equal(response.headers.get('cache-control'), 'no-store')
+    assert.equal(response.headers.get('x-content-type-options'), 'nosniff')
     const body = (await response.json()) as Record<string, unknown>
     assert.equal(body.status, response.status)
     assert.equal(body.requestId, response.headers.get('x-request-id'))

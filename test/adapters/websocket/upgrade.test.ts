@@ -43,6 +43,7 @@ describe('the upgrade to WebSocket', () => {
     const missing = await refusedSocket(`${gateway.url}/nowhere`)
     assert.equal(missing.status, 404)
     assert.equal(missing.headers['content-type'], 'application/problem+json')
+    assert.equal(missing.headers['x-content-type-options'], 'nosniff')
     assert.equal(missing.problem.code, 'no_route')
     const page = await refusedSocket(`${gateway.url}/page`)
     assert.equal(page.problem.code, 'no_route')
