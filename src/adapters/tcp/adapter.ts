@@ -137,7 +137,7 @@ export async function startTcpAdapter(options: TcpAdapterOptions): Promise<TcpAd
     list: (prefix) => connections.connections(prefix),
     async drain(timeoutMs) {
       server.close()
-      connections.drain(timeoutMs)
+      connections.drain(timeoutMs, now)
       await connections.empty(timeoutMs)
       cut()
       await closed

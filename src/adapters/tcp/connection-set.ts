@@ -1,5 +1,6 @@
 import type { ClientConnection } from '../../exchange/client-connection.ts'
 import { ExchangeError } from '../../exchange/errors.ts'
+import { DrainSchedule } from '../drain-schedule.ts'
 
 /** An accepted connection, whatever it has come to. */
 export interface TcpConnection {
@@ -21,6 +22,7 @@ export class ConnectionSet {
   readonly #open = new Map<TcpConnection, Entry>()
   #lastNumber = 0
   #onEmpty: (() => void) | undefined
+  #drainSchedule: DrainSchedule | undefined
 
   get size(): number {
     return this.#open.size
@@ -48,11 +50,18 @@ export class ConnectionSet {
     }
   }
 
-  drain(graceMs: number): void {
-    for (const connection of [...this.#open.keys()]) connection.drain(graceMs)
+  /** A few at a time; a handshake at once, as what it leads to would not be told. @param now in milliseconds */
+  drain(graceMs: number, now: () => number): void {
+    const ready: TcpConnection[] = []
+    for (const connection of [...this.#open.keys()]) {
+      if (connection.describe().protocol === 'handshake') connection.drain(graceMs)
+      else ready.push(connection)
+    }
+    this.#drainSchedule = new DrainSchedule(ready, graceMs, now)
   }
 
   stop(error: ExchangeError): void {
+    this.#drainSchedule?.stop()
     for (const connection of [...this.#open.keys()]) connection.stop(error)
   }
 

@@ -216,6 +216,25 @@ describe('a mux TCP connection', () => {
     assert.partialDeepStrictEqual(head, { t: 'head', id: 1, status: 200 })
   })
 
+  test('is told to go in its turn where there are many', async (t) => {
+    const tcp = await start(t)
+    const clients = Array.from({ length: 60 }, () => connectTcp(t, tcp.port))
+    for (const { socket } of clients) socket.write('{"t":"ping"}\n')
+    await eventually('all are there', () => clients.every((client) => frames(client).length === 1))
+    let gone = 0
+    for (const { socket } of clients) {
+      socket.once('end', () => {
+        gone++
+        socket.end()
+      })
+    }
+    const drained = tcp.adapter.drain(1000)
+    await eventually('the first to go', () => gone > 0)
+    assert.ok(gone < clients.length, 'all were told at once')
+    await drained
+    for (const client of clients) assert.equal(frames(client)[1]?.t, 'goaway')
+  })
+
   test('is of use to a few lines of Python', { skip: noPython }, async (t) => {
     const tcp = await start(t)
     const program = `

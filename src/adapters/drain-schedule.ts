@@ -1,4 +1,8 @@
-import type { ClientSocket } from './client-socket.ts'
+/** A connection that may have closed before its turn comes. */
+export interface Drainable {
+  /** Takes no new work; what is under way may go on for so long. */
+  drain(graceMs: number): void
+}
 
 const TICK_MS = 100
 /** So few clients may come back at once as well: a router with a handful of them need not take its time. */
@@ -11,20 +15,20 @@ const SPREAD = 0.75
  * of them together would be too much for it.
  */
 export class DrainSchedule {
-  readonly #sockets: ClientSocket[]
+  readonly #connections: Drainable[]
   readonly #endsAtMs: number
   readonly #now: () => number
   readonly #perTick: number
   #timer: NodeJS.Timeout | undefined
 
   /** Begins at once. @param now in milliseconds, from any origin */
-  constructor(sockets: Iterable<ClientSocket>, timeoutMs: number, now: () => number) {
+  constructor(connections: Iterable<Drainable>, timeoutMs: number, now: () => number) {
     // From the end, so that the oldest go first.
-    this.#sockets = [...sockets].reverse()
+    this.#connections = [...connections].reverse()
     this.#now = now
     this.#endsAtMs = now() + timeoutMs
     const ticks = Math.max(1, Math.floor((timeoutMs * SPREAD) / TICK_MS))
-    this.#perTick = Math.max(LEAST_PER_TICK, Math.ceil(this.#sockets.length / ticks))
+    this.#perTick = Math.max(LEAST_PER_TICK, Math.ceil(this.#connections.length / ticks))
     this.#timer = setInterval(() => this.#next(), TICK_MS)
     this.#next()
   }
@@ -37,12 +41,12 @@ export class DrainSchedule {
   #next(): void {
     const leftMs = Math.max(0, this.#endsAtMs - this.#now())
     for (let i = 0; i < this.#perTick; i++) {
-      const socket = this.#sockets.pop()
-      if (socket === undefined) {
+      const connection = this.#connections.pop()
+      if (connection === undefined) {
         this.stop()
         return
       }
-      socket.drain(leftMs)
+      connection.drain(leftMs)
     }
   }
 }
