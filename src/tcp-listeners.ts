@@ -17,6 +17,8 @@ export interface TcpListenersOptions {
   readonly connectMux: ConnectMux
   readonly limits: ConnectionLimits
   readonly limitObserver: LimitObserver
+  /** For which a client may take nothing of what is sent. */
+  readonly stallTimeoutMs: number
   readonly wheel: DeadlineWheel
   readonly observer: ExchangeObserver
   readonly makeRequestId: () => string
@@ -73,15 +75,26 @@ export async function startTcpListeners(options: TcpListenersOptions): Promise<T
   }
 }
 
-function mux({ wheel, connectMux }: TcpListenersOptions) {
-  return muxProtocol({ wheel, connect: connectMux })
+function mux({ wheel, limitObserver, stallTimeoutMs, connectMux }: TcpListenersOptions) {
+  return muxProtocol({ wheel, limitObserver, stallTimeoutMs, connect: connectMux })
 }
 
 function raw(listener: TcpListener, options: TcpListenersOptions) {
   const { framing, idleTimeoutMs } = listener
-  const { table, wheel, observer, makeRequestId, logger } = options
+  const { table, wheel, observer, limitObserver, stallTimeoutMs, makeRequestId, logger } = options
   // There for every raw listener: the schema asks for it.
   const route = listener.route!
   const { resolve } = createNamedRouting(table, route)
-  return rawProtocol({ route, resolve, framing, idleTimeoutMs, wheel, observer, makeRequestId, logger })
+  return rawProtocol({
+    route,
+    resolve,
+    framing,
+    idleTimeoutMs,
+    wheel,
+    observer,
+    limitObserver,
+    stallTimeoutMs,
+    makeRequestId,
+    logger,
+  })
 }

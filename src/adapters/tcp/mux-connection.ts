@@ -1,8 +1,10 @@
 import type { DeadlineWheel, WheelEntry } from '../../exchange/deadline-wheel.ts'
+import type { LimitObserver } from '../../exchange/limit.ts'
 import { encodeJsonFrame } from '../framing/json-frames.ts'
 import type { MuxGoaway } from '../framing/mux-frame.ts'
 import type { ConnectMux } from '../mux/mux.ts'
 import type { MuxConnection, MuxEncoding, MuxSocket } from '../mux/mux-socket.ts'
+import { StallClock } from '../stall-clock.ts'
 import type { Channel } from './channel.ts'
 import type { ConnectionSet, TcpConnection } from './connection-set.ts'
 import { corkForNow } from './cork.ts'
@@ -25,6 +27,9 @@ export interface MuxParts {
   readonly connections: ConnectionSet
   readonly wheel: DeadlineWheel
   readonly connect: ConnectMux
+  readonly limitObserver: LimitObserver
+  /** For which a client may take nothing of what is sent. */
+  readonly stallTimeoutMs: number
 }
 
 /**
@@ -40,6 +45,7 @@ export class MuxTcpConnection implements MuxSocket, SocketOwner, TcpConnection, 
 
   readonly #parts: MuxParts
   readonly #channel: Channel
+  readonly #stall = new StallClock()
   #state: 'new' | 'open' | 'closing' | 'closed' = 'new'
   #session: MuxConnection | undefined
   #encoding: MuxEncoding = 'json'
@@ -97,8 +103,10 @@ export class MuxTcpConnection implements MuxSocket, SocketOwner, TcpConnection, 
   }
 
   onDeadline(): void {
-    if (this.#state === 'new') this.#cut()
-    else if (this.#state === 'open') this.#onSilence()
+    if (this.#state === 'new') {
+      this.#parts.limitObserver.onLimit('handshake', this.#channel.remote)
+      this.#cut()
+    } else if (this.#state === 'open') this.#onSilence()
     else this.#onLingered()
   }
 
@@ -174,11 +182,11 @@ export class MuxTcpConnection implements MuxSocket, SocketOwner, TcpConnection, 
   }
 
   #open(encoding: MuxEncoding, rest: Uint8Array): void {
-    const { wheel, connect } = this.#parts
+    const { wheel, connect, stallTimeoutMs } = this.#parts
     this.#state = 'open'
     this.#encoding = encoding
     this.#heardAtMs = wheel.now()
-    wheel.schedule(this, SILENCE_MS)
+    wheel.schedule(this, Math.min(SILENCE_MS, stallTimeoutMs))
     const { remote, certificate } = this.#channel
     const session = connect({ kind: 'tcp', encoding, host: '', remote, certificate, headers: [] }, this)
     this.#session = session
@@ -198,12 +206,19 @@ export class MuxTcpConnection implements MuxSocket, SocketOwner, TcpConnection, 
   }
 
   #onSilence(): void {
-    const { wheel } = this.#parts
+    const { wheel, stallTimeoutMs, limitObserver } = this.#parts
+    const { bytesWritten, writableLength } = this.#channel.socket
+    // However much it says meanwhile.
+    if (this.#stall.isStalled(bytesWritten - writableLength, writableLength, wheel.now(), stallTimeoutMs)) {
+      limitObserver.onLimit('slow_reader', this.#channel.remote)
+      this.#cut()
+      return
+    }
     // One that we do not read, or that can say no more, is not silent as long as it reads.
     const isReading = this.#reads()
     if ((this.#paused || this.#clientEnded) && isReading) this.#heardAtMs = wheel.now()
     const leftMs = this.#heardAtMs + SILENCE_MS - wheel.now()
-    if (leftMs > 0) wheel.schedule(this, leftMs)
+    if (leftMs > 0) wheel.schedule(this, Math.min(leftMs, stallTimeoutMs))
     else this.#cut()
   }
 

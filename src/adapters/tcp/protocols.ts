@@ -1,6 +1,7 @@
 import type { DeadlineWheel } from '../../exchange/deadline-wheel.ts'
 import type { ExchangeError } from '../../exchange/errors.ts'
 import type { RequestHead } from '../../exchange/exchange.ts'
+import type { LimitObserver } from '../../exchange/limit.ts'
 import type { Logger } from '../../exchange/logger.ts'
 import type { ExchangeObserver } from '../../exchange/observer.ts'
 import type { ConnectMux } from '../mux/mux.ts'
@@ -29,6 +30,9 @@ export interface RawProtocolOptions {
   readonly idleTimeoutMs: number
   readonly wheel: DeadlineWheel
   readonly observer: ExchangeObserver
+  readonly limitObserver: LimitObserver
+  /** For which a client may take nothing of what is sent. */
+  readonly stallTimeoutMs: number
   readonly makeRequestId: () => string
   readonly logger: Logger
 }
@@ -36,6 +40,7 @@ export interface RawProtocolOptions {
 /** Each connection is one exchange on one route. */
 export function rawProtocol(options: RawProtocolOptions): TcpProtocol {
   const { route, resolve, framing, idleTimeoutMs, wheel, observer, makeRequestId, logger } = options
+  const { limitObserver, stallTimeoutMs } = options
   const missing = new OccasionalWarning(
     logger,
     () => wheel.now(),
@@ -47,6 +52,8 @@ export function rawProtocol(options: RawProtocolOptions): TcpProtocol {
     idleTimeoutMs,
     wheel,
     observer,
+    limitObserver,
+    stallTimeoutMs,
     makeRequestId,
     onNoRoute: () => missing.warn({ route }),
   }
@@ -58,13 +65,16 @@ export function rawProtocol(options: RawProtocolOptions): TcpProtocol {
 
 export interface MuxProtocolOptions {
   readonly wheel: DeadlineWheel
+  readonly limitObserver: LimitObserver
+  /** For which a client may take nothing of what is sent. */
+  readonly stallTimeoutMs: number
   readonly connect: ConnectMux
 }
 
 /** Each connection has many exchanges, on any route. */
-export function muxProtocol({ wheel, connect }: MuxProtocolOptions): TcpProtocol {
+export function muxProtocol(options: MuxProtocolOptions): TcpProtocol {
   return (connections) => {
-    const parts = { wheel, connect, connections }
+    const parts = { ...options, connections }
     return (channel) => void new MuxTcpConnection(parts, channel)
   }
 }

@@ -2,7 +2,9 @@ import { CLOSED_SIDE } from '../../exchange/closed-side.ts'
 import type { DeadlineWheel, WheelEntry } from '../../exchange/deadline-wheel.ts'
 import { ExchangeError } from '../../exchange/errors.ts'
 import type { BackendSide, ClientSide, MessageMeta, RequestHead, ResponseHead } from '../../exchange/exchange.ts'
+import type { LimitObserver } from '../../exchange/limit.ts'
 import type { ExchangeObserver } from '../../exchange/observer.ts'
+import { StallClock } from '../stall-clock.ts'
 import type { Channel } from './channel.ts'
 import type { ConnectionSet, TcpConnection } from './connection-set.ts'
 import { corkForNow } from './cork.ts'
@@ -12,7 +14,7 @@ import { type SocketOwner, setOwner } from './socket-owner.ts'
 /** A client that has all of the response and says nothing for so long is not waited for any more. */
 const LINGER_MS = 60_000
 
-/** A connection that is not read does not tell that it was cut. So often it is asked. */
+/** A connection that is not read does not tell that it was cut, nor one that does not read. So often it is asked. */
 const PROBE_EVERY_MS = 10_000
 
 /** What the connections of one raw listener share. */
@@ -25,6 +27,9 @@ export interface RawParts {
   readonly idleTimeoutMs: number
   readonly wheel: DeadlineWheel
   readonly observer: ExchangeObserver
+  readonly limitObserver: LimitObserver
+  /** For which a client may take nothing of what is sent. */
+  readonly stallTimeoutMs: number
   readonly makeRequestId: () => string
   /** The listener's route is not there. */
   readonly onNoRoute: () => void
@@ -48,6 +53,7 @@ export class RawConnection implements ClientSide, SocketOwner, TcpConnection, Wh
   readonly #request: RequestHead
   readonly #framing: Framing
   readonly #startedMs: number
+  readonly #stall = new StallClock()
   #backend: BackendSide = CLOSED_SIDE
   /** The backend is full: the socket is not read, and `#framing` may hold more. */
   #paused = false
@@ -130,12 +136,20 @@ export class RawConnection implements ClientSide, SocketOwner, TcpConnection, Wh
     }
   }
 
-  /** Of a connection that is not read: writing nothing fails if it was cut, and closes it. */
   onDeadline(): void {
     // After our FIN there is nothing to write, and the time to linger instead.
     if (this.#backendEnded) return
-    this.#channel.socket.write('')
-    this.#parts.wheel.schedule(this, PROBE_EVERY_MS)
+    const { socket, remote } = this.#channel
+    const { wheel, stallTimeoutMs, limitObserver } = this.#parts
+    const { bytesWritten, writableLength } = socket
+    if (this.#stall.isStalled(bytesWritten - writableLength, writableLength, wheel.now(), stallTimeoutMs)) {
+      limitObserver.onLimit('slow_reader', remote)
+      this.#fail(new ExchangeError('client_gone', 'the client takes nothing of what is sent'))
+      return
+    }
+    // Of a connection that is not read: writing nothing fails if it was cut, and closes it.
+    if (this.#paused) socket.write('')
+    if (this.#paused || writableLength > 0) this.#scheduleProbe()
   }
 
   // The backend speaks.
@@ -159,7 +173,9 @@ export class RawConnection implements ClientSide, SocketOwner, TcpConnection, Wh
     if (bytes === undefined || bytes.length === 0) return true
     this.#bytesOut += bytes.length
     corkForNow(this.#channel.socket)
-    return this.#channel.socket.write(bytes)
+    const hasRoom = this.#channel.socket.write(bytes)
+    if (!hasRoom && this.wheelSlot < 0) this.#scheduleProbe()
+    return hasRoom
   }
 
   end(): void {
@@ -185,7 +201,6 @@ export class RawConnection implements ClientSide, SocketOwner, TcpConnection, Wh
   drained(): void {
     if (this.#closed || !this.#paused) return
     this.#paused = false
-    this.#parts.wheel.cancel(this)
     this.#hand()
     if (this.#isHeld()) return
     if (this.#clientEnded) this.#endBackend()
@@ -225,7 +240,12 @@ export class RawConnection implements ClientSide, SocketOwner, TcpConnection, Wh
   #pause(): void {
     this.#paused = true
     this.#channel.socket.pause()
-    this.#parts.wheel.schedule(this, PROBE_EVERY_MS)
+    this.#scheduleProbe()
+  }
+
+  #scheduleProbe(): void {
+    const { wheel, stallTimeoutMs } = this.#parts
+    wheel.schedule(this, Math.min(PROBE_EVERY_MS, stallTimeoutMs))
   }
 
   #onClientEnd(): void {

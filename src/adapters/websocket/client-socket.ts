@@ -4,6 +4,7 @@ import { ExchangeError } from '../../exchange/errors.ts'
 import type { Peer } from '../connection-limits.ts'
 import { MessageRate } from '../message-rate.ts'
 import type { FragmentingWebSocket } from '../native.ts'
+import { StallClock } from '../stall-clock.ts'
 import type { WebSocketParts } from './parts.ts'
 
 /** What uWebSockets says of a message that it has not taken, since too much waits to be sent. */
@@ -58,9 +59,7 @@ export class ClientSocket implements WheelEntry {
   #number = 0
   readonly #sinceMs = Date.now()
   readonly #rate: MessageRate
-  /** Bytes that had left at the last ping, and since when no more have while some wait; 0: they leave. */
-  #leftBytes = 0
-  #stalledSinceMs = 0
+  readonly #stall = new StallClock()
   #bytesIn = 0
   #bytesOut = 0
 
@@ -208,13 +207,7 @@ export class ClientSocket implements WheelEntry {
   #isStalled(): boolean {
     const { wheel, stallTimeoutMs } = this.#parts
     const waiting = this.bufferedBytes
-    const left = this.#bytesOut - waiting
-    const isStuck = waiting > 0 && left <= this.#leftBytes
-    this.#leftBytes = left
-    if (!isStuck) this.#stalledSinceMs = 0
-    else if (this.#stalledSinceMs === 0) this.#stalledSinceMs = wheel.now()
-    else return wheel.now() - this.#stalledSinceMs >= stallTimeoutMs
-    return false
+    return this.#stall.isStalled(this.#bytesOut - waiting, waiting, wheel.now(), stallTimeoutMs)
   }
 
   #onSent(result: number): boolean {

@@ -40,6 +40,8 @@ async function start(t: TestContext) {
     logger: silentLogger,
     protocol: muxProtocol({
       wheel,
+      limitObserver: DEAF_LIMIT_OBSERVER,
+      stallTimeoutMs: 30_000,
       connect(peer, muxSocket) {
         heard.push(`[${peer.encoding} from ${peer.remote}]`)
         socket = muxSocket

@@ -107,7 +107,10 @@ export function startMuxTcp(
   })
 }
 
-type Shared = Pick<RawProtocolOptions, 'wheel' | 'observer' | 'makeRequestId' | 'logger'>
+type Shared = Pick<
+  RawProtocolOptions,
+  'wheel' | 'observer' | 'limitObserver' | 'stallTimeoutMs' | 'makeRequestId' | 'logger'
+>
 
 async function startTcp(
   t: TestContext,
@@ -157,7 +160,14 @@ async function startTcp(
     observer: DEAF_LIMIT_OBSERVER,
     wheel,
     logger,
-    protocol: protocol(() => table, { wheel, observer, logger, makeRequestId: () => `tcp-${next++}` }),
+    protocol: protocol(() => table, {
+      wheel,
+      limitObserver: DEAF_LIMIT_OBSERVER,
+      stallTimeoutMs: 30_000,
+      observer,
+      logger,
+      makeRequestId: () => `tcp-${next++}`,
+    }),
   })
   t.after(async () => {
     adapter.close()
