@@ -3,7 +3,7 @@ import type { ConnectMux } from './adapters/mux/mux.ts'
 import { startTcpAdapter, type TcpAdapter } from './adapters/tcp/adapter.ts'
 import { muxProtocol, rawProtocol } from './adapters/tcp/protocols.ts'
 import type { TcpListener } from './config/router-config.ts'
-import type { ClientConnection } from './exchange/client-connection.ts'
+import type { ClientConnection, ConnectionPosition } from './exchange/client-connection.ts'
 import type { DeadlineWheel } from './exchange/deadline-wheel.ts'
 import type { LimitObserver } from './exchange/limit.ts'
 import type { Logger } from './exchange/logger.ts'
@@ -33,8 +33,8 @@ export interface TcpListeners {
   readonly connections: number
   /** Connections closed because there were too many. */
   readonly refusedConnections: number
-  /** Those open. */
-  list(): Iterable<ClientConnection>
+  /** Those open, listener by listener. @param after where the list begins; undefined: at the beginning */
+  list(after?: ConnectionPosition): Iterable<ClientConnection>
   /** Takes no new connections, finishes what is under way within `timeoutMs`, cuts the rest, closes. */
   drain(timeoutMs: number): Promise<void>
   /** Cuts everything at once. */
@@ -65,8 +65,11 @@ export async function startTcpListeners(options: TcpListenersOptions): Promise<T
     get refusedConnections() {
       return adapters.reduce((sum, { refusedConnections }) => sum + refusedConnections, 0)
     },
-    *list() {
-      for (const [index, adapter] of adapters.entries()) yield* adapter.list(`tcp${index}-`)
+    *list(after) {
+      const { listener: first = 0, number = 0 } = after ?? {}
+      for (const [index, adapter] of adapters.entries()) {
+        if (index >= first) yield* adapter.list(`tcp${index}-`, index === first ? number : 0)
+      }
     },
     async drain(timeoutMs) {
       await Promise.all(adapters.map((adapter) => adapter.drain(timeoutMs)))

@@ -1,6 +1,6 @@
 import type { OpenExchange } from '../exchange/open-exchange.ts'
 import { specToDocument } from '../routing/spec.ts'
-import { MAX_LIMIT, type Page, parsePage, takePage } from './page.ts'
+import { exchangeId, MAX_LIMIT, type Page, parseConnectionId, parseExchangeId, parsePage, takePage } from './page.ts'
 import type { AdminSource } from './source.ts'
 import { subjectsOverlap, templatePattern } from './subjects-overlap.ts'
 
@@ -49,19 +49,21 @@ type List = (source: AdminSource, page: Page) => ApiAnswer | Promise<ApiAnswer>
 
 const PAGED = {
   connections(source: AdminSource, page: Page): ApiAnswer {
-    const found = takePage(source.connections(), ({ id }) => id, page)
-    if (found === undefined) return badRequest('after is the id of a connection, such as ws-17 or tcp0-3')
-    const { taken, ...more } = found
+    const after = page.after === undefined ? undefined : parseConnectionId(page.after)
+    if (page.after !== undefined && after === undefined) {
+      return badRequest('after is the id of a connection, such as ws-17 or tcp0-3')
+    }
+    const { taken, ...more } = takePage(source.connections(after), ({ id }) => id, page.limit)
     const connections = taken.map(({ close: _, sinceMs, ...connection }) => {
       return { ...connection, since: new Date(sinceMs).toISOString() }
     })
     return ok({ total: source.connectionCount, connections, ...more })
   },
   exchanges(source: AdminSource, page: Page): ApiAnswer {
-    const idOf = ({ number }: OpenExchange) => `ex-${number}`
-    const found = takePage(source.exchanges(), idOf, page)
-    if (found === undefined) return badRequest('after is the id of an exchange, such as ex-17')
-    const { taken, ...more } = found
+    const after = page.after === undefined ? 0 : parseExchangeId(page.after)
+    if (after === undefined) return badRequest('after is the id of an exchange, such as ex-17')
+    const idOf = ({ number }: OpenExchange) => exchangeId(number)
+    const { taken, ...more } = takePage(source.exchanges(after), idOf, page.limit)
     const exchanges = taken.map((exchange) => {
       const { requestId, route, kind, subject, remote, state, ageMs } = exchange
       return { id: idOf(exchange), requestId, route, kind, subject, remote, state, ageMs: Math.round(ageMs) }

@@ -1,5 +1,7 @@
 /** Lists come in pages: so many items after the one with an id, which is the last of the page before. */
 
+import type { ConnectionPosition } from '../exchange/client-connection.ts'
+
 export const DEFAULT_LIMIT = 100
 export const MAX_LIMIT = 1000
 
@@ -18,34 +20,33 @@ export function parsePage(query: URLSearchParams): Page | undefined {
   return { limit, after: query.get('after') ?? undefined }
 }
 
-/** Beyond the number of any connection or exchange. */
-const GROUP = 2 ** 40
-
-/**
- * Items come group by group (`ws`, `tcp0`, `tcp1`), and in a group by a number that is never given again: so a page also
- * follows on an item that is gone by now.
- * @returns undefined: `after` is no id
- */
+/** So many of the items, and the id to go on after if there are more. */
 export function takePage<T>(
   items: Iterable<T>,
   idOf: (item: T) => string,
-  { limit, after }: Page,
-): { readonly taken: readonly T[]; readonly next?: string } | undefined {
-  const start = after === undefined ? -1 : positionOf(after)
-  if (start === undefined) return undefined
+  limit: number,
+): { readonly taken: readonly T[]; readonly next?: string } {
   const taken: T[] = []
   for (const item of items) {
-    if (start >= 0 && (positionOf(idOf(item)) ?? 0) <= start) continue
     if (taken.length === limit) return { taken, next: idOf(taken.at(-1)!) }
     taken.push(item)
   }
   return { taken }
 }
 
-/** Where the item with the id stands in its list. */
-function positionOf(id: string): number | undefined {
-  const match = /^(?:ws|ex|tcp(\d{1,3}))-(\d{1,12})$/.exec(id)
-  if (match === null) return undefined
-  const group = match[1] === undefined ? 0 : Number(match[1]) + 1
-  return group * GROUP + Number(match[2])
+/** `ws-17` or `tcp0-3`. A connection may be gone, and the page after it is still where it was. */
+export function parseConnectionId(id: string): ConnectionPosition | undefined {
+  const [, listener, number] = /^(?:ws|tcp(\d{1,3}))-([1-9]\d{0,14})$/.exec(id) ?? []
+  if (number === undefined) return undefined
+  return { listener: listener === undefined ? undefined : Number(listener), number: Number(number) }
+}
+
+export function exchangeId(number: number): string {
+  return `ex-${number}`
+}
+
+/** The number in the id of an exchange. */
+export function parseExchangeId(id: string): number | undefined {
+  const digits = /^ex-([1-9]\d{0,14})$/.exec(id)?.[1]
+  return digits === undefined ? undefined : Number(digits)
 }

@@ -1,3 +1,11 @@
+/** Where a connection stands among all of them, which its id says: in it, numbers only grow. */
+export interface ConnectionPosition {
+  /** Index of its TCP listener; undefined: it is a WebSocket. */
+  readonly listener: number | undefined
+  /** From 1. */
+  readonly number: number
+}
+
 /** A connection of a client as an operator sees it, at the moment of asking. HTTP has none: its exchanges tell more. */
 export interface ClientConnection {
   /** Unique in this process. */

@@ -3,7 +3,7 @@ import { request } from 'node:http'
 import { describe, type TestContext, test } from 'node:test'
 import { startAdminServer } from '../../src/admin/server.ts'
 import type { AdminSource } from '../../src/admin/source.ts'
-import type { ClientConnection } from '../../src/exchange/client-connection.ts'
+import type { ClientConnection, ConnectionPosition } from '../../src/exchange/client-connection.ts'
 import type { OpenExchange } from '../../src/exchange/open-exchange.ts'
 import { parseRoute } from '../../src/routing/spec.ts'
 import { silentLogger } from '../support/silent-logger.ts'
@@ -103,30 +103,30 @@ describe('the admin API', () => {
     }
   })
 
-  test('goes on with the next page, though connections have gone and come in between', async (t) => {
-    let all = ['ws-2', 'ws-9', 'ws-10', 'tcp0-1', 'tcp0-12', 'tcp1-1', 'tcp10-3'].map((id) => connection(id))
-    const send = await start(t, { connections: () => all })
-    const page = async (query: string) => {
-      const { body } = await send('GET', `/api/connections?limit=2${query}`)
-      return [(body.connections as { id: string }[]).map(({ id }) => id), body.next]
-    }
-    assert.deepEqual(await page(''), [['ws-2', 'ws-9'], 'ws-9'])
-    all = all.filter(({ id }) => id !== 'ws-9' && id !== 'tcp0-12')
-    assert.deepEqual(await page('&after=ws-9'), [['ws-10', 'tcp0-1'], 'tcp0-1'])
-    all.splice(3, 0, connection('tcp0-13'))
-    assert.deepEqual(await page('&after=tcp0-1'), [['tcp0-13', 'tcp1-1'], 'tcp1-1'])
-    assert.deepEqual(await page('&after=tcp1-1'), [['tcp10-3'], undefined])
-    assert.deepEqual(await page('&after=tcp10-3'), [[], undefined])
-    for (const after of ['', 'ws', 'ws-', 'ws-x', 'tcp-1', '-1', 'ws-1234567890123']) {
+  test('asks for connections from where a page ended, whether that one is there or not', async (t) => {
+    const asked: (ConnectionPosition | undefined)[] = []
+    const send = await start(t, {
+      connections: (after) => {
+        asked.push(after)
+        return [connection('tcp3-12')]
+      },
+    })
+    assert.equal((await send('GET', '/api/connections')).body.next, undefined)
+    await send('GET', '/api/connections?after=ws-17')
+    await send('GET', '/api/connections?after=tcp3-9')
+    assert.deepEqual(asked, [undefined, { listener: undefined, number: 17 }, { listener: 3, number: 9 }])
+    for (const after of ['', 'ws', 'ws-', 'ws-0', 'ws-x', 'tcp-1', '-1', 'ex-1', 'ws-1234567890123456', 'tcp3-9x']) {
       const { status, body } = await send('GET', `/api/connections?after=${after}`)
       assert.deepEqual([status, body.code], [400, 'bad_request'], after)
     }
+    assert.equal((await send('GET', '/api/exchanges?after=ws-1')).status, 400)
     assert.equal((await send('GET', '/api/routes?after=ws-1')).status, 400)
   })
 
   test('lists exchanges page by page, in the order in which they began', async (t) => {
-    const all = Array.from({ length: 5 }, (_, n) => exchange(n * 3))
-    const send = await start(t, { exchangeCount: all.length, exchanges: () => all })
+    const all = [1, 3, 6, 9, 12].map(exchange)
+    const exchanges = (after = 0) => all.filter(({ number }) => number > after)
+    const send = await start(t, { exchangeCount: all.length, exchanges })
     const { body } = await send('GET', '/api/exchanges?limit=1&after=ex-4')
     assert.deepEqual(body, {
       total: 5,

@@ -7,7 +7,10 @@ import type { OpenExchange } from '../../src/exchange/open-exchange.ts'
 import { fakeSource } from './fake-source.ts'
 
 function questions(text: () => string, exchanges: readonly OpenExchange[] = []) {
-  const source = fakeSource({ exchangeCount: exchanges.length, exchanges: () => exchanges })
+  const source = fakeSource({
+    exchangeCount: exchanges.length,
+    exchanges: (after = 0) => exchanges.filter(({ number }) => number > after),
+  })
   const all = createQuestions({ router: 'r-1', source, metrics: () => ({ text: text() }) })
   return async (name: string, question: string, maxBytes: number) => {
     const found = all.find((each) => each.name === name)
@@ -19,7 +22,16 @@ function questions(text: () => string, exchanges: readonly OpenExchange[] = []) 
 test('a page that does not fit into a message is shorter, and the next one goes on where it ends', async () => {
   const exchanges = Array.from({ length: 100 }, (_, n): OpenExchange => {
     const subject = `${n}`.padStart(500, 'é')
-    return { number: n, requestId: 'r', route: 'a', kind: 'http', subject, remote: '::1', state: 'opened', ageMs: 1 }
+    return {
+      number: n + 1,
+      requestId: 'r',
+      route: 'a',
+      kind: 'http',
+      subject,
+      remote: '::1',
+      state: 'opened',
+      ageMs: 1,
+    }
   })
   const ask = questions(() => '', exchanges)
   const seen: string[] = []

@@ -66,6 +66,14 @@ test('the admin API shows the connections and exchanges of a router, its backend
       ['tcp0-1', 'tcp', 'raw', '127.0.0.1', 1, 3, 3],
     ],
   )
+  const idsOf = async (query: string) => {
+    const page = await api<{ next?: string; connections: Listed[] }>(`connections?${query}`)
+    return [page.connections.map(({ id }) => id), page.next]
+  }
+  assert.deepEqual(await idsOf('limit=1'), [['ws-1'], 'ws-1'])
+  assert.deepEqual(await idsOf('limit=1&after=ws-1'), [['tcp0-1'], undefined])
+  assert.deepEqual(await idsOf('after=ws-99'), [['tcp0-1'], undefined])
+  assert.deepEqual(await idsOf('after=tcp0-1'), [[], undefined])
   const { exchanges } = await api<{ exchanges: { route: string; state: string; subject: string }[] }>('exchanges')
   assert.deepEqual(
     exchanges.map(({ route, state, subject }) => [route, state, subject]),

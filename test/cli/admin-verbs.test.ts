@@ -79,7 +79,10 @@ describe('verbs for a running router', () => {
       const counts = { exchanges: 0, bytesIn: 0, bytesOut: 0 }
       return { id: `ws-${n + 1}`, kind, protocol, remote: '192.0.2.1', sinceMs: 0, ...counts, close() {} }
     })
-    const url = await startAdmin(t, fakeSource({ connectionCount: all.length, connections: () => all }))
+    const url = await startAdmin(
+      t,
+      fakeSource({ connectionCount: all.length, connections: (after) => all.slice(after?.number) }),
+    )
     const env = { ENGINE_ROUTER_ADMIN_TOKEN: TOKEN }
     const { stdout } = await runCli(['conns', 'ls', '--json', '--limit', '2050', '--url', url], { env })
     const { total, connections } = JSON.parse(stdout)

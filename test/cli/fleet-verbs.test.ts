@@ -29,7 +29,7 @@ function connections(count: number): AdminSource {
       close() {},
     }
   })
-  return fakeSource({ connectionCount: count, connections: () => all })
+  return fakeSource({ connectionCount: count, connections: (after) => all.slice(after?.number ?? 0) })
 }
 
 describe('verbs for all routers', () => {

@@ -51,8 +51,12 @@ export interface TcpAdapter {
   readonly connections: number
   /** Connections closed because there were too many. */
   readonly refusedConnections: number
-  /** Those open. @param prefix of their ids, this listener's own */
-  list(prefix: string): Iterable<ClientConnection>
+  /**
+   * Those open, by number.
+   * @param prefix of their ids, this listener's own
+   * @param after the number after which the list begins
+   */
+  list(prefix: string, after: number): Iterable<ClientConnection>
   /** Takes no new connections, finishes what is under way within `timeoutMs`, cuts the rest, closes. */
   drain(timeoutMs: number): Promise<void>
   /** Cuts everything at once. */
@@ -134,7 +138,7 @@ export async function startTcpAdapter(options: TcpAdapterOptions): Promise<TcpAd
     get refusedConnections() {
       return refused
     },
-    list: (prefix) => connections.connections(prefix),
+    list: (prefix, after) => connections.connections(prefix, after),
     async drain(timeoutMs) {
       server.close()
       connections.drain(timeoutMs, now)

@@ -37,9 +37,14 @@ export class ConnectionSet {
     if (this.#open.size === 0) this.#onEmpty?.()
   }
 
-  /** @param prefix of their ids, the listener's own */
-  *connections(prefix: string): Generator<ClientConnection> {
+  /**
+   * By number.
+   * @param prefix of their ids, the listener's own
+   * @param after the number after which they begin
+   */
+  *connections(prefix: string, after: number): Generator<ClientConnection> {
     for (const [connection, { number, sinceMs }] of this.#open) {
+      if (number <= after) continue
       yield {
         id: `${prefix}${number}`,
         kind: 'tcp',

@@ -52,8 +52,8 @@ const MAX_BUFFERED_BYTES = 1024 * 1024
 
 /** With what an operator may ask of it. */
 export interface WebSocketAdapter extends WebAdapter {
-  /** Those open. */
-  list(): Iterable<ClientConnection>
+  /** Those open, by number. @param after the number after which the list begins */
+  list(after?: number): Iterable<ClientConnection>
 }
 
 /** WebSocket (RFC 6455): a connection is one exchange, or many, as its route says. */
@@ -143,8 +143,8 @@ export function createWebSocketAdapter(options: WebSocketAdapterOptions): WebSoc
         close: (ws, code, reason) => ws.getUserData().socket.onClose(code, Buffer.from(reason).toString()),
       })
     },
-    *list() {
-      for (const socket of parts.open) yield socket.describe()
+    *list(after = 0) {
+      for (const socket of parts.open) if (socket.number > after) yield socket.describe()
     },
     drain(timeoutMs) {
       drainSchedule = new DrainSchedule(parts.open, timeoutMs, () => wheel.now())

@@ -124,6 +124,11 @@ export class ClientSocket implements WheelEntry {
 
   // What runs over it speaks.
 
+  /** Of the connections of this adapter, in the order in which they opened. */
+  get number(): number {
+    return this.#number
+  }
+
   /** Waiting in the process to be sent. */
   get bufferedBytes(): number {
     return this.#ws?.getBufferedAmount() ?? 0
