@@ -1,3 +1,4 @@
+import type { Claims } from './claims.ts'
 import type { DeadlineWheel, WheelEntry } from './deadline-wheel.ts'
 import { ExchangeError } from './errors.ts'
 import type { HeaderList } from './exchange.ts'
@@ -6,7 +7,7 @@ export interface IdentityFacts {
   /** Who it is: one of a kind among all clients that the same policy lets in. Goes to the backend as `Sx-Subject-Id`. */
   readonly subjectId: string
   /** What else is known; of a token, its claims. */
-  readonly claims: Readonly<Record<string, unknown>>
+  readonly claims: Claims
   /** The name of the policy that has proved it. */
   readonly provedBy: string
   /** Of the credential, where it has one: of an API key, say. Never the credential itself. */
@@ -47,7 +48,7 @@ export class Identity implements WheelEntry {
   wheelSlot = -1
 
   readonly subjectId: string
-  readonly claims: Readonly<Record<string, unknown>>
+  readonly claims: Claims
   readonly provedBy: string
   readonly keyId: string | undefined
   readonly expiresAtMs: number | undefined

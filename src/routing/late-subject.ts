@@ -1,3 +1,4 @@
+import { type Claims, claimAt } from '../exchange/claims.ts'
 import { CLOSED_SIDE } from '../exchange/closed-side.ts'
 import { ExchangeError } from '../exchange/errors.ts'
 import type { Dispatch, RequestHead } from '../exchange/exchange.ts'
@@ -31,7 +32,7 @@ function fillSubject(
   const subject = request.subject.replace(PLACE, (place, name: string, captured: string | undefined, at: number) => {
     if (error !== undefined) return place
     const param = late.find((param) => param.name === name)!
-    const value = valueOf(param, captured, request, workspaces, at === 0)
+    const value = tokenOf(param, captured, request, workspaces, at === 0)
     if (typeof value === 'string') {
       if (param.workspace) request.workspace = value
       return value
@@ -43,7 +44,7 @@ function fillSubject(
   return isTooLong(subject) ? invalid('The values for the subject are too long') : subject
 }
 
-function valueOf(
+function tokenOf(
   param: LateParam,
   captured: string | undefined,
   request: RequestHead,
@@ -68,7 +69,7 @@ function findValue({ source, key }: LateParam, request: RequestHead): string | E
     case 'host':
       return request.host.split('.')[Number(key)]
     default:
-      return claimValue(request.identity?.claims, key)
+      return claimValue(request.identity?.claims ?? {}, key)
   }
 }
 
@@ -93,12 +94,8 @@ function queryValues(query: string, name: string): string[] {
 }
 
 /** Only what has one way to be written. */
-function claimValue(claims: Readonly<Record<string, unknown>> | undefined, path: string): string | undefined {
-  let value: unknown = claims
-  for (const name of path.split('.')) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined
-    value = (value as Record<string, unknown>)[name]
-  }
+function claimValue(claims: Claims, path: string): string | undefined {
+  const value = claimAt(claims, path)
   return typeof value === 'string' || Number.isSafeInteger(value) ? String(value) : undefined
 }
 

@@ -76,6 +76,10 @@ describe('values of the subject from elsewhere', () => {
     assert.equal(from({ query: 'v' }, { query: 'w=2&v=o%6ee' }), 'a.one.b')
     assert.equal(from({ host: 0 }, { host: 'one.example.com' }), 'a.one.b')
     assert.equal(from({ claim: 'org.id' }, { claims: { org: { id: 7 } } }), 'a.7.b')
+    assert.equal(
+      from({ claim: 'https://example.com/org' }, { claims: { 'https://example.com/org': 'one' } }),
+      'a.one.b',
+    )
     assert.equal(subjectOf('a.{claims.sub}.{a}', {}, { claims: { sub: 'one' } }), 'a.one.x')
   })
 

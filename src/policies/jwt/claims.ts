@@ -1,5 +1,4 @@
-/** What a token says; who has signed it is another question. */
-export type Claims = Readonly<Record<string, unknown>>
+import { type Claims, claimAt } from '../../exchange/claims.ts'
 
 /** What a token has to say to be one of ours at all. */
 export interface ClaimRules {
@@ -42,17 +41,6 @@ export function permissionFault(claims: Claims, { scopes, claims: required }: Pe
   if (missing !== undefined) return `it lacks the scope ${missing}`
   const other = required.find(([path, value]) => !listOf(claimAt(claims, path)).includes(value))
   return other && `its claim ${other[0]} is another`
-}
-
-/** The claim of that name; else names with dots between lead into objects. Undefined if there is none. */
-export function claimAt(claims: Claims, path: string): unknown {
-  if (Object.hasOwn(claims, path)) return claims[path]
-  let value: unknown = claims
-  for (const name of path.split('.')) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined
-    value = (value as Claims)[name]
-  }
-  return value
 }
 
 /**

@@ -1,18 +1,11 @@
 import { compactVerify, decodeJwt, decodeProtectedHeader, errors } from 'jose'
+import { type Claims, claimAt } from '../../exchange/claims.ts'
 import { ExchangeError } from '../../exchange/errors.ts'
 import type { HeaderList } from '../../exchange/exchange.ts'
 import { Identity, type IdentityParts, isSubjectId } from '../../exchange/identity.ts'
 import type { Verdict } from '../policy.ts'
 import { RecentMap } from '../recent-map.ts'
-import {
-  type ClaimRules,
-  type Claims,
-  claimAt,
-  claimFault,
-  claimText,
-  type Permissions,
-  permissionFault,
-} from './claims.ts'
+import { type ClaimRules, claimFault, claimText, type Permissions, permissionFault } from './claims.ts'
 import type { KeySet } from './key-set.ts'
 
 const MAX_TOKEN_LENGTH = 8192
