@@ -252,9 +252,9 @@ export async function startApp(
     get exchangeCount() {
       return transport.size + (workspaceTransports?.size ?? 0)
     },
-    *exchanges() {
-      if (workspaceTransports === undefined) yield* transport.list()
-      else yield* [...transport.list(), ...workspaceTransports.list()].sort((a, b) => a.number - b.number)
+    *exchanges(after) {
+      if (workspaceTransports === undefined) yield* transport.list(after)
+      else yield* [...transport.list(after), ...workspaceTransports.list(after)].sort((a, b) => a.number - b.number)
     },
     services: createServiceQuestion(link, config.nats.inboxPrefix),
     drain: requestDrain,

@@ -50,8 +50,9 @@ export class WorkspaceTransports {
     return sum
   }
 
-  *list(): Iterable<OpenExchange> {
-    for (const { transport } of this.#entries.values()) yield* transport.list()
+  /** @param after as that of each */
+  *list(after?: number): Iterable<OpenExchange> {
+    for (const { transport } of this.#entries.values()) yield* transport.list(after)
   }
 
   /** A request that names a workspace goes over the connection of that, any other to `shared`. */

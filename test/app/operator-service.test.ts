@@ -11,6 +11,12 @@ import { startTestApp } from './start-test-app.ts'
 const P = `t${process.pid}operators`
 const ANSWER_MS = 2000
 
+interface ExchangesPage {
+  readonly total: number
+  readonly next?: string
+  readonly exchanges: readonly { readonly id: string }[]
+}
+
 interface ConnectionsPage {
   readonly router: string
   readonly total: number
@@ -22,9 +28,11 @@ test('routers answer operators over NATS, page by page, until they drain', async
   const nats = await connect({ servers: await natsUrl() })
   t.after(() => nats.close())
   nats.subscribe(`${P}.echo`, { callback: (_error, message) => void message.respond(message.data) })
+  nats.subscribe(`${P}.silent`)
   await nats.flush()
   const { app, url } = await startTestApp(t, [
     { name: 'echo', match: { path: '/echo' }, subject: `${P}.echo` },
+    { name: 'silent', match: { path: '/silent' }, subject: `${P}.silent` },
     { name: 'messages', match: { kind: 'ws', path: '/ws' }, subject: `${P}.echo`, websocket: 'rpc' },
     { name: 'wide', match: { path: '/wide/{all...}' }, subject: '{all}', timeout: '1s' },
   ])
@@ -58,7 +66,22 @@ test('routers answer operators over NATS, page by page, until they drain', async
   ]) {
     assert.equal((await ask('connections', question)).headers?.get('Nats-Service-Error-Code'), '400', question)
   }
-  assert.equal((await ask('exchanges')).json<{ total: number }>().total, 0)
+
+  const gone = new AbortController()
+  const unanswered = Array.from({ length: 3 }, () => fetch(`${url}/silent`, { signal: gone.signal }))
+  await eventually('three are under way', () => app.gauges().natsExchanges === 3)
+  const ids: string[] = []
+  let after: string | undefined
+  do {
+    const page: ExchangesPage = (await ask('exchanges', JSON.stringify({ limit: 2, after }))).json()
+    assert.equal(page.total, 3)
+    ids.push(...page.exchanges.map((each) => each.id))
+    assert.ok(ids.length <= 3, 'a page begins where the one before it ended')
+    after = page.next
+  } while (after !== undefined)
+  assert.equal(new Set(ids).size, 3)
+  gone.abort()
+  await Promise.allSettled(unanswered)
 
   await (await fetch(`${url}/echo`, { method: 'POST', body: 'x' })).text()
   const metrics = gunzipSync((await ask('metrics')).data).toString()
