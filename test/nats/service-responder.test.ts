@@ -29,11 +29,16 @@ async function start(
     readonly endpoints?: readonly ServiceEndpoint[]
     readonly logger?: Logger
     readonly now?: () => number
+    readonly connectsFirst?: boolean
   } = {},
 ): Promise<Started> {
   const name = options.name ?? `t${process.pid}-${nextName++}`
   const { url = await natsUrl(), id = 'one', endpoints = [echo], logger = silentLogger, now } = options
   const link = new NatsLink({ servers: [url], name: 'responder', logger })
+  if (options.connectsFirst) {
+    link.start()
+    await eventually('connected', () => link.connected)
+  }
   const responder = new ServiceResponder({
     link,
     logger,
@@ -97,6 +102,12 @@ describe('a router as a NATS micro service', () => {
     assert.deepEqual([num_requests, num_errors], [1, 0])
     assert.ok(Date.parse(stats?.started ?? '') <= Date.now())
     assert.equal(await failure(nats, `$SRV.NOTHING.${name}`), 'TIMEOUT')
+  })
+
+  test('is registered on a connection that was there before it', async (t) => {
+    const { name } = await start(t, { connectsFirst: true })
+    const nats = await client(t)
+    assert.equal((await nats.request(`${name}.ask.one.echo`, 'x')).string(), 'x')
   })
 
   test('is asked one by one, or all at once', async (t) => {
