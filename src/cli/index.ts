@@ -138,6 +138,11 @@ export const VERBS: readonly VerbEntry[] = [
     load: () => import('./workspaces-delete.ts'),
   },
   {
+    name: 'policies',
+    summary: 'Print the options of policies, as the manual has them',
+    load: () => import('./policies.ts'),
+  },
+  {
     name: 'bench',
     summary: 'Measure this router against the bare ceiling and a plain gateway on this machine',
     load: () => import('./bench.ts'),

@@ -7,13 +7,6 @@ export type ClientTrait = 'ip' | 'key' | 'subject'
 
 export const clientTraitOption = z.enum(['ip', 'key', 'subject'])
 
-/** For the manual, of an option that takes a `clientTraitOption`. */
-export const CLIENT_TRAITS = [
-  '`ip`: the address, of IPv6 its first 64 bits;',
-  '`subject`: who it is; `key`: the credential, or who it is where that has no id.',
-  'Clients without an identity are told apart by address, as are all before the policy that authenticates them.',
-].join(' ')
-
 /**
  * A table for the clients that are known by their address, and one for those of each policy that authenticates: nobody
  * gets into another's place by a name that looks like it.

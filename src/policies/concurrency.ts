@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { CLOSED_SIDE } from '../exchange/closed-side.ts'
 import { ExchangeError } from '../exchange/errors.ts'
 import type { BackendSide, ClientSide, Dispatch } from '../exchange/exchange.ts'
-import { CLIENT_TRAITS, ClientTables, clientTraitOption } from './client-tables.ts'
+import { ClientTables, clientTraitOption } from './client-tables.ts'
 import { definePolicy } from './policy.ts'
 import { type ExchangeWatcher, watchExchange } from './watched-exchange.ts'
 
@@ -18,7 +18,7 @@ export const concurrency = definePolicy({
       maxPerClient: limitOption.optional().describe('Of one client; one more gets 429 `rate_limited`.'),
       by: clientTraitOption
         .optional()
-        .describe(`Which requests are those of one client. ${CLIENT_TRAITS} Default \`ip\`.`),
+        .describe('What makes one client: its address, the credential that it shows, or who it is. Default `ip`.'),
     })
     .superRefine(({ max, maxPerClient, by }, context) => {
       const complain = (message: string) => context.addIssue({ code: 'custom', message })

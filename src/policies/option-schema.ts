@@ -38,10 +38,13 @@ export const headersOption = z
 
 /** @param range for people, such as `1s to 1h` */
 export function durationOption(minMs: number, maxMs: number, range: string) {
-  return z.string().refine((text) => {
-    const ms = parseDurationMs(text)
-    return ms !== undefined && ms >= minMs && ms <= maxMs
-  }, `expected a duration such as \`500ms\` or \`5m\`, ${range}`)
+  return z
+    .string()
+    .refine((text) => {
+      const ms = parseDurationMs(text)
+      return ms !== undefined && ms >= minMs && ms <= maxMs
+    }, `expected a duration such as \`500ms\` or \`5m\`, ${range}`)
+    .meta({ title: `duration, ${range}` })
 }
 
 /** Of what a `durationOption` has let pass. */

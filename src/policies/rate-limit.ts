@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { CLOSED_SIDE } from '../exchange/closed-side.ts'
 import { ExchangeError } from '../exchange/errors.ts'
 import type { Dispatch, RequestHead } from '../exchange/exchange.ts'
-import { CLIENT_TRAITS, ClientTables } from './client-tables.ts'
+import { ClientTables } from './client-tables.ts'
 import { definePolicy } from './policy.ts'
 import { type BucketSize, TokenBucket, TokenBuckets } from './token-buckets.ts'
 
@@ -28,17 +28,21 @@ export const rateLimit = definePolicy({
     by: z
       .enum(['ip', 'key', 'subject', 'route'])
       .optional()
-      .describe(`Which requests count together. ${CLIENT_TRAITS} \`route\`: all. Default \`ip\`.`),
+      .describe(
+        'Whose requests count together: an address’s, a credential’s, a client’s, or all of the route. Default `ip`.',
+      ),
     report: z
       .boolean()
       .optional()
-      .describe('Tell with each response what is left: see below. With 429 that is told always. Default `false`.'),
+      .describe(
+        'Tell with each response what is left, in `ratelimit-limit`, `-remaining` and `-reset`, as 429 always does. Default `false`.',
+      ),
     maxClients: z
       .int()
       .min(100)
       .max(10_000_000)
       .optional()
-      .describe('Clients that are kept in mind, about 150 bytes each: see below. Default 50000.'),
+      .describe('Clients that have used some of it lately are kept in mind, at most so many. Default 50000.'),
   }),
   create({ rate, burst, by = 'ip', report = false, maxClients = DEFAULT_MAX_CLIENTS }, _route, { wheel }) {
     const size = bucketSize(rate, burst)

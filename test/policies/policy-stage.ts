@@ -84,6 +84,7 @@ export function stagePolicy(
     wheel,
     now,
     logger: silentLogger,
+    ask: () => Promise.reject(new Error('there is nobody to ask')),
     apiKeys: new ApiKeyDirectory({ wheel, now }),
     circuits: new Set<Circuit>(),
     ...over.context,
