@@ -24,6 +24,7 @@ import type { Circuit } from './policies/circuit.ts'
 import { createPolicies } from './policies/policies.ts'
 import { mergePolicies } from './policies/policy-list.ts'
 import { createRouteTables } from './route-tables.ts'
+import { Admission } from './routing/admission.ts'
 import { createRouting } from './routing/dispatch.ts'
 import type { RouteSpec } from './routing/spec.ts'
 import { checkSharing, sharesPorts, untilReady } from './shared-ports.ts'
@@ -83,6 +84,7 @@ export async function startApp(
     randomFill: randomFillSync,
     random: Math.random,
     observer: metrics,
+    maxExchanges: limits.exchanges,
     nextNumber: createCounter(),
   }
   const transport = createTransport({ ...transportOptions, link })
@@ -99,6 +101,15 @@ export async function startApp(
     const shared = transport.dispatchFor(route)
     return workspaceTransports?.dispatchFor(route, shared) ?? shared
   }
+  const admission = new Admission({
+    maxLoopDelayMs: limits.loopDelayMs,
+    now: () => wheel.now(),
+    afterTurn: setImmediate,
+    onChange: (isShedding) =>
+      isShedding
+        ? logger.warn({}, 'more requests than this router can serve: some get busy')
+        : logger.info({}, 'this router can serve all requests again'),
+  })
   const apiKeys = new ApiKeyDirectory({ wheel, now: Date.now })
   const circuits = new Set<Circuit>()
   const policies = createPolicies({ wheel, now: Date.now, logger, ask: createAsk(link), apiKeys, circuits })
@@ -108,7 +119,9 @@ export async function startApp(
     {
       dispatch: dispatchFor,
       protect: (route, spec, service) =>
-        traced(tracing, spec, policies.protect(route, mergePolicies(config.policies, spec.policies), service)),
+        admission.protect(
+          traced(tracing, spec, policies.protect(route, mergePolicies(config.policies, spec.policies), service)),
+        ),
     },
     apiKeys,
     (workspaces) => workspaceTransports?.replace(workspaces),
@@ -214,6 +227,8 @@ export async function startApp(
     tcpConnections: tcp.connections,
     tcpRefusedConnections: tcp.refusedConnections,
     webExchanges: web.exchanges,
+    shedding: admission.isShedding,
+    shedExchanges: admission.refused,
     natsExchanges: transport.size + (workspaceTransports?.size ?? 0),
     deadlines: wheel.size,
     lateMessages: transport.lateMessages,

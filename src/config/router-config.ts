@@ -99,6 +99,10 @@ export interface RouterConfig {
     readonly messageBytes: number
     readonly connections: number
     readonly connectionsPerIp: number
+    /** Open at once over one connection to NATS. */
+    readonly exchanges: number
+    /** For how long requests may hold the event loop up, turn after turn, before some are refused; 0: any time. */
+    readonly loopDelayMs: number
     /** Exchanges open at once on a multiplexed connection. */
     readonly streams: number
     /** That a client may send on one connection; 0: no limit. */
@@ -162,8 +166,8 @@ function toListenerTls(tls: RouterDocument['listen']['http']['tls']): ListenerTl
   return { ...tls, clientCa, clientAuth }
 }
 
-function toLimits({ stallTimeout, ...limits }: RouterDocument['limits']): RouterConfig['limits'] {
-  return { ...limits, stallTimeoutMs: stallTimeout }
+function toLimits({ stallTimeout, loopDelay, ...limits }: RouterDocument['limits']): RouterConfig['limits'] {
+  return { ...limits, stallTimeoutMs: stallTimeout, loopDelayMs: loopDelay }
 }
 
 function toNatsTls(tls: RouterDocument['nats']['tls']): NatsTls | undefined {

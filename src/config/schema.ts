@@ -186,6 +186,8 @@ export const routerConfigSchema = section({
     messageBytes: size(1024, 16 * 1024 ** 2, 'a size from 1KiB to 16MiB').default(1024 ** 2),
     connections: z.int().min(1).max(10_000_000).default(100_000),
     connectionsPerIp: z.int().min(1).max(10_000_000).default(1000),
+    exchanges: z.int().min(1).max(10_000_000).default(100_000),
+    loopDelay: duration(60_000, 'a duration from 0s to 1m, such as 20ms').default(20),
     streams: z.int().min(1).max(100_000).default(100),
     messagesPerSecond: z.int().min(0).max(10_000_000).default(20_000),
     bytesPerSecond: size(0, Number.MAX_SAFE_INTEGER, 'a size such as 10MiB, or 0').default(0),

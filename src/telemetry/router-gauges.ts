@@ -10,6 +10,9 @@ export interface RouterGauges {
   readonly webSockets: number
   /** Over HTTP, and WebSockets, which may yet begin some. */
   readonly webExchanges: number
+  /** Whether requests are refused as there are too many, and how many were. */
+  readonly shedding: boolean
+  readonly shedExchanges: number
   /** Tokens in the inbox: each is an exchange that waits for NATS. */
   readonly natsExchanges: number
   readonly deadlines: number
@@ -37,6 +40,8 @@ export function writeRouterGauges(out: MetricsWriter, gauges: RouterGauges, nowM
   out.family(refused, 'counter', 'Connections over the limit, by listener.')
   out.sample(refused, { listener: 'http' }, gauges.refusedConnections)
   out.sample(refused, { listener: 'tcp' }, gauges.tcpRefusedConnections)
+  out.single('engine_router_shedding', 'gauge', '1 if there is too much to serve.', Number(gauges.shedding))
+  out.single('engine_router_shed_total', 'counter', 'Requests refused as there was too much.', gauges.shedExchanges)
   out.single('engine_router_inbox_tokens', 'gauge', 'Exchanges that wait for NATS.', gauges.natsExchanges)
   out.single('engine_router_late_messages_total', 'counter', 'Replies after the end.', gauges.lateMessages)
   out.single('engine_router_nats_connected', 'gauge', '1 if NATS is connected.', Number(gauges.natsConnected))

@@ -39,7 +39,13 @@ describe('loadConfig', () => {
         admin: { host: '127.0.0.1', port: 9090, reusePort: false, token: undefined },
         tcp: [],
       },
-      nats: { servers: ['nats://127.0.0.1:4222'], inboxPrefix: '_INBOX', service: true, creds: undefined },
+      nats: {
+        servers: ['nats://127.0.0.1:4222'],
+        inboxPrefix: '_INBOX',
+        service: true,
+        creds: undefined,
+        tls: undefined,
+      },
       database: { url: 'postgres://engine_router@127.0.0.1:5432/engine_router' },
       routes: { file: undefined, watch: true, cacheFile: '.data/routes-cache.json' },
       limits: {
@@ -49,6 +55,8 @@ describe('loadConfig', () => {
         messageBytes: 1024 * 1024,
         connections: 100_000,
         connectionsPerIp: 1000,
+        exchanges: 100_000,
+        loopDelayMs: 20,
         streams: 100,
         messagesPerSecond: 20_000,
         bytesPerSecond: 0,

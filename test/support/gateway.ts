@@ -12,6 +12,7 @@ import type { TcpListener } from '../../src/config/router-config.ts'
 import { DeadlineWheel } from '../../src/exchange/deadline-wheel.ts'
 import type { ErrorCode } from '../../src/exchange/errors.ts'
 import type { ExchangeObserver } from '../../src/exchange/observer.ts'
+import type { RouteService } from '../../src/exchange/route.ts'
 import { createAsk } from '../../src/nats/ask.ts'
 import { NatsLink } from '../../src/nats/connection.ts'
 import { createTransport, type Transport } from '../../src/nats/transport.ts'
@@ -79,6 +80,8 @@ export interface GatewayOptions {
   readonly policies?: readonly PolicySpec[]
   /** In place of what the router gives to policies. */
   readonly policyContext?: Partial<PolicyContext>
+  /** Around all that serves a route. */
+  readonly admit?: (service: RouteService) => RouteService
   /** Listeners on free ports. */
   readonly tcp?: readonly Pick<TcpListener, 'protocol' | 'route'>[]
   readonly webSocket?: Partial<
@@ -93,6 +96,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     maxUriBytes = 8 * 1024,
     maxConnections = 10_000,
     keepEnded = true,
+    admit = (service) => service,
   } = options
   const link = new NatsLink({ servers: [natsUrl], name: 'test gateway', logger: silentLogger })
   const wheel = new DeadlineWheel()
@@ -120,7 +124,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       dispatch: transport.dispatchFor,
       workspaces,
       protect: (route, spec, service) =>
-        policies.protect(route, mergePolicies(options.policies ?? [], spec.policies), service),
+        admit(policies.protect(route, mergePolicies(options.policies ?? [], spec.policies), service)),
       defaultMaxBodyBytes: 10 * 1024 * 1024,
     })
   let table = compile(parseAll(options.routes), 1)

@@ -1,0 +1,112 @@
+import { CLOSED_SIDE } from '../exchange/closed-side.ts'
+import { ExchangeError } from '../exchange/errors.ts'
+import type { RouteService } from '../exchange/route.ts'
+
+/** How long turns have to be too long, one and all, before requests are refused. */
+const PATIENCE_MS = 200
+/** The part of the longest turn that requests may take up while others are refused: what waits is to become less. */
+const SHEDDING_PART = 1 / 4
+/** Nothing was refused for so long: there is room again. */
+const RECOVERY_MS = 1000
+
+export interface AdmissionOptions {
+  /**
+   * For how long the requests of one turn of the event loop may keep it, turn after turn, with all that happens between
+   * the first of them and the end of the turn; 0: any time.
+   */
+  readonly maxLoopDelayMs: number
+  /** Never goes back. */
+  readonly now: () => number
+  /** Calls back once the turn of the event loop is over: `setImmediate`. */
+  readonly afterTurn: (callback: () => void) => void
+  readonly onChange: (isShedding: boolean) => void
+}
+
+/**
+ * Refuses requests while there are more than the router can serve. What it cannot serve waits in sockets, where it
+ * cannot be seen, but makes each turn of the event loop longer: a request that is read has waited for about one turn.
+ *
+ * States: `calm` until turns have been too long for a while without a short one between them -> `shedding`, where each
+ * turn serves what comes first and refuses the rest, at a fraction of its cost -> `calm` once nothing was refused for a
+ * while.
+ */
+export class Admission {
+  readonly #options: AdmissionOptions
+  readonly #sheddingMs: number
+  readonly #error: ExchangeError
+  readonly #onTurnEnd = () => this.#endTurn()
+  #inTurn = false
+  /** When the first request of the turn came. */
+  #turnMs = 0
+  /** Since when turns are too long; undefined: the last one was not. */
+  #longSinceMs: number | undefined
+  #isShedding = false
+  #refusedMs = 0
+  #refused = 0
+
+  constructor(options: AdmissionOptions) {
+    this.#options = options
+    this.#sheddingMs = options.maxLoopDelayMs * SHEDDING_PART
+    // One for all: a stack for each would cost more than the refusal.
+    this.#error = new ExchangeError('busy', 'the router has more requests than it can serve')
+  }
+
+  get isShedding(): boolean {
+    return this.#isShedding
+  }
+
+  /** Requests that were. */
+  get refused(): number {
+    return this.#refused
+  }
+
+  /** Goes around all else that serves a route, so that a refusal costs nothing more. */
+  protect(service: RouteService): RouteService {
+    if (this.#options.maxLoopDelayMs === 0) return service
+    const { dispatch } = service
+    return {
+      ...service,
+      dispatch: (request, client) => {
+        if (this.#admits()) return dispatch(request, client)
+        client.reset(this.#error)
+        return CLOSED_SIDE
+      },
+    }
+  }
+
+  #admits(): boolean {
+    if (!this.#inTurn) {
+      this.#inTurn = true
+      this.#turnMs = this.#options.now()
+      this.#options.afterTurn(this.#onTurnEnd)
+      return true
+    }
+    if (!this.#isShedding) return true
+    const nowMs = this.#options.now()
+    if (nowMs - this.#turnMs <= this.#sheddingMs) return true
+    this.#refusedMs = nowMs
+    this.#refused++
+    return false
+  }
+
+  #endTurn(): void {
+    this.#inTurn = false
+    const nowMs = this.#options.now()
+    if (this.#isShedding) {
+      if (nowMs - this.#refusedMs >= RECOVERY_MS) this.#change(false)
+    } else if (nowMs - this.#turnMs < this.#options.maxLoopDelayMs) {
+      this.#longSinceMs = undefined
+    } else {
+      this.#longSinceMs ??= this.#turnMs
+      if (nowMs - this.#longSinceMs < PATIENCE_MS) return
+      this.#refusedMs = nowMs
+      this.#change(true)
+    }
+  }
+
+  #change(isShedding: boolean): void {
+    this.#isShedding = isShedding
+    this.#longSinceMs = undefined
+    this.#options.onChange(isShedding)
+  }
+}
