@@ -138,6 +138,7 @@ export class Connection implements ExchangePort {
         this.write({ t: 'pong' })
         break
       case 'pong':
+      case 'auth':
         break
       case 'goaway':
         this.#onGoaway(frame)

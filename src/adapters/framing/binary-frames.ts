@@ -6,7 +6,7 @@ import { MAX_BODY_BYTES, type MuxBody, type MuxFrame, MuxFrameError } from './mu
  *
  *     type u8 | flags u8 | id u32 | length of the payload u32 | payload
  *
- * Types: 1 open, 2 head, 3 data, 4 end, 5 reset, 6 credit, 7 ping, 8 pong, 9 goaway. The id of the last three is 0.
+ * Types: 1 open, 2 head, 3 data, 4 end, 5 reset, 6 credit, 7 ping, 8 pong, 9 goaway, 10 auth. The id of the last four is 0.
  *
  * Flags: 1 END, nothing follows: of `open` the opposite of `more`, of `head` and `data` their `end`. 2 TEXT, the body is
  * UTF-8 text. 4 FIELDS, the payload begins with fields. The others are 0, and ignored.
@@ -28,7 +28,7 @@ const MAX_FIELDS_BYTES = 0xffff
 const FIELDS_OVERHEAD_BYTES = 4
 const MAX_PAYLOAD_BYTES = 2 + MAX_FIELDS_BYTES + MAX_BODY_BYTES
 
-const TYPES = ['', 'open', 'head', 'data', 'end', 'reset', 'credit', 'ping', 'pong', 'goaway'] as const
+const TYPES = ['', 'open', 'head', 'data', 'end', 'reset', 'credit', 'ping', 'pong', 'goaway', 'auth'] as const
 const NUMBERS: Readonly<Record<MuxFrame['t'], number>> = {
   open: 1,
   head: 2,
@@ -39,6 +39,7 @@ const NUMBERS: Readonly<Record<MuxFrame['t'], number>> = {
   ping: 7,
   pong: 8,
   goaway: 9,
+  auth: 10,
 }
 
 const NO_FIELDS: Fields = {}

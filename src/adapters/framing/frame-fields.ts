@@ -57,6 +57,8 @@ export function encodeFields(frame: MuxFrame): string {
       if (frame.detail !== undefined) text += `,"detail":${JSON.stringify(frame.detail)}`
       return text
     }
+    case 'auth':
+      return JSON.stringify({ token: frame.token, code: frame.code, detail: frame.detail }).slice(1, -1)
     case 'ping':
     case 'pong':
       return ''
@@ -120,6 +122,8 @@ export function frameOf(t: unknown, id: unknown, fields: Fields, body: MuxBody |
         code: textOf(fields, 'code'),
         detail: textOf(fields, 'detail'),
       }
+    case 'auth':
+      return { t, token: textOf(fields, 'token'), code: textOf(fields, 'code'), detail: textOf(fields, 'detail') }
     default:
       throw new MuxFrameError('t is not the type of a frame')
   }

@@ -91,10 +91,20 @@ export interface MuxGoaway {
   readonly detail?: string | undefined
 }
 
+/** Of the connection, not of one exchange. */
+export interface MuxAuth {
+  readonly t: 'auth'
+  /** Of the client: its new credential, of what is open and of what is to come. */
+  readonly token?: string | undefined
+  /** Of the router, in answer: why it is not taken, of the table of errors. Absent: it is. */
+  readonly code?: string | undefined
+  readonly detail?: string | undefined
+}
+
 /** Payload bytes of one frame: longer bodies take several. */
 export const MAX_BODY_BYTES = 64 * 1024
 
-export type MuxFrame = MuxOpen | MuxHead | MuxData | MuxEnd | MuxReset | MuxCredit | MuxPing | MuxGoaway
+export type MuxFrame = MuxOpen | MuxHead | MuxData | MuxEnd | MuxReset | MuxCredit | MuxPing | MuxGoaway | MuxAuth
 
 /** What is not a frame. The connection ends with it: where the next frame begins cannot be known. */
 export class MuxFrameError extends Error {

@@ -1,3 +1,4 @@
+import type { ExchangeError } from '../../exchange/errors.ts'
 import type { MuxOutput } from './mux-output.ts'
 import type { MuxParts } from './mux-parts.ts'
 import type { MuxEncoding } from './mux-socket.ts'
@@ -10,4 +11,6 @@ export interface ExchangeOwner {
   /** The client can grant no more credit. */
   readonly clientEnded: boolean
   onExchangeClosed(id: number): void
+  /** An exchange has ended since the credential of the connection has. */
+  onCredentialOver(error: ExchangeError): void
 }

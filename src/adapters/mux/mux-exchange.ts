@@ -57,6 +57,11 @@ export class MuxExchange implements ClientSide, Sender, WheelEntry {
     observer.begun()
   }
 
+  /** As it goes on. */
+  get request(): OpenRequest {
+    return this.#request
+  }
+
   // The connection speaks.
 
   /** Finds the backend. The exchange may be over when this returns. */
@@ -196,6 +201,8 @@ export class MuxExchange implements ClientSide, Sender, WheelEntry {
     if (this.#state === 'closed') return
     this.#tell(error, ERRORS[error.code].retry === 'yes' && this.#state === 'waiting')
     this.#close(error)
+    const { identity, isOfConnection } = this.#request
+    if (error.code === 'unauthorized' && isOfConnection && identity?.isExpired) this.#owner.onCredentialOver(error)
   }
 
   /** The backend has room for more of the request. */

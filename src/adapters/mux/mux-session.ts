@@ -1,6 +1,13 @@
 import type { WheelEntry } from '../../exchange/deadline-wheel.ts'
 import { ERRORS, type ErrorCode, ExchangeError } from '../../exchange/errors.ts'
-import { MAX_BODY_BYTES, type MuxBody, type MuxFrame, MuxFrameError, type MuxOpen } from '../framing/mux-frame.ts'
+import {
+  MAX_BODY_BYTES,
+  type MuxAuth,
+  type MuxBody,
+  type MuxFrame,
+  MuxFrameError,
+  type MuxOpen,
+} from '../framing/mux-frame.ts'
 import { MessageRate } from '../message-rate.ts'
 import type { ExchangeOwner } from './exchange-owner.ts'
 import { toBytes } from './frame-body.ts'
@@ -10,6 +17,7 @@ import { MuxOutput } from './mux-output.ts'
 import type { MuxParts } from './mux-parts.ts'
 import type { MuxConnection, MuxEncoding, MuxPeer, MuxSocket } from './mux-socket.ts'
 import { readOpen } from './open-request.ts'
+import { authorizationOf, renewCredential, withAuthorization } from './renew-credential.ts'
 
 /** A WebSocket has pings of its own. */
 const TCP_PING_EVERY_MS = 25_000
@@ -37,13 +45,15 @@ export class MuxSession implements MuxConnection, ExchangeOwner, WheelEntry {
 
   readonly parts: MuxParts
   readonly output: MuxOutput
-  readonly #peer: MuxPeer
+  #peer: MuxPeer
   readonly #rate: MessageRate
   #state: 'open' | 'draining' | 'closed' = 'open'
   #clientEnded = false
   /** Not before the first: most connections of a router are idle. */
   #exchanges: Map<number, MuxExchange> | undefined
   #decoder: StreamDecoder | undefined
+  /** A new credential is being looked at. */
+  #isRenewing = false
   /** The highest id that the client has used. */
   #lastId = 0
 
@@ -138,6 +148,13 @@ export class MuxSession implements MuxConnection, ExchangeOwner, WheelEntry {
     this.#closeIfOver()
   }
 
+  onCredentialOver(error: ExchangeError): void {
+    if (this.#isClosed()) return
+    const detail = 'The credential of the connection has expired'
+    this.output.write({ t: 'goaway', lastId: this.#lastId, grace: 0, code: 'unauthorized', detail })
+    this.#close(ERRORS.unauthorized.close, 'unauthorized', error)
+  }
+
   // The client speaks.
 
   #onFrame(frame: MuxFrame): void {
@@ -159,6 +176,9 @@ export class MuxSession implements MuxConnection, ExchangeOwner, WheelEntry {
         break
       case 'credit':
         this.#find(frame.id)?.onCredit(frame.to)
+        break
+      case 'auth':
+        this.#onAuth(frame)
         break
       case 'ping':
         this.output.write({ t: 'pong' })
@@ -192,6 +212,30 @@ export class MuxSession implements MuxConnection, ExchangeOwner, WheelEntry {
       this.#exchanges.set(open.id, exchange)
       exchange.begin(open, body)
     }
+  }
+
+  #onAuth({ token }: MuxAuth): void {
+    const authorization = authorizationOf(token)
+    const requests = [...(this.#exchanges?.values() ?? [])].map(({ request }) => request)
+    const concerned = requests.filter(({ isOfConnection }) => isOfConnection)
+    if (authorization === undefined) this.#break('bad_request', 'an auth without a token that a header field can hold')
+    else if (this.#isRenewing) this.output.write({ t: 'auth', code: 'busy', detail: 'One token after the other' })
+    // At once, for an open right behind it.
+    else if (concerned.length === 0) this.#takeCredential(authorization)
+    else void this.#renew(concerned, authorization)
+  }
+
+  async #renew(requests: readonly RequestHead[], authorization: string): Promise<void> {
+    this.#isRenewing = true
+    const error = await renewCredential(requests, authorization)
+    this.#isRenewing = false
+    if (error === undefined) this.#takeCredential(authorization)
+    else this.output.write({ t: 'auth', code: error.code, detail: error.detail ?? ERRORS[error.code].title })
+  }
+
+  #takeCredential(authorization: string): void {
+    this.#peer = { ...this.#peer, headers: withAuthorization(this.#peer.headers, authorization) }
+    this.output.write({ t: 'auth' })
   }
 
   /** Undefined with an exchange that is over, of which late frames are no fault; any other is a fault of the client. */

@@ -9,6 +9,8 @@ import type { MuxPeer } from './mux-socket.ts'
 export interface OpenRequest extends RequestHead {
   /** Why it cannot be taken: a parser of HTTP would have refused it. */
   readonly fault: ExchangeError | undefined
+  /** It says nothing itself of who sends it, and the connection does. */
+  readonly isOfConnection: boolean
 }
 
 /** RFC 9110 section 5.6.2. */
@@ -35,6 +37,7 @@ export function readOpen(
   let fault = targetFault(target, limits) ?? methodFault(open.method)
   if (open.headers !== undefined) fault = readHeaders(open.headers, headers, limits) ?? fault
   const requestId = takeRequestId(headers)
+  const isOfConnection = peer.headers.length > 0 && !isNamed(headers, headers.length, 'authorization')
   addMissing(headers, peer.headers)
   const question = target.indexOf('?')
   // What is refused is in the log, where it should not be longer than what is taken.
@@ -53,6 +56,7 @@ export function readOpen(
     route: undefined,
     subject: '',
     fault,
+    isOfConnection,
   }
 }
 

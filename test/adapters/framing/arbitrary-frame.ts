@@ -62,6 +62,7 @@ export const arbitraryFrame: fc.Arbitrary<MuxFrame> = fc
       code: maybe(text),
       detail: maybe(text),
     }),
+    fc.record({ t: fc.constant('auth' as const), token: maybe(text), code: maybe(text), detail: maybe(text) }),
   )
   // A record of fast-check has no prototype; a frame has.
   .map((frame) => ({ ...frame }))

@@ -68,7 +68,7 @@ const MALFORMED: readonly (readonly [string, string, RegExp])[] = [
   ['two frames', '07 00 00000000 00000000 07 00 00000000 00000000', /not one frame/],
   ['a payload of 4 GiB', '03 00 00000001 ffffffff', /a frame of more than/],
   ['the type 0', '00 00 00000001 00000000', /t is not/],
-  ['the type 10', '0a 00 00000001 00000000', /t is not/],
+  ['the type 11', '0b 00 00000001 00000000', /t is not/],
   ['the id 0', '03 00 00000000 00000000', /id is not/],
   ['the id 2^31', '03 00 80000000 00000000', /id is not/],
   ['fields without a length', '02 04 00000001 00000001 00', /fields that are longer/],
