@@ -2,19 +2,24 @@ import { ERRORS } from '../exchange/errors.ts'
 import type { Interest } from '../nats/interest.ts'
 import type { Explanation } from '../routing/explain.ts'
 import type { QuarantinedRoute } from '../store/routes-table.ts'
+import type { ExplainedPolicy } from './explained-policies.ts'
 import { alignColumns, createPaint, printLine } from './print.ts'
 import type { Io } from './verb.ts'
 
-/** The outcome first, then every route in the order of precedence. */
+/** The outcome first, then the policies of the route that matches, then every route in the order of precedence. */
 export function printExplanation(
   io: Io,
   explanation: Explanation,
+  policies: readonly ExplainedPolicy[],
   interest: Interest | undefined,
   quarantined: readonly QuarantinedRoute[],
 ): void {
   const { winner, verdicts } = explanation
   for (const line of alignColumns(outcomeOf(explanation, interest))) printLine(io, line)
   const paint = createPaint(io.stdout, io.env)
+  if (policies.length > 0) printLine(io, `\n${paint('bold', 'Its policies, in order:')}`)
+  const list = policies.map(({ name, from, options }) => [`  ${name}`, `of the ${from}`, JSON.stringify(options)])
+  for (const line of alignColumns(list)) printLine(io, line)
   printLine(io, `\n${paint('bold', 'Routes in the order of precedence:')}`)
   const rows = verdicts.map(({ name, mismatch }) => {
     if (mismatch !== undefined) return ['  -', name, mismatch]

@@ -4,6 +4,7 @@ import { type Explanation, explainRequest } from '../routing/explain.ts'
 import { type RoutesSnapshot, readRoutes, snapshotOf } from '../store/routes-table.ts'
 import { CONFIG_OPTIONS, loadVerbConfig } from './config-options.ts'
 import { DATABASE_OPTIONS } from './database-options.ts'
+import { type ExplainedPolicy, explainPolicies } from './explained-policies.ts'
 import { createNatsAttempt } from './nats-attempt.ts'
 import { printJson } from './print.ts'
 import { printExplanation } from './routes-explain-print.ts'
@@ -37,8 +38,9 @@ export const verb: Verb = {
     const { specs, quarantined } = await readTable(args, config, io)
     const explanation = explainRequest(specs, request)
     const interest = await interestIn(explanation, request.method, args, config, io)
-    if (args.options.json === true) printJson(io, toJson(explanation, interest, quarantined))
-    else printExplanation(io, explanation, interest, quarantined)
+    const policies = explainPolicies(config.policies, explanation.winner?.policies)
+    if (args.options.json === true) printJson(io, toJson(explanation, policies, interest, quarantined))
+    else printExplanation(io, explanation, policies, interest, quarantined)
     return 0
   },
 }
@@ -71,7 +73,12 @@ async function interestIn(
   }
 }
 
-function toJson(explanation: Explanation, interest: Interest | undefined, quarantined: RoutesSnapshot['quarantined']) {
+function toJson(
+  explanation: Explanation,
+  policies: readonly ExplainedPolicy[],
+  interest: Interest | undefined,
+  quarantined: RoutesSnapshot['quarantined'],
+) {
   const { winner, subject, params, error, detail, allow, verdicts } = explanation
   return {
     route: winner?.name ?? null,
@@ -80,6 +87,7 @@ function toJson(explanation: Explanation, interest: Interest | undefined, quaran
     error: error ?? null,
     detail,
     allow,
+    policies,
     listening: interest ?? null,
     routes: verdicts.map(({ name, mismatch }) => ({
       name,

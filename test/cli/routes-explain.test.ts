@@ -15,7 +15,12 @@ routes:
   - { name: host, match: { host: "*.example.com", methods: [POST], path: "/only/post" }, subject: "post" }
   - { name: live, match: { kind: ws, path: "/explain/{id}" }, subject: "live.{id}" }
   - { name: shell, match: { kind: tcp }, subject: "shell" }
+  - name: guarded
+    match: { path: /guarded }
+    subject: guarded
+    policies: [{ off: headers }, { concurrency: { max: 5 } }, { rateLimit: { rate: 2/s } }]
 `
+const SETTINGS = 'policies: [{ cors: { origins: ["*"] } }, { rateLimit: { rate: 9/s } }, { headers: {} }]'
 
 describe('routes explain', () => {
   let cwd: string
@@ -28,6 +33,7 @@ describe('routes explain', () => {
     url = await natsUrl()
     cwd = await mkdtemp(join(tmpdir(), 'engine-router-explain-'))
     await writeFile(join(cwd, 'routes.yaml'), ROUTES)
+    await writeFile(join(cwd, 'router.yaml'), SETTINGS)
   })
 
   after(() => rm(cwd, { recursive: true }))
@@ -74,6 +80,25 @@ describe('routes explain', () => {
   test('explains a path as it is written', async () => {
     assert.equal((await json('GET', '/explain/../explain/1')).route, null)
     assert.equal((await json('GET', '/explain/straße')).subject, 'explain.straße')
+  })
+
+  test('shows the policies of the route in order, with those of the router', async () => {
+    const { stdout } = await explain('GET', '/guarded', '--config', 'router.yaml')
+    assert.match(
+      stdout,
+      /^ +cors +of the router +\{.*\n +rateLimit +of the route +\{"rate":"2\/s"\}\n +concurrency +of the route/m,
+    )
+    assert.doesNotMatch(stdout, /headers/)
+    const { policies } = await json('GET', '/guarded', '--config', 'router.yaml')
+    assert.deepEqual(
+      policies.map(({ name, from }: { name: string; from: string }) => [name, from]),
+      [
+        ['cors', 'router'],
+        ['rateLimit', 'route'],
+        ['concurrency', 'route'],
+      ],
+    )
+    assert.deepEqual((await json('GET', '/nothing', '--config', 'router.yaml')).policies, [])
   })
 
   test('sends nothing for an unsafe method, unless it is told to', async () => {
