@@ -1,11 +1,17 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import { connect, type Msg, type NatsConnection, RequestStrategy } from 'nats'
 import { WebSocket } from 'ws'
+import { startApp } from '../../src/app.ts'
+import { toRouterConfig } from '../../src/config/router-config.ts'
+import { routerConfigSchema } from '../../src/config/schema.ts'
+import { createLogger } from '../../src/telemetry/log.ts'
 import { eventually } from '../support/eventually.ts'
 import { natsUrl } from '../support/nats.ts'
+import { temporaryDirectory } from './router-process.ts'
 import { startTestApp } from './start-test-app.ts'
 
 const P = `t${process.pid}operators`
@@ -96,6 +102,25 @@ test('routers answer operators over NATS, page by page, until they drain', async
   const stopped = app.stop()
   await eventually('it answers no more', async () => (await idOf(nats, app.httpPort)) === undefined)
   await stopped
+})
+
+test('a router is no micro service where nats.service says so', async (t) => {
+  const nats = await connect({ servers: await natsUrl() })
+  t.after(() => nats.close())
+  const config = routerConfigSchema.parse({
+    listen: { http: { host: '127.0.0.1', port: 0 }, admin: { port: 0 } },
+    nats: { servers: [await natsUrl()], service: false },
+    database: { url: 'postgres://nobody@127.0.0.1:1/none' },
+    routes: { cache: join(await temporaryDirectory(), 'routes.json') },
+    drain: { timeout: '0s' },
+  })
+  const app = await startApp(toRouterConfig(config), createLogger('fatal'))
+  t.after(() => app.stop())
+  await eventually('connected', () => app.gauges().natsConnected)
+  // By the time that a later one is known, this one would be.
+  const { app: later } = await startTestApp(t, [])
+  await eventually('the later one is registered', () => idOf(nats, later.httpPort))
+  assert.equal(await idOf(nats, app.httpPort), undefined)
 })
 
 /** Of the router on this port, among all that share the server. */
