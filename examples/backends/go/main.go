@@ -474,11 +474,8 @@ func (x *Exchange) end() {
 	x.pump()
 }
 
-// take gives the next chunk, or nil if there is none now. Reading is what grants the router more.
+// take gives the next chunk, of which there must be one. Reading is what grants the router more.
 func (x *Exchange) take() []byte {
-	if len(x.inbox) == 0 {
-		return nil
-	}
 	next := x.inbox[0]
 	x.inbox = x.inbox[1:]
 	x.inUsed += cost(next)
