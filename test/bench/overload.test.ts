@@ -1,0 +1,14 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { measureOverload } from './overload.ts'
+
+// How near the peak and how quick it stays is for overload.soak.ts to say, on a machine that does nothing else; here a
+// router that did not refuse would have a second's worth of requests waiting by the end.
+test('a router with too many requests refuses some, and serves the others soon', { timeout: 60_000 }, async (t) => {
+  const { peak, over } = await measureOverload(t, { seconds: 6, part: 1.5 })
+  t.diagnostic(JSON.stringify({ peak, over }))
+  assert.equal(over.errors, 0)
+  assert.ok(over.refusedPart > 0.1, `${over.refusedPart} refused`)
+  assert.ok(over.goodput > 0.5 * peak, `${over.goodput} of ${peak} requests/s`)
+  assert.ok(over.p99Ms < 500, `${over.p99Ms} ms`)
+})
