@@ -6,7 +6,7 @@ import { connect } from 'nats'
 import type { AdminSource } from '../../src/admin/source.ts'
 import type { ClientConnection } from '../../src/exchange/client-connection.ts'
 import { NatsLink } from '../../src/nats/connection.ts'
-import { ServiceResponder } from '../../src/nats/service-responder.ts'
+import { type ServiceEndpoint, ServiceResponder } from '../../src/nats/service-responder.ts'
 import { OPERATOR_PREFIX, SERVICE_NAME, startOperatorService } from '../../src/operator-service.ts'
 import { fakeSource } from '../admin/fake-source.ts'
 import { eventually } from '../support/eventually.ts'
@@ -64,10 +64,9 @@ describe('verbs for all routers', () => {
     await own.client?.flush()
   }
 
-  /** It is there, and answers no question. */
-  async function startSilentRouter(t: TestContext, id: string): Promise<void> {
+  /** It is there, and answers each question as the test says. */
+  async function startOddRouter(t: TestContext, id: string, answer: ServiceEndpoint['answer']): Promise<void> {
     const own = await link(t)
-    const answer = () => new Promise<never>(() => {})
     new ServiceResponder({
       link: own,
       logger: silentLogger,
@@ -83,6 +82,8 @@ describe('verbs for all routers', () => {
     await eventually('connected', () => own.connected)
     await own.client?.flush()
   }
+
+  const never = () => new Promise<never>(() => {})
 
   test('conns ls --all pages through the connections of each, and says whose they are', async (t) => {
     await startRouter(t, connections(2500))
@@ -110,13 +111,43 @@ describe('verbs for all routers', () => {
 
   test('conns ls --all tells of routers that do not answer in time, and fails', async (t) => {
     await startRouter(t, connections(1))
-    await startSilentRouter(t, 'deaf-1')
+    await startOddRouter(t, 'deaf-1', never)
     const { code, stdout, stderr } = await run('conns', 'ls', '--all', '--json')
     assert.equal(code, 1)
     assert.equal(stderr, 'router deaf-1: no answer within 2000 ms\n')
     const { routers, silent } = JSON.parse(stdout)
     assert.equal(routers.length, 1)
     assert.deepEqual(silent, [{ router: 'deaf-1', problem: 'no answer within 2000 ms' }])
+  })
+
+  test('conns ls --all asks again what a router was too busy to answer', async (t) => {
+    let asked = 0
+    await startOddRouter(t, 'busy-1', () => {
+      if (++asked < 3) return { code: 429, title: 'too much' }
+      return { data: Buffer.from('{"total":0,"connections":[]}') }
+    })
+    const { code, stdout } = await run('conns', 'ls', '--all', '--json')
+    assert.deepEqual([code, asked], [0, 3])
+    assert.deepEqual(JSON.parse(stdout).routers, [{ router: 'busy-1', total: 0 }])
+  })
+
+  test('conns ls --all says what a router has against the question', async (t) => {
+    await startOddRouter(t, 'old-1', () => ({ code: 404, title: 'nothing\u001b[2J' }))
+    await startOddRouter(t, 'odd-1', () => ({ data: Buffer.from('{}') }))
+    const { code, stderr } = await run('conns', 'ls', '--all')
+    assert.equal(code, 1)
+    assert.equal(
+      stderr,
+      'router odd-1: its answer cannot be read: is it of another release?\nrouter old-1: nothing?[2J\n',
+    )
+  })
+
+  test('top --all goes on without a router that does not answer, and names it', async (t) => {
+    await startRouter(t, fakeSource())
+    await startOddRouter(t, 'deaf-2', never)
+    const { code, stdout } = await run('top', '--all', '--once')
+    assert.equal(code, 0)
+    assert.match(stdout, /\ndeaf-2 +no answer\n/)
   })
 
   test('top --all adds up the routes of all routers', async (t) => {
