@@ -8,13 +8,8 @@ import { durationMs, durationOption } from './option-schema.ts'
 import { definePolicy } from './policy.ts'
 import { watchExchange } from './watched-exchange.ts'
 
-const DEFAULT_FAILURES: readonly BackendFailure[] = [
-  'timeout',
-  'backend_lost',
-  'backend_error',
-  'protocol_error',
-  'gap',
-]
+/** Without what NATS did: `no_responders` comes at once, and after a blip of NATS each stream has a `gap`. */
+const DEFAULT_FAILURES: readonly BackendFailure[] = ['timeout', 'backend_lost', 'backend_error', 'protocol_error']
 
 /** Spares a backend that fails too often, and its clients the wait. */
 export const circuitBreaker = definePolicy({

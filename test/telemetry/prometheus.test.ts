@@ -43,7 +43,7 @@ test('every query of the dashboard and the alerts has data after some traffic', 
   nats.subscribe(`${P}.echo`, { callback: (_error, message) => void message.respond(message.data) })
   await nats.flush()
   const { url, adminUrl } = await startTestApp(t, [
-    { name: 'echo', match: { path: '/echo' }, subject: `${P}.echo` },
+    { name: 'echo', match: { path: '/echo' }, subject: `${P}.echo`, policies: [{ circuitBreaker: {} }] },
     { name: 'nobody', match: { path: '/nobody' }, subject: `${P}.nobody` },
   ])
   const send = async () => {
