@@ -1,21 +1,19 @@
 import { ERRORS } from '../exchange/errors.ts'
 import type { Interest } from '../nats/interest.ts'
-import type { Explanation } from '../routing/explain.ts'
 import type { QuarantinedRoute } from '../store/routes-table.ts'
-import type { ExplainedPolicy } from './explained-policies.ts'
+import type { Explained } from './explained-request.ts'
 import { alignColumns, createPaint, printLine } from './print.ts'
 import type { Io } from './verb.ts'
 
 /** The outcome first, then the policies of the route that matches, then every route in the order of precedence. */
 export function printExplanation(
   io: Io,
-  explanation: Explanation,
-  policies: readonly ExplainedPolicy[],
+  explained: Explained,
   interest: Interest | undefined,
   quarantined: readonly QuarantinedRoute[],
 ): void {
-  const { winner, verdicts } = explanation
-  for (const line of alignColumns(outcomeOf(explanation, interest))) printLine(io, line)
+  const { winner, policies, verdicts } = explained
+  for (const line of alignColumns(outcomeOf(explained, interest))) printLine(io, line)
   const paint = createPaint(io.stdout, io.env)
   if (policies.length > 0) printLine(io, `\n${paint('bold', 'Its policies, in order:')}`)
   const list = policies.map(({ name, from, options }) => [`  ${name}`, `of the ${from}`, JSON.stringify(options)])
@@ -30,9 +28,12 @@ export function printExplanation(
   for (const { name } of quarantined) printLine(io, `  !  ${name} is quarantined: see \`engine-router routes list\``)
 }
 
-function outcomeOf(explanation: Explanation, interest: Interest | undefined): string[][] {
-  const { winner, subject, params, error, detail, allow } = explanation
+function outcomeOf(explained: Explained, interest: Interest | undefined): string[][] {
+  const { winner, subject, params, error, detail, allow, preflightFor } = explained
   const rows = [['route', winner?.name ?? 'none']]
+  if (preflightFor !== undefined) {
+    rows.push(['preflight', `answered by the router with 204; all else is of the ${preflightFor} that it asks about`])
+  }
   if (error !== undefined) {
     const { status, title } = ERRORS[error]
     rows.push([

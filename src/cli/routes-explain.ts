@@ -1,10 +1,9 @@
 import type { RouterConfig } from '../config/router-config.ts'
 import { findInterest, type Interest } from '../nats/interest.ts'
-import { type Explanation, explainRequest } from '../routing/explain.ts'
 import { type RoutesSnapshot, readRoutes, snapshotOf } from '../store/routes-table.ts'
 import { CONFIG_OPTIONS, loadVerbConfig } from './config-options.ts'
 import { DATABASE_OPTIONS } from './database-options.ts'
-import { type ExplainedPolicy, explainPolicies } from './explained-policies.ts'
+import { type Explained, explain } from './explained-request.ts'
 import { createNatsAttempt } from './nats-attempt.ts'
 import { printJson } from './print.ts'
 import { printExplanation } from './routes-explain-print.ts'
@@ -36,11 +35,10 @@ export const verb: Verb = {
     const request = readExplainedRequest(args)
     const config = await loadVerbConfig(args, io)
     const { specs, quarantined } = await readTable(args, config, io)
-    const explanation = explainRequest(specs, request)
-    const interest = await interestIn(explanation, request.method, args, config, io)
-    const policies = explainPolicies(config.policies, explanation.winner?.policies)
-    if (args.options.json === true) printJson(io, toJson(explanation, policies, interest, quarantined))
-    else printExplanation(io, explanation, policies, interest, quarantined)
+    const explained = explain(specs, config.policies, request)
+    const interest = await interestIn(explained, explained.preflightFor ?? request.method, args, config, io)
+    if (args.options.json === true) printJson(io, toJson(explained, interest, quarantined))
+    else printExplanation(io, explained, interest, quarantined)
     return 0
   },
 }
@@ -52,7 +50,7 @@ async function readTable({ options }: VerbArgs, config: RouterConfig, io: Io): P
 
 /** Undefined when there is no subject to ask about. */
 async function interestIn(
-  { subject }: Explanation,
+  { subject }: Explained,
   method: string,
   { options }: VerbArgs,
   config: RouterConfig,
@@ -73,13 +71,8 @@ async function interestIn(
   }
 }
 
-function toJson(
-  explanation: Explanation,
-  policies: readonly ExplainedPolicy[],
-  interest: Interest | undefined,
-  quarantined: RoutesSnapshot['quarantined'],
-) {
-  const { winner, subject, params, error, detail, allow, verdicts } = explanation
+function toJson(explained: Explained, interest: Interest | undefined, quarantined: RoutesSnapshot['quarantined']) {
+  const { winner, subject, params, error, detail, allow, policies, preflightFor, verdicts } = explained
   return {
     route: winner?.name ?? null,
     subject: subject === '' ? null : subject,
@@ -87,6 +80,7 @@ function toJson(
     error: error ?? null,
     detail,
     allow,
+    preflightFor: preflightFor ?? null,
     policies,
     listening: interest ?? null,
     routes: verdicts.map(({ name, mismatch }) => ({

@@ -101,6 +101,16 @@ describe('routes explain', () => {
     assert.deepEqual((await json('GET', '/nothing', '--config', 'router.yaml')).policies, [])
   })
 
+  test('tells of a preflight that the router answers, and of which request it is', async () => {
+    const ask = ['/explain/1', '-H', 'origin: https://a.example', '-H', 'access-control-request-method: GET']
+    const settings = ['--config', 'router.yaml']
+    const { stdout } = await explain('OPTIONS', ...ask, ...settings, '-H', 'access-control-request-headers: x-tier')
+    assert.match(stdout, /^route +gold\npreflight +answered by the router with 204; .* GET /m)
+    assert.equal((await json('OPTIONS', ...ask, ...settings)).route, 'any')
+    const withoutCors = await json('OPTIONS', ...ask)
+    assert.deepEqual([withoutCors.preflightFor, withoutCors.route], [null, 'any'])
+  })
+
   test('sends nothing for an unsafe method, unless it is told to', async () => {
     assert.equal((await json('POST', '/explain/1')).listening.listening, 'unknown')
     assert.equal((await json('POST', '/explain/1', '--probe')).listening.listening, 'no')
