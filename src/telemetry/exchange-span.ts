@@ -1,7 +1,7 @@
 import type { ExchangeError } from '../exchange/errors.ts'
 import type { RequestHead } from '../exchange/exchange.ts'
 import type { ExchangeTrace } from '../exchange/trace.ts'
-import type { RecordedSpan, SpanValues } from './recorded-span.ts'
+import type { RecordedSpan, SharedAttributes } from './recorded-span.ts'
 import { formatTraceparent } from './trace-context.ts'
 
 /** The span of one exchange. One that is not sampled records nothing, but still has an identity to pass on. */
@@ -29,10 +29,10 @@ export class ExchangeSpan implements ExchangeTrace {
   }
 
   /** @param ofRoute what is the same for every request on its route */
-  describe(request: RequestHead, ofRoute: SpanValues): void {
+  describe(request: RequestHead, ofRoute: SharedAttributes | undefined): void {
     const { kind, subject, host, method } = request
     const span = this.#span
-    span.setAttributes(ofRoute)
+    if (ofRoute !== undefined) span.setShared(ofRoute)
     span.setAttribute('engine_router.request_id', request.requestId)
     span.setAttribute('client.address', request.remote)
     if (host !== '') span.setAttribute('server.address', host)
@@ -43,7 +43,10 @@ export class ExchangeSpan implements ExchangeTrace {
     // The query is left out, as in the log: it carries credentials.
     span.setAttribute('url.path', request.path)
     if (isKnownMethod(method)) span.setAttribute('http.request.method', method)
-    else span.setAttributes({ 'http.request.method': '_OTHER', 'http.request.method_original': method })
+    else {
+      span.setAttribute('http.request.method', '_OTHER')
+      span.setAttribute('http.request.method_original', method)
+    }
   }
 
   onBackend(instance: string): void {

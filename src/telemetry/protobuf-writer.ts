@@ -3,6 +3,8 @@ import { BYTES, FIXED32, FIXED64, VARINT } from './protobuf.ts'
 const FIRST_BYTES = 1024
 /** Longer text is quicker to write natively. */
 const MAX_LOOP_CHARS = 64
+/** So that the length of a pair takes one byte. */
+const MAX_PAIR_CHARS = 121
 const TWO_16 = 2 ** 16
 const TWO_32 = 2 ** 32
 /** Of a varint with a value below 2^53. */
@@ -104,19 +106,51 @@ export class ProtobufWriter {
     this.#length += this.#bytes.write(text, this.#length)
   }
 
+  /**
+   * The message `{1: key, 2: {1: value}}`, which a span has many of, all lengths known from the start: for short ASCII.
+   * False: it is not, and nothing is written.
+   * @param field below 16
+   */
+  shortPair(field: number, key: string, value: string): boolean {
+    const lengths = key.length + value.length
+    if (lengths > MAX_PAIR_CHARS) return false
+    this.#reserve(lengths + 8)
+    const bytes = this.#bytes
+    const at = this.#length
+    bytes[at] = field * 8 + BYTES
+    bytes[at + 1] = lengths + 6
+    bytes[at + 2] = 8 + BYTES
+    const keyEnd = this.#copyAscii(key, at + 3)
+    if (keyEnd < 0) return false
+    bytes[keyEnd] = 16 + BYTES
+    bytes[keyEnd + 1] = value.length + 2
+    bytes[keyEnd + 2] = 8 + BYTES
+    const valueEnd = this.#copyAscii(value, keyEnd + 3)
+    if (valueEnd < 0) return false
+    this.#length = valueEnd
+    return true
+  }
+
   /** False: it is not ASCII, and nothing is written. */
   #writeAscii(text: string): boolean {
+    const end = this.#copyAscii(text, this.#length)
+    if (end < 0) return false
+    this.#length = end
+    return true
+  }
+
+  /** Its length, in one byte, and then itself. Gives where it ends; -1: it is not ASCII. */
+  #copyAscii(text: string, offset: number): number {
     const { length } = text
     const bytes = this.#bytes
-    let at = this.#length
+    let at = offset
     bytes[at++] = length
     for (let i = 0; i < length; i++) {
       const code = text.charCodeAt(i)
-      if (code > 0x7f) return false
+      if (code > 0x7f) return -1
       bytes[at++] = code
     }
-    this.#length = at
-    return true
+    return at
   }
 
   #tag(field: number, type: number): void {

@@ -4,6 +4,14 @@ import type { SpanContext } from '@opentelemetry/api'
 export type SpanValue = string | number | boolean
 export type SpanValues = Readonly<Record<string, SpanValue>>
 
+/** Attributes of many spans. */
+export interface SharedAttributes {
+  readonly values: SpanValues
+  readonly count: number
+  /** As fields of a span. */
+  readonly encoded: Uint8Array
+}
+
 /** What one span may hold: attributes beyond it are not kept, and of events the last ones are. */
 export interface SpanLimits {
   readonly attributes: number
@@ -29,6 +37,8 @@ export class RecordedSpan {
   readonly startEpochMs: number
   /** 0: it is under way. */
   endEpochMs = 0
+  /** None of `keys` is among them. */
+  shared: SharedAttributes | undefined
   readonly keys: string[] = []
   /** That of each key at its place. */
   readonly values: SpanValue[] = []
@@ -65,15 +75,18 @@ export class RecordedSpan {
     const { keys, values } = this
     const known = keys.indexOf(key)
     if (known >= 0) values[known] = this.#cut(value)
-    else if (keys.length >= this.#limits.attributes) this.droppedAttributes++
+    else if (keys.length + (this.shared?.count ?? 0) >= this.#limits.attributes) this.droppedAttributes++
     else {
       keys.push(key)
       values.push(this.#cut(value))
     }
   }
 
-  setAttributes(attributes: SpanValues): void {
-    for (const key in attributes) this.setAttribute(key, attributes[key]!)
+  /** Goes before other attributes, whose keys are others. */
+  setShared(attributes: SharedAttributes): void {
+    const { attributes: most, characters } = this.#limits
+    if (attributes.count <= most && characters === Number.POSITIVE_INFINITY) this.shared = attributes
+    else for (const key in attributes.values) this.setAttribute(key, attributes.values[key]!)
   }
 
   addEvent(name: string, attributes: SpanValues): void {

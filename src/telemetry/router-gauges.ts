@@ -16,6 +16,8 @@ export interface RouterGauges {
   /** Tokens in the inbox: each is an exchange that waits for NATS. */
   readonly natsExchanges: number
   readonly deadlines: number
+  /** That wait since one end is slower than the other. */
+  readonly bufferedBytes: number
   readonly lateMessages: number
   readonly natsConnected: boolean
   readonly natsReconnects: number
@@ -44,6 +46,7 @@ export function writeRouterGauges(out: MetricsWriter, gauges: RouterGauges, nowM
   out.single('engine_router_shed_total', 'counter', 'Requests refused as there was too much.', gauges.shedExchanges)
   out.single('engine_router_inbox_tokens', 'gauge', 'Exchanges that wait for NATS.', gauges.natsExchanges)
   out.single('engine_router_late_messages_total', 'counter', 'Replies after the end.', gauges.lateMessages)
+  out.single('engine_router_buffered_bytes', 'gauge', 'That wait for a slow end.', gauges.bufferedBytes)
   out.single('engine_router_nats_connected', 'gauge', '1 if NATS is connected.', Number(gauges.natsConnected))
   out.single('engine_router_nats_reconnects_total', 'counter', 'Times that NATS came back.', gauges.natsReconnects)
   out.single('engine_router_nats_pending_bytes', 'gauge', 'To NATS, not yet written.', gauges.natsPendingBytes)

@@ -1,11 +1,18 @@
 import { ProtobufWriter } from './protobuf-writer.ts'
-import type { RecordedSpan, SpanValue, SpanValues } from './recorded-span.ts'
+import type { RecordedSpan, SharedAttributes, SpanValue, SpanValues } from './recorded-span.ts'
 
 const KIND_SERVER = 2
 const STATUS_ERROR = 2
 /** The flags of a span beside those of its trace: whether its parent is elsewhere is known; it is. */
 const HAS_IS_REMOTE = 0x100
 const IS_REMOTE = 0x200
+
+/** Encoded once for all spans that have them. */
+export function shareAttributes(values: SpanValues): SharedAttributes {
+  const out = new ProtobufWriter()
+  for (const key in values) writeAttribute(out, 9, key, values[key]!)
+  return { values, count: Object.keys(values).length, encoded: out.take() }
+}
 
 /** What all spans of one process share, encoded once: what it says of itself, and who made the spans. */
 export interface SpanOrigin {
@@ -68,7 +75,7 @@ export class SpanBatch {
 
 function writeSpan(out: ProtobufWriter, span: RecordedSpan): void {
   const { traceId, spanId, traceFlags, traceState } = span.context
-  const { parent, keys, values, events } = span
+  const { parent, shared, keys, values, events } = span
   const start = out.begin(2)
   out.hex(1, traceId)
   out.hex(2, spanId)
@@ -78,6 +85,7 @@ function writeSpan(out: ProtobufWriter, span: RecordedSpan): void {
   out.varint(6, KIND_SERVER)
   out.nanoseconds(7, span.startEpochMs)
   out.nanoseconds(8, span.endEpochMs)
+  if (shared !== undefined) out.raw(shared.encoded)
   for (let i = 0; i < keys.length; i++) writeAttribute(out, 9, keys[i]!, values[i]!)
   if (span.droppedAttributes > 0) out.varint(10, span.droppedAttributes)
   if (events !== undefined) {
@@ -102,6 +110,7 @@ function writeSpan(out: ProtobufWriter, span: RecordedSpan): void {
 
 /** A `KeyValue` of common.proto. */
 function writeAttribute(out: ProtobufWriter, field: number, key: string, value: SpanValue): void {
+  if (typeof value === 'string' && out.shortPair(field, key, value)) return
   const pair = out.begin(field)
   out.text(1, key)
   const any = out.begin(2)

@@ -2,7 +2,8 @@ import type { Dispatch, RequestHead } from '../exchange/exchange.ts'
 import type { ExchangeObserver } from '../exchange/observer.ts'
 import type { Route } from '../exchange/route.ts'
 import { ExchangeSpan, isKnownMethod } from './exchange-span.ts'
-import type { SpanValues } from './recorded-span.ts'
+import type { SharedAttributes } from './recorded-span.ts'
+import { shareAttributes } from './span-batch.ts'
 import type { SpanRecorder } from './span-recorder.ts'
 import { remoteParent } from './trace-context.ts'
 import { TracedBackend, TracedClient } from './traced-sides.ts'
@@ -53,18 +54,18 @@ function traceRefused(recorder: SpanRecorder, request: RequestHead, durationMs: 
   const { route } = request
   const name = spanName(request.method, route?.name)
   const span = new ExchangeSpan(recorder.start(name, remoteParent(request.headers), durationMs))
-  if (span.isRecording) span.describe(request, route === undefined ? {} : { 'engine_router.route': route.name })
+  if (span.isRecording) span.describe(request, route && shareAttributes({ 'engine_router.route': route.name }))
   return span
 }
 
-function attributesOf({ name, path, subject }: TracedRoute): SpanValues {
-  return {
+function attributesOf({ name, path, subject }: TracedRoute): SharedAttributes {
+  return shareAttributes({
     'engine_router.route': name,
     ...(path !== undefined && { 'http.route': path }),
     'messaging.system': 'nats',
     'messaging.operation.type': 'send',
     'messaging.destination.template': subject,
-  }
+  })
 }
 
 /** Makes each name once. */

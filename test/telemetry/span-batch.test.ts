@@ -8,13 +8,17 @@ import { BasicTracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-tra
 import fc from 'fast-check'
 import { decodeSpans, type ReceivedSpan } from '../../src/telemetry/otlp-spans.ts'
 import type { RecordedSpan, SpanLimits, SpanValues } from '../../src/telemetry/recorded-span.ts'
-import { encodeSpanOrigin, SpanBatch } from '../../src/telemetry/span-batch.ts'
+import { encodeSpanOrigin, SpanBatch, shareAttributes } from '../../src/telemetry/span-batch.ts'
 import { createSpanRecorder } from '../../src/telemetry/span-recorder.ts'
 import { remoteParent } from '../../src/telemetry/trace-context.ts'
 import { startSpanCollector } from '../support/tracing.ts'
 
 const NO_LIMITS: SpanLimits = { attributes: 128, events: 128, characters: Number.POSITIVE_INFINITY }
 const RESOURCE = { 'service.name': 'tests', 'service.instance.id': '1' }
+
+function setAll(span: RecordedSpan, values: SpanValues): void {
+  for (const [key, value] of Object.entries(values)) span.setAttribute(key, value)
+}
 
 function createBatch() {
   return new SpanBatch(encodeSpanOrigin(RESOURCE, 'engine-router'))
@@ -53,7 +57,7 @@ describe('a batch of spans', () => {
         const spans = send((start) => {
           for (const [attributes, happened, isFailed] of list) {
             const span = start()
-            span.setAttributes(attributes as SpanValues)
+            setAll(span, attributes as SpanValues)
             for (const [name, more] of happened) span.addEvent(name, more as SpanValues)
             if (isFailed) span.fail('busy')
             span.end()
@@ -93,7 +97,7 @@ describe('a batch of spans', () => {
     await provider.shutdown()
     const [ours] = send((start) => {
       const span = start(traceparent)
-      span.setAttributes(attributes)
+      setAll(span, attributes)
       span.addEvent('retry', { attempt: 2 })
       span.fail('busy')
       span.end()
@@ -137,6 +141,23 @@ describe('a batch of spans', () => {
       span!.events.map(({ name }) => name),
       ['second', 'third'],
     )
+  })
+
+  test('has shared attributes beside its own, within the same limits', () => {
+    const shared = shareAttributes({ a: 'long', b: 'ü', c: 3 })
+    const sent = (limits: SpanLimits) => {
+      const [span] = send((start) => {
+        const span = start()
+        span.setShared(shared)
+        span.setAttribute('d', 'own')
+        span.end()
+      }, limits)
+      return span!.attributes
+    }
+    assert.deepEqual(sent(NO_LIMITS), { a: 'long', b: 'ü', c: 3, d: 'own' })
+    assert.deepEqual(sent({ ...NO_LIMITS, characters: 2 }), { a: 'lo', b: 'ü', c: 3, d: 'ow' })
+    assert.deepEqual(sent({ ...NO_LIMITS, attributes: 3 }), { a: 'long', b: 'ü', c: 3 })
+    assert.deepEqual(sent({ ...NO_LIMITS, attributes: 2 }), { a: 'long', b: 'ü' })
   })
 
   test('is for use again once it is taken', () => {
