@@ -7,7 +7,8 @@ import { routerConfigSchema } from '../../src/config/schema.ts'
 test('docs/configuration.md has every key, below the heading of its section', () => {
   const manual = readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8')
   const sections = manual.split(/^(?=### )/m)
-  const keys = [...keysOf(routerConfigSchema, [])]
+  // Policies have a manual of their own.
+  const keys = [...keysOf(routerConfigSchema, [])].filter(([section]) => section !== 'policies')
   assert.ok(keys.length > 20)
   for (const path of keys) {
     const heading = `\`${path.slice(0, -1).join('.')}\``

@@ -2,11 +2,10 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { TestContext } from 'node:test'
 import type { TlsOptions } from '../../src/adapters/tls/tls-options.ts'
 
-/** A directory of this test's. */
-export function temporaryFiles(t: TestContext): string {
+/** A directory of this test's, or of this suite's: `{ after }`. */
+export function temporaryFiles(t: { after(end: () => void): void }): string {
   const directory = mkdtempSync(join(tmpdir(), 'engine-router-tls-'))
   t.after(() => rmSync(directory, { recursive: true, force: true }))
   return directory
