@@ -1,15 +1,15 @@
-import { abortable } from './abortable.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { type ClientState, closedError, Dialer } from './dialer.ts'
 import { Duplex, type OpenInit } from './duplex.ts'
 import { type FetchInit, fetchThrough } from './fetch.ts'
 import type { Session } from './open-exchange.ts'
-import { type HeaderFields, setFields } from './request-headers.ts'
+import type { HeaderFields } from './request-headers.ts'
+import type { TokenOption } from './token.ts'
 import type { Encoding, WebSocketConstructor } from './web-socket.ts'
 
 export interface ConnectOptions {
-  /** Goes as `authorization: Bearer` with every request; a function is asked at each attempt. */
-  readonly token?: string | (() => string | Promise<string>) | undefined
+  /** Who it is, on every request; a function is asked for each connection, before the token expires, and after a 401. */
+  readonly token?: TokenOption
   /** Of every request. */
   readonly headers?: HeaderFields
   /** Connects at once, and again after each loss; otherwise when a request needs it. Default false. */
@@ -42,6 +42,7 @@ export class Client {
       clock,
       random,
       eager,
+      token,
       onState: (state) => this.onstate?.(state),
     })
     const fixed = new Headers(headers)
@@ -50,12 +51,7 @@ export class Client {
       dialer: this.#dialer,
       clock,
       random,
-      headers: async (signal) => {
-        const all = new Headers(fixed)
-        const bearer = typeof token === 'function' ? await unlessAborted(signal, token()) : token
-        if (bearer !== undefined) setFields(all, { authorization: `Bearer ${bearer}` })
-        return all
-      },
+      headers: () => new Headers(fixed),
     }
   }
 
@@ -98,11 +94,4 @@ function muxUrl(base: string): string {
   url.pathname = `${url.pathname.replace(/\/$/, '')}/_sx`
   url.hash = ''
   return url.href
-}
-
-function unlessAborted<T>(signal: AbortSignal, value: T | Promise<T>): Promise<T> {
-  return abortable<T>(signal, (resolve, reject) => {
-    Promise.resolve(value).then(resolve, reject)
-    return () => undefined
-  })
 }

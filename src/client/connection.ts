@@ -1,15 +1,24 @@
 import { decodeBinaryFrame, encodeBinaryFrame } from '../adapters/framing/binary-frames.ts'
 import { MAX_ID } from '../adapters/framing/frame-fields.ts'
 import { decodeJsonFrame, encodeJsonFrame } from '../adapters/framing/json-frames.ts'
-import { type MuxFrame, MuxFrameError, type MuxGoaway, type MuxOpen } from '../adapters/framing/mux-frame.ts'
+import {
+  type MuxAuth,
+  type MuxFrame,
+  MuxFrameError,
+  type MuxGoaway,
+  type MuxOpen,
+} from '../adapters/framing/mux-frame.ts'
 import type { Clock } from './clock.ts'
 import { Exchange, type ExchangePort } from './exchange.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { WINDOW_BYTES } from './incoming.ts'
 import { RouterError } from './router-error.ts'
+import { renewalDelayMs, type TokenOption } from './token.ts'
 import type { Encoding, WebSocketConstructor, WebSocketLike } from './web-socket.ts'
 
 const HANDSHAKE_MS = 10_000
+/** After a token that could not be had, or was not taken. */
+const RENEWAL_RETRY_MS = 5000
 /** What a router takes on one connection if it is not told otherwise. */
 const MAX_EXCHANGES = 100
 
@@ -18,6 +27,8 @@ export interface ConnectionOwner {
   onOpen(connection: Connection): void
   /** The first sign that a router is behind it, and lets us in. */
   onHeard(connection: Connection): void
+  /** There is no token to begin with. */
+  onNoToken(reason: unknown): void
   /** It takes no new exchanges. */
   onLeaving(connection: Connection): void
   /** One exchange less; any number of times. */
@@ -30,6 +41,7 @@ export interface ConnectionOptions {
   readonly WebSocket: WebSocketConstructor
   readonly encoding: Encoding
   readonly clock: Clock
+  readonly token: TokenOption
   readonly owner: ConnectionOwner
 }
 
@@ -37,7 +49,7 @@ export interface ConnectionOptions {
 export type OpenRequest = Omit<MuxOpen, 't' | 'id' | 'credit'>
 
 /**
- * One WebSocket and its exchanges. States: `connecting` -> `open` -> `leaving`, the router has said that it goes, and
+ * One WebSocket and its exchanges. States: `connecting`, and getting a token -> `open` -> `leaving`, the router has said that it goes, and
  * what is under way finishes -> `closed`, which is reached from anywhere when the WebSocket is gone.
  */
 export class Connection implements ExchangePort {
@@ -48,6 +60,8 @@ export class Connection implements ExchangePort {
   #lastId = 0
   #hasHeard = false
   #heartbeat: Heartbeat | undefined
+  #token: string | undefined
+  #renewal: unknown
   readonly #handshakeTimer: unknown
 
   constructor(options: ConnectionOptions) {
@@ -86,6 +100,21 @@ export class Connection implements ExchangePort {
     this.#onClose(reason)
   }
 
+  /**
+   * Asks for a token in place of the one that is used, and uses it.
+   * @returns whether it is another one
+   */
+  async renewToken(): Promise<boolean> {
+    const before = this.#token
+    if (typeof this.#options.token !== 'function') return false
+    const token = await ask(this.#options.token)
+    if (this.#state !== 'open' || token === undefined) return false
+    // Another request may have been quicker.
+    if (token === this.#token) return token !== before
+    this.#useToken(token)
+    return true
+  }
+
   // Exchanges speak.
 
   write(frame: MuxFrame): void {
@@ -103,18 +132,55 @@ export class Connection implements ExchangePort {
 
   #onOpen(): void {
     if (this.#state !== 'connecting') return
-    const { clock, encoding, owner } = this.#options
-    clock.clearTimeout(this.#handshakeTimer)
-    if (this.#socket.protocol !== `sx.v1.${encoding}`) {
+    if (this.#socket.protocol !== `sx.v1.${this.#options.encoding}`) {
       this.close()
       return
     }
+    const { token } = this.#options
+    if (typeof token !== 'function') this.#begin(token)
+    else
+      ask(token).then(
+        (answer) => this.#begin(answer),
+        (reason) => this.#onNoToken(reason),
+      )
+  }
+
+  #onNoToken(reason: unknown): void {
+    if (this.#state !== 'connecting') return
+    this.#options.owner.onNoToken(reason)
+    this.close()
+  }
+
+  #begin(token: string | undefined): void {
+    if (this.#state !== 'connecting') return
+    const { clock, owner } = this.#options
+    clock.clearTimeout(this.#handshakeTimer)
     this.#state = 'open'
     this.#heartbeat = new Heartbeat(clock, {
       ping: () => this.write({ t: 'ping' }),
       dead: () => this.close(lost('the router has not answered for a minute')),
     })
+    if (token !== undefined) this.#useToken(token)
     owner.onOpen(this)
+  }
+
+  #useToken(token: string): void {
+    this.#token = token
+    this.write({ t: 'auth', token })
+    if (typeof this.#options.token === 'function') this.#renewIn(renewalDelayMs(token, Date.now()))
+  }
+
+  #renewIn(delayMs: number | undefined): void {
+    const { clock } = this.#options
+    clock.clearTimeout(this.#renewal)
+    if (delayMs !== undefined) this.#renewal = clock.setTimeout(() => this.#renewOrRetry(), delayMs)
+  }
+
+  #renewOrRetry(): void {
+    const retry = () => {
+      if (this.#state === 'open') this.#renewIn(RENEWAL_RETRY_MS)
+    }
+    this.renewToken().then((isRenewed) => isRenewed || retry(), retry)
   }
 
   #onMessage(data: unknown): void {
@@ -138,7 +204,9 @@ export class Connection implements ExchangePort {
         this.write({ t: 'pong' })
         break
       case 'pong':
+        break
       case 'auth':
+        this.#onAuth(frame)
         break
       case 'goaway':
         this.#onGoaway(frame)
@@ -149,6 +217,13 @@ export class Connection implements ExchangePort {
         // One that is not known has ended here before the router heard of it.
         this.#exchanges.get(frame.id)?.onFrame(frame)
     }
+  }
+
+  #onAuth({ code }: MuxAuth): void {
+    // Of another client: what is open goes on as it is, and all else by the new token.
+    if (code === 'forbidden') this.#leave()
+    else if (code !== undefined) this.#renewIn(RENEWAL_RETRY_MS)
+    this.#closeIfLeft()
   }
 
   #onGoaway({ lastId, code, detail }: MuxGoaway): void {
@@ -179,9 +254,15 @@ export class Connection implements ExchangePort {
     this.#state = 'closed'
     this.#options.clock.clearTimeout(this.#handshakeTimer)
     this.#heartbeat?.stop()
+    this.#renewIn(undefined)
     for (const exchange of [...this.#exchanges.values()]) exchange.fail(reason)
     this.#options.owner.onClosed(this)
   }
+}
+
+/** Whatever it throws is a rejection. */
+async function ask(token: Exclude<TokenOption, string | undefined>): Promise<string | undefined> {
+  return token()
 }
 
 function decode(data: unknown): MuxFrame {

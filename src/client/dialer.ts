@@ -18,6 +18,12 @@ export interface DialerOptions extends Omit<ConnectionOptions, 'owner'> {
   readonly onState: (state: ClientState) => void
 }
 
+/** Of an exchange that has no connection yet. */
+interface Waiter {
+  open(connection: Connection): void
+  fail(reason: unknown): void
+}
+
 /**
  * Keeps one connection for new exchanges, and those that finish beside it. Connects when a request asks, and waits
  * longer after each failure; the first answer of a router ends the series.
@@ -25,8 +31,7 @@ export interface DialerOptions extends Omit<ConnectionOptions, 'owner'> {
 export class Dialer implements ConnectionOwner {
   readonly #options: DialerOptions
   readonly #connections = new Set<Connection>()
-  /** Each opens the exchange that it waits for. */
-  readonly #waiters = new Set<(connection: Connection) => void>()
+  readonly #waiters = new Set<Waiter>()
   #current: Connection | undefined
   #state: ClientState = 'idle'
   #failures = 0
@@ -53,7 +58,7 @@ export class Dialer implements ConnectionOwner {
       throw unavailable('queue_full', `${MAX_WAITING} requests wait for the router already`)
     if (this.#state === 'idle') this.#connect()
     return abortable<Exchange>(signal, (resolve, reject) => {
-      const waiter = (connection: Connection) => resolve(connection.open(request(), isDuplex))
+      const waiter: Waiter = { open: (connection) => resolve(connection.open(request(), isDuplex)), fail: reject }
       const timer = this.#options.clock.setTimeout(() => reject(this.#waitedTooLong()), MAX_WAIT_MS)
       this.#waiters.add(waiter)
       return () => {
@@ -72,6 +77,17 @@ export class Dialer implements ConnectionOwner {
     for (const connection of [...this.#connections]) connection.close()
   }
 
+  /** False: there is no other token than the one by which the router does not know us. */
+  async renewToken(signal: AbortSignal): Promise<boolean> {
+    const renewed = this.#current?.renewToken()
+    if (renewed === undefined) return false
+    return abortable<boolean>(signal, (resolve) => {
+      // Why there is none is not what the request has failed for.
+      renewed.then(resolve, () => resolve(false))
+      return () => undefined
+    })
+  }
+
   // Connections speak.
 
   onOpen(connection: Connection): void {
@@ -86,8 +102,12 @@ export class Dialer implements ConnectionOwner {
   onRoom(connection: Connection): void {
     for (const waiter of this.#waiters) {
       if (!connection.hasRoom) return
-      waiter(connection)
+      waiter.open(connection)
     }
+  }
+
+  onNoToken(reason: unknown): void {
+    for (const waiter of [...this.#waiters]) waiter.fail(reason)
   }
 
   onLeaving(connection: Connection): void {

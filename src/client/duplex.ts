@@ -52,8 +52,8 @@ export class Duplex implements AsyncIterable<Message> {
       isDuplex,
       life: this.#life,
       canRepeat: () => !this.#hasSent && isRepeatable(request),
-      attempt: async () => {
-        const { open, begin } = attemptOf(request, await session.headers(this.#life.signal))
+      attempt: () => {
+        const { open, begin } = attemptOf(request, session.headers())
         return {
           open: isDuplex ? { ...open, more: true } : open,
           begin: (exchange) => {

@@ -20,7 +20,7 @@ export async function fetchThrough(session: Session, path: string, init: FetchIn
     isDuplex: false,
     life,
     canRepeat: () => isRepeatable(request),
-    attempt: async () => attemptOf(request, await session.headers(life.signal)),
+    attempt: () => attemptOf(request, session.headers()),
   })
   return responseOf(exchange, head, request.method)
 }

@@ -17,8 +17,8 @@ export interface Session {
   readonly random: () => number
   /** Requests that are not over. */
   readonly lives: Set<RequestLife>
-  /** Of every request; asked for at each attempt, since a token may have expired. */
-  headers(signal: AbortSignal): Promise<Headers>
+  /** Of every request: a copy for each attempt. */
+  headers(): Headers
 }
 
 /** One attempt: what opens the exchange, and what goes on once it is open. */
@@ -31,7 +31,7 @@ export interface OpenPlan {
   readonly isDuplex: boolean
   readonly life: RequestLife
   /** Makes each attempt anew. */
-  attempt(): Promise<Attempt>
+  attempt(): Attempt
   /** Nothing has been used up that another attempt would need. */
   canRepeat(): boolean
 }
@@ -43,7 +43,8 @@ export interface Opened {
 
 /**
  * Opens an exchange and waits for its head; again, up to three times, where that is safe: the router says that the
- * request was not processed, or the connection was lost before the head of a method that may be repeated.
+ * request was not processed, or does not know us by our token and there is a newer one, or the connection was lost
+ * before the head of a method that may be repeated.
  */
 export async function openExchange(session: Session, plan: OpenPlan): Promise<Opened> {
   try {
@@ -56,7 +57,9 @@ export async function openExchange(session: Session, plan: OpenPlan): Promise<Op
         exchange.closed.then(onEnd, onEnd)
         return { exchange, head }
       } catch (error) {
-        if (attempt === MAX_ATTEMPTS || !plan.canRepeat() || !isSafe(error, open.method)) throw error
+        if (attempt === MAX_ATTEMPTS || !plan.canRepeat()) throw error
+        if (isUnauthorized(error) && (await session.dialer.renewToken(plan.life.signal))) continue
+        if (!isSafe(error, open.method)) throw error
       }
       await sleep(backoffMs(attempt - 1, session.random), plan.life.signal, session.clock)
     }
@@ -68,7 +71,7 @@ export async function openExchange(session: Session, plan: OpenPlan): Promise<Op
 
 async function beginExchange(session: Session, { life, isDuplex, attempt }: OpenPlan) {
   const { signal } = life
-  const { open, begin } = await attempt()
+  const { open, begin } = attempt()
   signal.throwIfAborted()
   const exchange = await session.dialer.open(() => ({ ...open, deadline: life.remainingMs }), isDuplex, signal)
   const onAbort = () => exchange.cancel(signal.reason)
@@ -82,6 +85,10 @@ async function beginExchange(session: Session, { life, isDuplex, attempt }: Open
 
 /** What harms nobody if it is done twice: RFC 9110 section 9.2.2. */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
+
+function isUnauthorized(error: unknown): boolean {
+  return error instanceof RouterError && error.code === 'unauthorized'
+}
 
 function isSafe(error: unknown, method = 'GET'): boolean {
   if (!(error instanceof RouterError)) return false

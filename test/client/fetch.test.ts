@@ -12,7 +12,7 @@ describe('fetch of the client', () => {
   for (const encoding of ['bin', 'json'] as const) {
     test(`sends a request and gives a response (${encoding})`, async (t) => {
       const router = await startFakeRouter(t)
-      const client = connect(router.url, { token: 'secret', headers: { 'x-a': '1', 'x-b': '1' }, encoding })
+      const client = connect(router.url, { headers: { 'x-a': '1', 'x-b': '1' }, encoding })
       const response = client.fetch('/orders/eu?x=1', { method: 'post', headers: { 'X-B': '2' }, body: 'hé' })
       const connection = await router.connection()
       const { headers, body, ...open } = await connection.frame('open')
@@ -27,7 +27,6 @@ describe('fetch of the client', () => {
         deadline: undefined,
       })
       assert.deepEqual(headers, {
-        authorization: 'Bearer secret',
         'x-a': '1',
         'x-b': '2',
         'content-type': 'text/plain;charset=UTF-8',
@@ -318,30 +317,6 @@ describe('fetch of the client', () => {
     assert.equal(await response.text(), 'late')
     client.close()
     assert.equal(clock.pending, 0)
-  })
-
-  test('asks for the token at each attempt', async (t) => {
-    const router = await startFakeRouter(t)
-    let asked = 0
-    const client = connect(router.url, { random, token: async () => `t${++asked}` })
-    const pending = client.fetch('/')
-    const connection = await router.connection()
-    assert.equal((await connection.frame('open')).headers?.authorization, 'Bearer t1')
-    connection.send({ t: 'reset', id: 1, code: 'busy', retryable: true })
-    assert.equal((await connection.frame('open', 2)).headers?.authorization, 'Bearer t2')
-    connection.send({ t: 'head', id: 2, status: 200, end: true })
-    await pending
-    client.close()
-  })
-
-  test('does not wait longer than its signal for a token', async (t) => {
-    const router = await startFakeRouter(t)
-    const client = connect(router.url, { token: () => new Promise<string>(() => undefined) })
-    const abort = new AbortController()
-    const pending = client.fetch('/', { signal: abort.signal })
-    abort.abort(new Error('enough'))
-    await assert.rejects(pending, /enough/)
-    client.close()
   })
 
   test('refuses what is no path, and headers that no frame can hold', async (t) => {
