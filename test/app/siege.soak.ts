@@ -15,6 +15,6 @@ test(
       quietMs: 30_000,
       seed: Date.now() % 2 ** 31,
       maxSlowdown: 5,
-      floorMs: 0,
+      floorMs: 100,
     }),
 )

@@ -10,5 +10,5 @@ test(
     skip: needs(hasSlowHttpTest, 'slowhttptest is not here'),
     // Of so few requests on a shared machine a busy moment is most of the last percent.
   },
-  (t) => besiege(t, { durationMs: 15_000, quietMs: 3_000, seed: 1, maxSlowdown: 5, floorMs: 500 }),
+  (t) => besiege(t, { durationMs: 15_000, quietMs: 3_000, seed: 1, maxSlowdown: 5, floorMs: 2_000 }),
 )

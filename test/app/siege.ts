@@ -27,8 +27,13 @@ export interface Siege {
 }
 
 const SLOW_CONNECTIONS = 200
-const FLOOD_CONNECTIONS = 500
+/** Of a flood, on each port: 500 connections a second, 100 at a time. */
+const FLOOD_AT_ONCE = 10
+const FLOOD_EVERY_MS = 20
 const FLOOD_HELD_MS = 200
+const REPLAYED_AT_ONCE = 20
+
+const CASES = Object.values(SMUGGLING_TABLE).flat()
 
 /** slowhttptest's ways to hold connections: unfinished heads, unfinished bodies, and answers that nobody reads. */
 const SLOW_ATTACKS: readonly (readonly string[])[] = [
@@ -58,8 +63,8 @@ async function attack(stage: FuzzStage, { durationMs, seed }: Siege): Promise<vo
   // They are on the router's cores: what they use of them must not be taken for its slowness.
   setPriority(constants.priority.PRIORITY_LOW)
   const endMs = performance.now() + durationMs
-  const until = async (work: () => Promise<unknown>) => {
-    while (performance.now() < endMs) await work()
+  const replay = async () => {
+    while (performance.now() < endMs) await replaySmuggling(stage.httpPort)
   }
   const fuzzers = TARGETS.filter(({ usesRouter }) => usesRouter).map(async (target) => {
     const { failure } = await fuzz(target, { seed, durationMs, stage, inCompany: true, print: () => {} })
@@ -67,16 +72,16 @@ async function attack(stage: FuzzStage, { durationMs, seed }: Siege): Promise<vo
   })
   await Promise.all([
     ...fuzzers,
-    until(() => replaySmuggling(stage.httpPort)),
-    until(() => flood(stage.httpPort)),
-    until(() => flood(stage.tcp.mux)),
+    replay(),
+    flood(stage.httpPort, endMs),
+    flood(stage.tcp.mux, endMs),
     ...SLOW_ATTACKS.map((argv) => slowHttpTest(stage.httpPort, argv, durationMs)),
   ])
 }
 
 async function replaySmuggling(port: number): Promise<void> {
-  for (const cases of Object.values(SMUGGLING_TABLE)) {
-    const sent = cases.map((one) =>
+  for (let from = 0; from < CASES.length; from += REPLAYED_AT_ONCE) {
+    const sent = CASES.slice(from, from + REPLAYED_AT_ONCE).map((one) =>
       sendConnection(port, { bytes: bytesOf(one, '/fuzz/a/b'), cuts: [], ending: 'wait' }),
     )
     await Promise.all(sent)
@@ -84,12 +89,23 @@ async function replaySmuggling(port: number): Promise<void> {
 }
 
 /** Connections that say nothing, and go. */
-async function flood(port: number): Promise<void> {
-  const sockets = Array.from({ length: FLOOD_CONNECTIONS }, () => connect(port, '127.0.0.1').on('error', () => {}))
-  const closed = sockets.map((socket) => once(socket, 'close'))
-  await delay(FLOOD_HELD_MS)
-  for (const socket of sockets) socket.resetAndDestroy()
+async function flood(port: number, endMs: number): Promise<void> {
+  const closed: Promise<unknown>[] = []
+  while (performance.now() < endMs) {
+    closed.push(...Array.from({ length: FLOOD_AT_ONCE }, () => holdConnection(port)))
+    await delay(FLOOD_EVERY_MS)
+    // None is forgotten, and none of those that are long over kept.
+    if (closed.length > 1000) await Promise.all(closed.splice(0, 500))
+  }
   await Promise.all(closed)
+}
+
+async function holdConnection(port: number): Promise<void> {
+  const socket = connect(port, '127.0.0.1').on('error', () => {})
+  const closed = new Promise((resolve) => socket.once('close', resolve))
+  await delay(FLOOD_HELD_MS)
+  socket.resetAndDestroy()
+  await closed
 }
 
 async function slowHttpTest(port: number, argv: readonly string[], durationMs: number): Promise<void> {

