@@ -10,6 +10,7 @@ import { createWebSocketAdapter } from './adapters/websocket/adapter.ts'
 import { startAdminServer } from './admin/server.ts'
 import type { AdminSource } from './admin/source.ts'
 import { describeConfig, type RouterConfig } from './config/router-config.ts'
+import { BufferBudget } from './exchange/buffer-budget.ts'
 import { DeadlineWheel } from './exchange/deadline-wheel.ts'
 import type { MicroService } from './exchange/micro-service.ts'
 import type { RouteService, RouteSettings } from './exchange/route.ts'
@@ -78,8 +79,11 @@ export async function startApp(
   const wheel = new DeadlineWheel()
   const metrics = new ExchangeMetrics()
   const link = new NatsLink({ ...config.nats, name: 'engine-router', logger })
+  const limitObserver = new LimitHits(logger)
+  const buffers = new BufferBudget({ maxBytes: limits.bufferedBytes, observer: limitObserver })
   const transportOptions = {
     wheel,
+    buffers,
     inboxPrefix: config.nats.inboxPrefix,
     randomFill: randomFillSync,
     random: Math.random,
@@ -129,7 +133,6 @@ export async function startApp(
   const observer = observeAll(metrics, createExchangeLog(logger))
   let draining = false
 
-  const limitObserver = new LimitHits(logger)
   const proxies = trustProxies(config.listen.http.trustedProxies)
   const connectionLimits = new ConnectionLimits({
     maxConnections: limits.connections,
@@ -147,6 +150,7 @@ export async function startApp(
     limitObserver,
     messageRate: limits,
     stallTimeoutMs: limits.stallTimeoutMs,
+    buffers,
     transferLimits: {
       stallTimeoutMs: limits.stallTimeoutMs,
       minBodyBytesPerSecond: limits.bodyBytesPerSecond,
@@ -231,6 +235,7 @@ export async function startApp(
     shedExchanges: admission.refused,
     natsExchanges: transport.size + (workspaceTransports?.size ?? 0),
     deadlines: wheel.size,
+    bufferedBytes: buffers.heldBytes,
     lateMessages: transport.lateMessages,
     natsConnected: link.connected,
     natsReconnects: link.reconnects,

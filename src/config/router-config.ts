@@ -113,6 +113,8 @@ export interface RouterConfig {
     readonly bodyBytesPerSecond: number
     /** For which a client may send too little of a body, or take nothing of a response. */
     readonly stallTimeoutMs: number
+    /** That may wait in the process, of all clients together. */
+    readonly bufferedBytes: number
   }
   /** Of every route that does not say otherwise. */
   readonly policies: readonly PolicySpec[]

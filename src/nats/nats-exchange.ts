@@ -72,6 +72,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
   #replies: PlainReplies | undefined
   #lease: Lease | undefined
   #stream: Stream | undefined
+  #heldBytes = 0
 
   /** @param maxBodyBytes of a whole body, what fits into one message; of a streamed one, the route's limit */
   constructor(
@@ -151,7 +152,8 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
       this.#fail(new ExchangeError('too_large', `the body has more than ${body.maxBytes} bytes`))
       return true
     }
-    if (streaming) return this.#parts.blocks.send(this.#stream!, chunk, meta)
+    if (streaming) return this.#sendOn(chunk, meta)
+    if (!this.#hold(this.#heldBytes + chunk.length)) return true
     if (this.#route.body === 'whole') {
       this.expectBody()
       return true
@@ -162,8 +164,27 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
   }
 
   #onMessageOfConnection(early: EarlyMessages, chunk: Uint8Array, meta: MessageMeta | undefined): boolean {
-    if (this.#state === 'streaming') return this.#parts.blocks.send(this.#stream!, chunk, meta)
+    if (this.#state === 'streaming') return this.#sendOn(chunk, meta)
     if (!early.push(chunk, meta)) this.#fail(new ExchangeError('too_large', 'too much before a backend has accepted'))
+    else this.#hold(this.#heldBytes + chunk.length)
+    return false
+  }
+
+  #sendOn(chunk: Uint8Array, meta: MessageMeta | undefined): boolean {
+    const stream = this.#stream!
+    const hasRoom = this.#parts.blocks.send(stream, chunk, meta)
+    return !this.#hold(stream.waitingBytes) || hasRoom
+  }
+
+  /** So many bytes are kept for this exchange now. False: they are too many, with those of all others. */
+  #hold(bytes: number): boolean {
+    const change = (this.#state === 'closed' ? 0 : bytes) - this.#heldBytes
+    if (change === 0) return true
+    this.#heldBytes += change
+    if (this.#parts.buffers.hold(change, this.remote)) return true
+    // Only as long as nobody has heard of it may it be sent again without a second thought.
+    const code = this.#state === 'buffering' ? 'busy' : 'rate_limited'
+    this.#fail(new ExchangeError(code, 'too many bytes wait in this router'))
     return false
   }
 
@@ -338,6 +359,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
       if (frame.type === 'head') this.#watch.onHead()
       stream.onFrame(frame)
     }
+    if (this.#heldBytes > 0) this.#hold(stream.waitingBytes)
     if (stream.isFull) this.#watch.onFullness(this.#isClientFull)
     if (isFirst) this.#sendRest(stream)
   }
@@ -371,6 +393,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
     const room = rest.length === 0 || stream.data(rest)
     if (body.ended) stream.end()
     else if (room) this.#client.drained()
+    this.#hold(stream.waitingBytes)
   }
 
   /** Nothing was processed, so another backend may be asked while we hold all of the body that was sent. */
@@ -396,6 +419,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
     const status = failure?.status ?? reply.status ?? (data.length === 0 && !many ? 204 : 200)
     if (many) {
       this.#state = 'responding'
+      this.payload = EMPTY
       const replies = new PlainReplies(this.#client)
       this.#replies = replies
       this.#client.head({ status, headers: reply.headers, length: -1, messages: true })
@@ -416,7 +440,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
   }
 
   #onDelivery(delivery: Delivery): void {
-    if (this.#state !== 'responding') return
+    if (this.#state !== 'responding' || !this.#hold(this.#replies!.queuedBytes)) return
     if (this.#replies!.isClientFull) this.#watch.onFullness(true)
     if (delivery === 'going on') this.#schedule(this.#route.idleTimeoutMs)
     else if (delivery === 'whole') this.#finish()
@@ -453,6 +477,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
   #close(): void {
     if (this.#state === 'closed') return
     this.#state = 'closed'
+    this.#hold(0)
     this.#parts.inbox.remove(this.#token)
     this.#lease?.end()
     this.#parts.wheel.cancel(this)

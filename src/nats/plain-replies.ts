@@ -20,6 +20,11 @@ export class PlainReplies {
     return this.#queue !== undefined
   }
 
+  /** That wait for it. */
+  get queuedBytes(): number {
+    return this.#queue?.bytes ?? 0
+  }
+
   /** @param isBare without any headers */
   deliver(reply: PlainReply, data: Uint8Array, isBare: boolean): Delivery {
     if (data.length === 0) {

@@ -15,6 +15,11 @@ export class ReplyQueue {
   #replies: QueuedReply[] = []
   #next = 0
   #bytes = 0
+  /** Of what is in it. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
   /** The last reply is in the queue. */
   ended = false
 

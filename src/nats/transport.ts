@@ -1,3 +1,4 @@
+import { BufferBudget } from '../exchange/buffer-budget.ts'
 import { CLOSED_SIDE } from '../exchange/closed-side.ts'
 import type { DeadlineWheel } from '../exchange/deadline-wheel.ts'
 import { ExchangeError } from '../exchange/errors.ts'
@@ -35,6 +36,8 @@ export interface TransportOptions {
   readonly random: () => number
   /** Exchanges open at once, at most; one more gets `busy`. Default 100,000. */
   readonly maxExchanges?: number
+  /** Default: no limit. */
+  readonly buffers?: BufferBudget
   readonly observer?: TransportObserver
   /** Ascending; for exchanges to be told apart in lists of several transports. Default: those of this one. */
   readonly nextNumber?: () => number
@@ -49,6 +52,7 @@ export interface TransportParts {
   readonly random: () => number
   readonly windowBudget: WindowBudget
   readonly blocks: BlockPool
+  readonly buffers: BufferBudget
   readonly observer: TransportObserver
   readonly nextNumber: () => number
 }
@@ -80,6 +84,7 @@ export function createTransport(options: TransportOptions): Transport {
     outbox: new Outbox(() => link.client),
     windowBudget: new WindowBudget(SHARE_BYTES),
     blocks: new BlockPool(),
+    buffers: options.buffers ?? new BufferBudget(),
     observer: options.observer ?? DEAF_TRANSPORT_OBSERVER,
     nextNumber: options.nextNumber ?? createCounter(),
   }

@@ -68,6 +68,11 @@ export class Outgoing {
     return this.#window.blocked
   }
 
+  /** See `SendWindow`. */
+  get waitingBytes(): number {
+    return this.#window.waitingBytes
+  }
+
   /** Our end went on and on after it was told to stop. */
   get isOverfull(): boolean {
     return this.#window.waitingBytes > MAX_WAITING_BYTES

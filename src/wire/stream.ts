@@ -49,6 +49,11 @@ export class Stream implements Side, DeliveryOwner {
     return this.#closed
   }
 
+  /** Of what our end has said, what has yet to go. */
+  get waitingBytes(): number {
+    return this.#outgoing.waitingBytes
+  }
+
   /** Our end takes no more for now. */
   get isFull(): boolean {
     return this.#delivery.isFull

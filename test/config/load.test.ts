@@ -62,6 +62,7 @@ describe('loadConfig', () => {
         bytesPerSecond: 0,
         bodyBytesPerSecond: 500,
         stallTimeoutMs: 30_000,
+        bufferedBytes: 1024 ** 3,
       },
       policies: [],
       drain: { delayMs: 0, timeoutMs: 30_000 },

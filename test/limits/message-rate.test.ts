@@ -146,8 +146,11 @@ describe('streams of one connection', () => {
     neighbour.write('{"t":"open","id":1,"method":"POST","path":"/echo","body":"hello"}\n')
     await neighbour.until(/"body":"hello"/)
     // When one has ended there is room for another.
-    raw.write('{"t":"reset","id":1,"code":"client_gone"}\n{"t":"open","id":4,"method":"POST","path":"/echo","body":"hello"}\n')
+    raw.write(
+      '{"t":"reset","id":1,"code":"client_gone"}\n{"t":"open","id":4,"method":"POST","path":"/echo","body":"hello"}\n',
+    )
     await raw.until(/"id":4.*"body":"hello"/)
+    raw.write('{"t":"reset","id":2,"code":"client_gone"}\n')
     for (const client of [raw, neighbour]) client.destroy()
     await gateway.assertIdle()
   })

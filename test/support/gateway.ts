@@ -9,6 +9,7 @@ import { WebConnections } from '../../src/adapters/web-connections.ts'
 import { startWebListener, type WebListener, type WebListenerOptions } from '../../src/adapters/web-listener.ts'
 import { createWebSocketAdapter, type WebSocketAdapterOptions } from '../../src/adapters/websocket/adapter.ts'
 import type { TcpListener } from '../../src/config/router-config.ts'
+import { BufferBudget } from '../../src/exchange/buffer-budget.ts'
 import { DeadlineWheel } from '../../src/exchange/deadline-wheel.ts'
 import type { ErrorCode } from '../../src/exchange/errors.ts'
 import type { ExchangeObserver } from '../../src/exchange/observer.ts'
@@ -54,6 +55,7 @@ export interface Gateway {
   /** What clients went over. */
   readonly limited: LimitHits
   readonly connectionLimits: ConnectionLimits
+  readonly buffers: BufferBudget
   setRoutes(documents: readonly RouteDocument[]): void
   /** As `setRoutes`, of what is parsed and checked already. */
   setSpecs(specs: readonly RouteSpec[]): void
@@ -73,6 +75,7 @@ export interface GatewayOptions {
   readonly transferLimits?: Partial<TransferLimits>
   readonly messageRate?: Partial<MessageRateLimits>
   readonly maxStreams?: number
+  readonly maxBufferedBytes?: number
   readonly keepEnded?: boolean
   readonly tls?: WebListenerOptions['tls']
   readonly certificatePollMs?: number
@@ -100,7 +103,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   } = options
   const link = new NatsLink({ servers: [natsUrl], name: 'test gateway', logger: silentLogger })
   const wheel = new DeadlineWheel()
+  const limited = new LimitHits(silentLogger)
+  const buffers = new BufferBudget({ maxBytes: options.maxBufferedBytes ?? Infinity, observer: limited })
   const transport = createTransport({
+    buffers,
     link,
     wheel,
     inboxPrefix: '_INBOX',
@@ -136,7 +142,6 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       if (keepEnded) ended.push({ route: route?.name, status, code: error?.code ?? 'ok', requestId, bytesIn, bytesOut })
     },
   }
-  const limited = new LimitHits(silentLogger)
   const proxies = trustProxies(options.trustedProxies ?? [])
   const connectionLimits = new ConnectionLimits({
     maxConnections,
@@ -152,6 +157,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     observer,
     limitObserver: limited,
     stallTimeoutMs: options.transferLimits?.stallTimeoutMs ?? 30_000,
+    buffers,
     messageRate: { messagesPerSecond: 0, bytesPerSecond: 0, ...options.messageRate },
     transferLimits: { ...TRANSFER_LIMITS, ...options.transferLimits },
     connections: new WebConnections({ limits: connectionLimits, observer: limited }),
@@ -205,6 +211,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     ended,
     limited,
     connectionLimits,
+    buffers,
     setRoutes(documents) {
       table = compile(parseAll(documents), table.revision + 1)
       policies.settle()

@@ -4,6 +4,7 @@ import { createMux } from '../../src/adapters/mux/mux.ts'
 import type { TlsOptions } from '../../src/adapters/tls/tls-options.ts'
 import { startWebListener, type WebListener } from '../../src/adapters/web-listener.ts'
 import { createWebSocketAdapter } from '../../src/adapters/websocket/adapter.ts'
+import { BufferBudget } from '../../src/exchange/buffer-budget.ts'
 import { CLOSED_SIDE } from '../../src/exchange/closed-side.ts'
 import { DeadlineWheel } from '../../src/exchange/deadline-wheel.ts'
 import type { Dispatch, RequestHead } from '../../src/exchange/exchange.ts'
@@ -43,6 +44,7 @@ export async function startTlsWebListener(t: TestContext, tls: TlsOptions): Prom
     connections: unlimitedWebConnections(),
     proxies: undefined,
     limitObserver: DEAF_LIMIT_OBSERVER,
+    buffers: new BufferBudget(),
     messageRate: { messagesPerSecond: 0, bytesPerSecond: 0 },
     stallTimeoutMs: 30_000,
     transferLimits: { stallTimeoutMs: 30_000, minBodyBytesPerSecond: 500 },

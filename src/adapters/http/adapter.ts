@@ -1,4 +1,5 @@
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js'
+import type { BufferBudget } from '../../exchange/buffer-budget.ts'
 import type { DeadlineWheel } from '../../exchange/deadline-wheel.ts'
 import { ExchangeError } from '../../exchange/errors.ts'
 import type { Dispatch } from '../../exchange/exchange.ts'
@@ -20,6 +21,7 @@ export interface HttpAdapterOptions extends HeadLimits {
   readonly observer: ExchangeObserver
   readonly connections: WebConnections
   readonly limitObserver: LimitObserver
+  readonly buffers: BufferBudget
   readonly transferLimits: TransferLimits
   /** Undefined: nobody's word is taken. */
   readonly proxies: TrustedProxies | undefined
@@ -38,6 +40,7 @@ export function createHttpAdapter(options: HttpAdapterOptions): WebAdapter {
     observer: options.observer,
     connections: options.connections,
     limitObserver: options.limitObserver,
+    buffers: options.buffers,
     transferLimits: options.transferLimits,
     open: new Set(),
     draining: false,

@@ -58,6 +58,8 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
   #isPaused = false
   /** Nothing of the response is taken any more, until the client has read some. */
   #isFull = false
+  /** Of the response, what the client has yet to take of the last write. */
+  #heldBytes = 0
   /** Of what does not go at once. */
   #watch: TransferWatch | undefined
   #bytesIn = 0
@@ -130,12 +132,12 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
     if (this.#sized !== undefined) {
       const progress = this.#sized.onWritable(offset)
       if (progress === 'full') return false
-      this.#isFull = false
+      this.#onRoom()
       if (progress === 'done') this.#close(undefined)
       else this.#backend.drained()
       return true
     }
-    this.#isFull = false
+    this.#onRoom()
     // uWebSockets leaves what it keeps to the next write, which may be long in coming; the end of a cork is one as well.
     this.#res.cork(writeNothing)
     this.#backend.drained()
@@ -298,7 +300,7 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
     corked = this
     corkedBody = chunk
     this.#res.cork(writeChunk)
-    if (!corkedOk) this.#onFull()
+    if (!corkedOk) this.#onFull(chunk.length)
     return corkedOk
   }
 
@@ -309,13 +311,26 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
     corkedBody = chunk
     this.#res.cork(writeSizedChunk)
     if (corkedProgress === 'done') this.#close(undefined)
-    else if (corkedProgress === 'full') this.#onFull()
+    else if (corkedProgress === 'full') this.#onFull(chunk.length)
     return corkedProgress !== 'full'
   }
 
-  #onFull(): void {
+  #onFull(bytes: number): void {
     this.#isFull = true
     this.#watchTransfer()
+    if (!this.#hold(bytes)) this.stop(new ExchangeError('rate_limited', 'too many bytes wait in this router'))
+  }
+
+  #onRoom(): void {
+    this.#isFull = false
+    this.#hold(0)
+  }
+
+  /** False: they are too many, with those of all others. */
+  #hold(bytes: number): boolean {
+    const change = bytes - this.#heldBytes
+    this.#heldBytes = bytes
+    return this.#parts.buffers.hold(change, this.#request.remote)
   }
 
   #watchTransfer(): void {
@@ -338,6 +353,7 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
     if (open.size === 0) this.#parts.onIdle?.()
     wheel.cancel(this)
     this.#watch?.stop()
+    if (this.#heldBytes > 0) this.#hold(0)
     const durationMs = wheel.now() - this.#startedMs
     observer.ended(this.#request, this.#status, error, durationMs, this.#bytesIn, this.#bytesOut)
   }

@@ -1,3 +1,4 @@
+import type { BufferBudget } from '../../exchange/buffer-budget.ts'
 import type { DeadlineWheel } from '../../exchange/deadline-wheel.ts'
 import type { LimitObserver } from '../../exchange/limit.ts'
 import type { ExchangeObserver } from '../../exchange/observer.ts'
@@ -11,6 +12,7 @@ export interface HttpAdapterParts {
   readonly observer: ExchangeObserver
   readonly connections: WebConnections
   readonly limitObserver: LimitObserver
+  readonly buffers: BufferBudget
   readonly transferLimits: TransferLimits
   /** Exchanges under way. */
   readonly open: Set<HttpExchange>

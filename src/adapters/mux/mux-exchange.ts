@@ -43,6 +43,8 @@ export class MuxExchange implements ClientSide, Sender, WheelEntry {
   #isDuplex = false
   /** Bytes that a whole response is going to have; -1: it is a stream. */
   #wholeBytes = -1
+  /** That wait for the backend or for the client. */
+  #heldBytes = 0
   #bytesIn = 0
   #bytesOut = 0
   #status = 0
@@ -136,6 +138,7 @@ export class MuxExchange implements ClientSide, Sender, WheelEntry {
     if (this.#isClosed()) return
     const wasFull = this.#response.holdsChunk
     this.#send()
+    if (this.#heldBytes > 0) this.#hold()
     if (wasFull && this.#state === 'streaming' && !this.#response.holdsChunk) this.#backend.drained()
   }
 
@@ -187,7 +190,7 @@ export class MuxExchange implements ClientSide, Sender, WheelEntry {
     this.#send()
     if (this.#isClosed() || !this.#response.holdsChunk) return true
     this.#response.keep()
-    return false
+    return !this.#hold()
   }
 
   end(_trailers?: HeaderList, closeCode?: number): void {
@@ -228,13 +231,24 @@ export class MuxExchange implements ClientSide, Sender, WheelEntry {
   }
 
   #afterBody(body: RequestFlow): void {
-    if (this.#isClosed()) return
+    if (this.#isClosed() || !this.#hold()) return
     if (this.#response.done && body.done) {
       this.#close(undefined)
       return
     }
     const to = body.takeGrant()
     if (to !== undefined) this.#owner.output.write({ t: 'credit', id: this.#id, to })
+  }
+
+  /** Counts what waits. False: it is too much, with that of all others. */
+  #hold(): boolean {
+    const bytes = this.#isClosed() ? 0 : (this.#body?.waitingBytes ?? 0) + this.#response.heldBytes
+    const change = bytes - this.#heldBytes
+    if (change === 0) return true
+    this.#heldBytes = bytes
+    if (this.#owner.parts.buffers.hold(change, this.#request.remote)) return true
+    this.fail(new ExchangeError('rate_limited', 'too many bytes wait in this router'))
+    return false
   }
 
   /** Sends what credit and the connection take now; the rest waits. */
@@ -294,6 +308,7 @@ export class MuxExchange implements ClientSide, Sender, WheelEntry {
     this.#state = 'closed'
     this.#backend = CLOSED_SIDE
     this.#body?.close()
+    this.#hold()
     const { parts, output } = this.#owner
     output.forget(this)
     parts.wheel.cancel(this)

@@ -1,3 +1,4 @@
+import type { BufferBudget } from '../../exchange/buffer-budget.ts'
 import type { DeadlineWheel } from '../../exchange/deadline-wheel.ts'
 import type { ExchangeError } from '../../exchange/errors.ts'
 import type { RequestHead } from '../../exchange/exchange.ts'
@@ -19,6 +20,7 @@ export interface MuxParts extends HeadLimits {
   readonly wheel: DeadlineWheel
   readonly observer: ExchangeObserver
   readonly limitObserver: LimitObserver
+  readonly buffers: BufferBudget
   readonly messageRate: MessageRateLimits
   readonly makeRequestId: () => string
   /** Open at once on one connection. */

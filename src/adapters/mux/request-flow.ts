@@ -5,6 +5,8 @@ import type { BackendSide, MessageMeta } from '../../exchange/exchange.ts'
 export const REQUEST_WINDOW_BYTES = 256 * 1024
 /** Credit does not count frames, and tiny ones take memory too. */
 const MAX_WAITING_FRAMES = 4096
+/** Counted for each waiting frame beside its bytes. */
+const FRAME_OVERHEAD_BYTES = 64
 /** So many frames are worth new credit, however few their bytes: it tells a client how many the backend has taken. */
 const FRAMES_PER_GRANT = 1024
 
@@ -24,6 +26,7 @@ export class RequestFlow {
   #used = 0
   #framesSinceGrant = 0
   #waiting: Waiting[] = []
+  #waitingBytes = 0
   /** The backend is full; so many bytes filled it, and count as used once it has drained. */
   #fillingBytes: number | undefined
   /** The backend has been handed a chunk and has not returned yet, */
@@ -34,6 +37,11 @@ export class RequestFlow {
 
   constructor(backend: BackendSide) {
     this.#backend = backend
+  }
+
+  /** That wait for the backend, and what an entry for each chunk costs. */
+  get waitingBytes(): number {
+    return this.#waitingBytes
   }
 
   /** The client has said that it was all. */
@@ -57,6 +65,7 @@ export class RequestFlow {
     if (this.#waiting.length >= MAX_WAITING_FRAMES) return 'too many'
     // A copy: the bytes may be the connection's.
     this.#waiting.push({ chunk: new Uint8Array(chunk), meta })
+    this.#waitingBytes += chunk.length + FRAME_OVERHEAD_BYTES
     return undefined
   }
 
@@ -75,6 +84,7 @@ export class RequestFlow {
     let handed = 0
     while (this.#fillingBytes === undefined && handed < this.#waiting.length) {
       const { chunk, meta } = this.#waiting[handed++]!
+      this.#waitingBytes -= chunk.length + FRAME_OVERHEAD_BYTES
       this.#hand(chunk, meta)
     }
     this.#waiting.splice(0, handed)
@@ -85,6 +95,7 @@ export class RequestFlow {
   close(): void {
     this.#backend = CLOSED_SIDE
     this.#waiting = []
+    this.#waitingBytes = 0
   }
 
   /** New credit, absolute, if it is worth a frame; it counts as granted. */

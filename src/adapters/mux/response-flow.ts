@@ -41,6 +41,11 @@ export class ResponseFlow {
     this.#credit = credit ?? Infinity
   }
 
+  /** Of the chunk that waits to be sent. */
+  get heldBytes(): number {
+    return this.#chunk?.length ?? 0
+  }
+
   /** A chunk waits to be sent. */
   get holdsChunk(): boolean {
     return this.#chunk !== undefined

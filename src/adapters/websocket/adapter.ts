@@ -1,4 +1,5 @@
 import type { HttpRequest, HttpResponse, us_socket_context_t } from 'uWebSockets.js'
+import type { BufferBudget } from '../../exchange/buffer-budget.ts'
 import type { ClientConnection } from '../../exchange/client-connection.ts'
 import type { DeadlineWheel } from '../../exchange/deadline-wheel.ts'
 import { ExchangeError } from '../../exchange/errors.ts'
@@ -32,6 +33,7 @@ export interface WebSocketAdapterOptions extends HeadLimits, UpgradeOptions {
   readonly observer: ExchangeObserver
   readonly connections: WebConnections
   readonly limitObserver: LimitObserver
+  readonly buffers: BufferBudget
   readonly messageRate: MessageRateLimits
   /** For which a client may take nothing of what is sent. */
   readonly stallTimeoutMs: number
@@ -64,6 +66,7 @@ export function createWebSocketAdapter(options: WebSocketAdapterOptions): WebSoc
     observer,
     connections: options.connections,
     limitObserver: options.limitObserver,
+    buffers: options.buffers,
     messageRate: options.messageRate,
     stallTimeoutMs: options.stallTimeoutMs,
     maxMessageBytes,

@@ -60,6 +60,8 @@ export class ClientSocket implements WheelEntry {
   readonly #sinceMs = Date.now()
   readonly #rate: MessageRate
   readonly #stall = new StallClock()
+  /** What waits to be sent, when it was looked at last. */
+  #heldBytes = 0
   #bytesIn = 0
   #bytesOut = 0
 
@@ -98,11 +100,14 @@ export class ClientSocket implements WheelEntry {
   }
 
   onWritable(): void {
-    if (this.#ws !== undefined && this.bufferedBytes === 0) this.#handler.onWritable()
+    if (this.#ws === undefined || this.bufferedBytes > 0) return
+    this.#hold(0)
+    this.#handler.onWritable()
   }
 
   onClose(code: number, reason: string): void {
     this.#ws = undefined
+    this.#hold(0)
     this.#parts.wheel.cancel(this)
     this.#parts.connections.onUpgradedClosed(this.#peer)
     this.#handler.onClosed(code, reason)
@@ -223,6 +228,15 @@ export class ClientSocket implements WheelEntry {
       ws?.close()
       return true
     }
-    return result === SENT
+    if (result === SENT) return true
+    if (!this.#hold(this.bufferedBytes)) this.stop(new ExchangeError('busy', 'too many bytes wait in this router'))
+    return false
+  }
+
+  /** False: they are too many, with those of all others. */
+  #hold(bytes: number): boolean {
+    const change = bytes - this.#heldBytes
+    this.#heldBytes = bytes
+    return change === 0 || this.#parts.buffers.hold(change, this.#remote)
   }
 }

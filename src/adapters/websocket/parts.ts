@@ -1,3 +1,4 @@
+import type { BufferBudget } from '../../exchange/buffer-budget.ts'
 import type { DeadlineWheel } from '../../exchange/deadline-wheel.ts'
 import type { LimitObserver } from '../../exchange/limit.ts'
 import type { ExchangeObserver } from '../../exchange/observer.ts'
@@ -14,6 +15,7 @@ export interface WebSocketParts {
   readonly observer: ExchangeObserver
   readonly connections: WebConnections
   readonly limitObserver: LimitObserver
+  readonly buffers: BufferBudget
   readonly messageRate: MessageRateLimits
   /** For which a client may take nothing of what is sent. */
   readonly stallTimeoutMs: number

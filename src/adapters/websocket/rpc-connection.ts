@@ -200,6 +200,13 @@ export class RpcConnection implements SocketHandler, Flushable, IdentityHolder {
     this.#waiting ??= []
     // A copy: the bytes are the connection's.
     this.#waiting.push({ bytes: new Uint8Array(bytes), isText })
+    if (this.#parts.buffers.hold(cost, this.#head.remote)) return
+    this.#fail(new ExchangeError('busy', 'too many bytes wait in this router'))
+  }
+
+  #letGo(bytes: number): void {
+    this.#waitingBytes -= bytes
+    this.#parts.buffers.hold(-bytes, this.#head.remote)
   }
 
   /** Sends the replies whose turn it is, then begins what waited for room. */
@@ -211,7 +218,7 @@ export class RpcConnection implements SocketHandler, Flushable, IdentityHolder {
     }
     while (this.#waiting !== undefined && this.#state !== 'closed' && this.#hasRoom()) {
       const next = this.#waiting.shift()!
-      this.#waitingBytes -= next.bytes.length + MESSAGE_OVERHEAD_BYTES
+      this.#letGo(next.bytes.length + MESSAGE_OVERHEAD_BYTES)
       if (this.#waiting.length === 0) this.#waiting = undefined
       this.#begin(next.bytes, next.isText)
     }
@@ -263,6 +270,7 @@ export class RpcConnection implements SocketHandler, Flushable, IdentityHolder {
     this.#state = 'closed'
     this.#lease?.end()
     this.#waiting = undefined
+    this.#letGo(this.#waitingBytes)
     let call = this.#first
     this.#first = undefined
     this.#last = undefined

@@ -3,6 +3,7 @@ import { decodeJsonFrame, encodeJsonFrame } from '../../../src/adapters/framing/
 import type { MuxFrame } from '../../../src/adapters/framing/mux-frame.ts'
 import { createMux } from '../../../src/adapters/mux/mux.ts'
 import type { MuxConnection, MuxEncoding, MuxSocket } from '../../../src/adapters/mux/mux-socket.ts'
+import { BufferBudget } from '../../../src/exchange/buffer-budget.ts'
 import { DeadlineWheel } from '../../../src/exchange/deadline-wheel.ts'
 import { ExchangeError } from '../../../src/exchange/errors.ts'
 import type { ClientSide, HeaderList, MessageMeta, RequestHead } from '../../../src/exchange/exchange.ts'
@@ -139,6 +140,7 @@ export function startSession(options: SessionOptions = {}): SessionUnderTest {
     maxHeaderBytes: 1000,
     maxUriBytes: 500,
     limitObserver: DEAF_LIMIT_OBSERVER,
+    buffers: new BufferBudget(),
     messageRate: { messagesPerSecond: 0, bytesPerSecond: 0 },
     ...(options.maxExchanges !== undefined && { maxExchanges: options.maxExchanges }),
     observer: {

@@ -8,6 +8,7 @@ import {
   type TcpProtocol,
 } from '../../../src/adapters/tcp/adapter.ts'
 import { muxProtocol, type RawProtocolOptions, rawProtocol } from '../../../src/adapters/tcp/protocols.ts'
+import { BufferBudget } from '../../../src/exchange/buffer-budget.ts'
 import { DeadlineWheel } from '../../../src/exchange/deadline-wheel.ts'
 import type { ErrorCode } from '../../../src/exchange/errors.ts'
 import { DEAF_LIMIT_OBSERVER } from '../../../src/exchange/limit.ts'
@@ -96,6 +97,7 @@ export function startMuxTcp(
   return startTcp(t, options, routes, (table, shared) => {
     const routing = createRouting(table)
     const connect = createMux({
+      buffers: new BufferBudget(),
       ...shared,
       routing,
       maxHeaderBytes: 16 * 1024,

@@ -5,6 +5,7 @@ import type { ClientSocket } from '../../../src/adapters/websocket/client-socket
 import type { WebSocketParts } from '../../../src/adapters/websocket/parts.ts'
 import { RpcConnection } from '../../../src/adapters/websocket/rpc-connection.ts'
 import { WritableQueue } from '../../../src/adapters/websocket/writable-queue.ts'
+import { BufferBudget } from '../../../src/exchange/buffer-budget.ts'
 import { CLOSED_SIDE } from '../../../src/exchange/closed-side.ts'
 import { DeadlineWheel } from '../../../src/exchange/deadline-wheel.ts'
 import { ExchangeError } from '../../../src/exchange/errors.ts'
@@ -22,6 +23,7 @@ function connectSlowClient() {
     observer: { begun() {}, ended() {} },
     connections: unlimitedWebConnections(),
     limitObserver: DEAF_LIMIT_OBSERVER,
+    buffers: new BufferBudget(),
     messageRate: { messagesPerSecond: 0, bytesPerSecond: 0 },
     stallTimeoutMs: 1000,
     open: new Set(),

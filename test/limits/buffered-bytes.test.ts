@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict'
+import { describe, type TestContext, test } from 'node:test'
+import { connect, type Msg, type NatsConnection } from 'nats'
+import { openSocket } from '../adapters/websocket/start-client.ts'
+import { eventually } from '../support/eventually.ts'
+import { type Gateway, startGateway } from '../support/gateway.ts'
+import { natsUrl } from '../support/nats.ts'
+import { openRaw } from '../support/raw-http.ts'
+import { startStreamBackend } from '../support/stream-backend.ts'
+
+const MAX_BYTES = 300_000
+
+interface Stage {
+  readonly gateway: Gateway
+  readonly nats: NatsConnection
+  readonly subject: string
+  /** A client that makes nothing wait is served. */
+  assertServes(): Promise<void>
+  /** All that waited is let go, and the one that was too many is counted. */
+  assertOver(code: string): Promise<void>
+}
+
+let next = 0
+
+async function start(t: TestContext): Promise<Stage> {
+  const url = await natsUrl()
+  const subject = `limits.buffered.${process.pid}.${next++}`
+  const nats = await connect({ servers: url })
+  nats.subscribe(`${subject}.echo`, { callback: (_error, message) => void message.respond(message.data) })
+  nats.subscribe(`${subject}.silent`, { callback: () => {} })
+  const backend = await startStreamBackend(url)
+  await backend.handle(`${subject}.hold`, (stream) => {
+    stream.accept(1, 64 * 1024)
+    return { data: () => false }
+  })
+  await nats.flush()
+  const gateway = await startGateway({
+    natsUrl: url,
+    routes: [
+      { name: 'echo', match: { path: '/echo' }, subject: `${subject}.echo` },
+      { name: 'hold', match: { path: '/hold' }, subject: `${subject}.hold`, body: 'stream' },
+      { name: 'many', match: { path: '/many' }, subject: `${subject}.many`, reply: 'many' },
+      { name: 'ws', match: { kind: 'ws', path: '/silent' }, subject: `${subject}.silent` },
+      { name: 'rpc', match: { kind: 'ws', path: '/rpc' }, subject: `${subject}.silent`, websocket: 'rpc' },
+    ],
+    tcp: [{ protocol: 'mux', route: undefined }],
+    maxBufferedBytes: MAX_BYTES,
+  })
+  t.after(async () => {
+    await gateway.close()
+    await nats.close()
+    await backend.close()
+  })
+  return {
+    gateway,
+    nats,
+    subject,
+    async assertServes() {
+      const response = await fetch(`${gateway.url}/echo`, { method: 'POST', body: 'hello' })
+      assert.equal(await response.text(), 'hello')
+    },
+    async assertOver(code) {
+      await eventually('it is over', () => gateway.ended.some((ended) => ended.code === code))
+      assert.equal(gateway.limited.count('buffered_bytes'), 1)
+      await eventually('nothing waits', () => gateway.buffers.heldBytes === 0)
+    },
+  }
+}
+
+describe('bytes that wait, of all clients together', () => {
+  test('are as many as they may be, and one more of a body gets 503', async (t) => {
+    const { gateway, assertServes, assertOver } = await start(t)
+    const first = await openRaw(gateway.port)
+    first.write('POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 200001\r\n\r\n')
+    first.write('x'.repeat(200_000))
+    await eventually('it waits', () => gateway.buffers.heldBytes === 200_000)
+    const second = await openRaw(gateway.port)
+    second.write('POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100001\r\n\r\n')
+    second.write('y'.repeat(100_000))
+    await eventually('all that may', () => gateway.buffers.heldBytes === MAX_BYTES)
+    assert.equal(gateway.limited.count('buffered_bytes'), 0)
+    second.write('y')
+    await second.until(/^HTTP\/1\.1 503 [\s\S]*"code":"busy"/)
+    await assertServes()
+    // The others go on.
+    first.write('x')
+    await first.until(/x{1000}$/)
+    await assertOver('busy')
+    for (const raw of [first, second]) raw.destroy()
+    await gateway.assertIdle()
+  })
+
+  test('are counted of a streamed body that its backend does not read', async (t) => {
+    const { gateway, assertServes } = await start(t)
+    const uploads = []
+    for (let i = 0; i < 10 && gateway.limited.count('buffered_bytes') === 0; i++) {
+      const raw = await openRaw(gateway.port)
+      raw.write('POST /hold HTTP/1.1\r\nHost: x\r\nContent-Length: 10000000\r\n\r\n')
+      raw.write(Buffer.alloc(1024 * 1024))
+      uploads.push(raw)
+      const before = gateway.buffers.heldBytes
+      await eventually('it waits', () => gateway.buffers.heldBytes !== before || gateway.ended.length > 0)
+    }
+    await eventually('it is over', () => gateway.ended.some(({ code }) => code === 'rate_limited'))
+    await assertServes()
+    for (const raw of uploads) raw.destroy()
+    await gateway.assertIdle()
+    await eventually('nothing waits', () => gateway.buffers.heldBytes === 0)
+  })
+
+  test('are counted of replies to a client that does not read', async (t) => {
+    const { gateway, nats, subject, assertServes, assertOver } = await start(t)
+    let request: Msg | undefined
+    nats.subscribe(`${subject}.many`, {
+      callback: (_error, message) => {
+        request = message
+      },
+    })
+    await nats.flush()
+    const raw = await openRaw(gateway.port)
+    raw.socket.pause()
+    raw.write('GET /many HTTP/1.1\r\nHost: x\r\n\r\n')
+    await eventually('the request', () => request)
+    for (let sent = 0; gateway.limited.count('buffered_bytes') === 0 && sent < 1000; sent++) {
+      request?.respond(Buffer.alloc(32 * 1024))
+      if (sent % 8 === 7) await nats.flush()
+    }
+    await assertOver('rate_limited')
+    await assertServes()
+    raw.destroy()
+    await gateway.assertIdle()
+  })
+
+  test('are counted of a WebSocket that nobody has accepted', async (t) => {
+    const { gateway, assertServes, assertOver } = await start(t)
+    const socket = await openSocket(`${gateway.url}/silent`)
+    socket.ws.send('x'.repeat(MAX_BYTES))
+    await eventually('it waits', () => gateway.buffers.heldBytes === MAX_BYTES)
+    socket.ws.send('x')
+    assert.equal((await socket.closed()).code, 4429)
+    await assertServes()
+    await assertOver('rate_limited')
+    await gateway.assertIdle()
+  })
+
+  test('are counted of requests over a WebSocket beyond those in flight', async (t) => {
+    const { gateway, assertServes } = await start(t)
+    const socket = await openSocket(`${gateway.url}/rpc`)
+    for (let i = 0; i < 16; i++) socket.ws.send('')
+    for (let i = 0; i < 4; i++) socket.ws.send('x'.repeat(100_000))
+    assert.equal((await socket.closed()).code, 4503)
+    assert.equal(gateway.limited.count('buffered_bytes'), 1)
+    await assertServes()
+    await eventually('nothing waits', () => gateway.buffers.heldBytes === 0)
+    await gateway.assertIdle()
+  })
+
+  test('are counted of a multiplexed connection, both ways', async (t) => {
+    const { gateway, nats, subject, assertServes, assertOver } = await start(t)
+    let request: Msg | undefined
+    nats.subscribe(`${subject}.many`, {
+      callback: (_error, message) => {
+        request = message
+      },
+    })
+    await nats.flush()
+    const raw = await openRaw(gateway.tcp.ports[0]!)
+    // Without credit the response waits.
+    raw.write('{"t":"open","id":1,"path":"/many","credit":0}\n')
+    await eventually('the request', () => request)
+    request?.respond('x'.repeat(50_000))
+    await eventually('it waits', () => gateway.buffers.heldBytes === 50_000)
+    raw.write('{"t":"open","id":2,"path":"/echo","method":"POST","more":true}\n')
+    for (let i = 0; i < 5; i++) raw.write(`{"t":"data","id":2,"body":"${'y'.repeat(50_001)}"}\n`)
+    await raw.until(/"t":"reset","id":2,"code":"busy"/)
+    await assertServes()
+    raw.write('{"t":"reset","id":1,"code":"client_gone"}\n')
+    await assertOver('busy')
+    raw.destroy()
+    await gateway.assertIdle()
+  })
+})
