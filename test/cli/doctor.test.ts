@@ -130,7 +130,7 @@ describe('engine-router doctor', () => {
       return examine({ NATS_URL: nats.url.replace('//', '//u:p@'), DATABASE_URL: routed.url })
     }
 
-    /** In the place of nats-server 2.10, which answers this itself. */
+    /** Of the same user: nats-server answers this itself from 2.10 on. */
     function tellPermissions(all: NatsConnection, publish: { readonly allow?: string[]; readonly deny?: string[] }) {
       const answer = JSON.stringify({ server: {}, data: { user: 'u', account: '$G', permissions: { publish } } })
       all.subscribe('$SYS.REQ.USER.INFO', { callback: (_error, message) => void message.respond(answer) })
@@ -138,9 +138,16 @@ describe('engine-router doctor', () => {
     }
 
     test('says to which subjects of routes a user may not publish', async (t) => {
-      const { code, checks } = await examineServer(t, '{ publish: ">", subscribe: ">" }', (all) =>
-        tellPermissions(all, { allow: ['_INBOX.>', 'orders.*.create', 'files.public.>'] }),
-      )
+      const allow = [
+        '_INBOX.>',
+        'engine_router.doctor.>',
+        '$SYS.REQ.USER.INFO',
+        '$JS.API.>',
+        'orders.*.create',
+        'files.public.>',
+      ]
+      const permissions = `{ publish: ${JSON.stringify(allow)}, subscribe: ">" }`
+      const { code, checks } = await examineServer(t, permissions, (all) => tellPermissions(all, { allow }))
       assert.equal(code, 1)
       assert.match(
         checks['nats publish'] ?? '',
@@ -151,9 +158,9 @@ describe('engine-router doctor', () => {
     })
 
     test('warns of subjects of which only some are allowed', async (t) => {
-      const { code, checks } = await examineServer(t, '{ publish: ">", subscribe: ">" }', (all) =>
-        tellPermissions(all, { allow: ['>'], deny: ['files.secret.>', 'other'] }),
-      )
+      const publish = { allow: ['>'], deny: ['files.secret.>', 'other'] }
+      const permissions = `{ publish: ${JSON.stringify(publish)}, subscribe: ">" }`
+      const { code, checks } = await examineServer(t, permissions, (all) => tellPermissions(all, publish))
       assert.equal(code, 0)
       assert.match(checks['nats publish'] ?? '', /^warn .*only to some of files\.>; .* -> let it publish to files\.>$/)
     })
