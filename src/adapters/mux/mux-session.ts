@@ -1,5 +1,6 @@
 import type { WheelEntry } from '../../exchange/deadline-wheel.ts'
 import { ERRORS, type ErrorCode, ExchangeError } from '../../exchange/errors.ts'
+import type { RequestHead } from '../../exchange/exchange.ts'
 import {
   MAX_BODY_BYTES,
   type MuxAuth,

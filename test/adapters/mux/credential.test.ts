@@ -35,7 +35,7 @@ describe('the credential of a multiplexed connection', () => {
     const jwt = { jwks: jwks.url, grace: '0s', clockTolerance: '0s' }
     gateway = await startGateway({
       natsUrl: await natsUrl(),
-      tcp: [{ protocol: 'mux' }],
+      tcp: [{ protocol: 'mux', route: undefined }],
       routes: [
         { name: 'who', match: { path: '/who' }, subject: `${P}.who`, policies: [{ jwt }] },
         { name: 'events', match: { path: '/events' }, subject: `${P}.events`, reply: 'many', policies: [{ jwt }] },
