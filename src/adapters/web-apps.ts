@@ -30,14 +30,13 @@ export function plainApps({ App }: typeof uws, prepare: (app: TemplatedApp) => v
  * for as long as the port is open, and another speaks with them. That one is replaced when the certificate changes: new
  * connections go to the new app, and those that are there stay with the old.
  */
-export function tlsApps({ SSLApp }: typeof uws, identity: TlsIdentity, prepare: (app: TemplatedApp) => void): WebApps {
-  const options = appOptions(identity.options)
+export function tlsApps(library: typeof uws, identity: TlsIdentity, prepare: (app: TemplatedApp) => void): WebApps {
   const create = () => {
-    const app = SSLApp(options) as AcceptingApp
+    const app = createTlsApp(library, identity.options)
     prepare(app)
     return app
   }
-  const listener = SSLApp(options) as AcceptingApp
+  const listener = createTlsApp(library, identity.options)
   // uWebSockets frees no app, so that nothing is gained by leaving out those that have no connection any more.
   const speaking = [create()]
   listener.addChildAppDescriptor(speaking[0]!.getDescriptor())
@@ -61,11 +60,20 @@ export function tlsApps({ SSLApp }: typeof uws, identity: TlsIdentity, prepare: 
   }
 }
 
-function appOptions({ cert, key, clientCa, clientAuth }: TlsOptions) {
-  return {
-    cert_file_name: cert,
-    key_file_name: key,
-    ssl_ciphers: CIPHERS,
-    ...(clientAuth === 'none' || clientCa === undefined ? {} : { ca_file_name: clientCa }),
+/** Throws an error that says which files cannot be used. */
+function createTlsApp({ SSLApp }: typeof uws, { cert, key, clientCa, clientAuth }: TlsOptions): AcceptingApp {
+  const authorities = clientAuth === 'none' ? undefined : clientCa
+  try {
+    return SSLApp({
+      cert_file_name: cert,
+      key_file_name: key,
+      ssl_ciphers: CIPHERS,
+      ...(authorities === undefined ? {} : { ca_file_name: authorities }),
+    }) as AcceptingApp
+  } catch (cause) {
+    // Node can, or we would not be here: it knows kinds of keys that BoringSSL does not.
+    throw new Error(`cannot use the TLS certificate ${cert} with the key ${key} for HTTP: use an RSA or P-256 key`, {
+      cause,
+    })
   }
 }

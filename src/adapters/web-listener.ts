@@ -6,7 +6,7 @@ import { loadUws } from './native.ts'
 import { TlsIdentity } from './tls/tls-identity.ts'
 import type { TlsOptions } from './tls/tls-options.ts'
 import { WebClientCertificates } from './tls/web-client-certificates.ts'
-import { plainApps, tlsApps } from './web-apps.ts'
+import { plainApps, tlsApps, type WebApps } from './web-apps.ts'
 import type { WebConnections } from './web-connections.ts'
 
 /** A client protocol that begins as an HTTP request, and shares its port with the others of its kind. */
@@ -96,12 +96,13 @@ export async function startWebListener(options: WebListenerOptions): Promise<Web
     for (const adapter of adapters) adapter.attach(app, owner)
   }
   const identity = options.tls && (await TlsIdentity.load(options.tls, options.logger, options.certificatePollMs))
-  const apps = identity === undefined ? plainApps(uws, prepare) : tlsApps(uws, identity, prepare)
+  let apps: WebApps
   let listening: us_listen_socket | undefined
   try {
+    apps = identity === undefined ? plainApps(uws, prepare) : tlsApps(uws, identity, prepare)
     listening = await listen(apps.listener, options)
   } catch (error) {
-    apps.close()
+    identity?.close()
     throw error
   }
   const port = uws.us_socket_local_port(listening)

@@ -32,9 +32,11 @@ export interface IssueOptions {
   readonly subject?: string
   /** Its day is over. */
   readonly expired?: boolean
+  /** In openssl's words; default: P-256. */
+  readonly keyType?: readonly string[]
 }
 
-const NEW_KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
+const P256 = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1']
 
 /** A certificate that its own key has signed, for a server that asks its clients for none. */
 export function createCertificate(directory: string, commonName: string): TlsOptions {
@@ -46,11 +48,11 @@ export function createAuthority(directory: string, commonName = 'test authority'
   let serial = 1
   return {
     cert: authority.cert,
-    issue(name, { altNames = 'DNS:localhost,IP:127.0.0.1', subject = '', expired = false } = {}) {
+    issue(name, { altNames = 'DNS:localhost,IP:127.0.0.1', subject = '', expired = false, keyType = P256 } = {}) {
       const [cert, key, request, extensions] = ['crt', 'key', 'csr', 'ext'].map((end) =>
         join(directory, `${name}.${end}`),
       ) as [string, string, string, string]
-      openssl('req', ...NEW_KEY, '-subj', `${subject}/CN=${name}`, '-keyout', key, '-out', request)
+      openssl('req', ...keyType, '-nodes', '-subj', `${subject}/CN=${name}`, '-keyout', key, '-out', request)
       writeFileSync(extensions, `subjectAltName=${altNames}\n`)
       const signer = ['-CA', authority.cert, '-CAkey', authority.key, '-set_serial', String(serial++)]
       const days = ['-days', expired ? '-1' : '2']
@@ -64,7 +66,7 @@ function selfSigned(directory: string, commonName: string): KeyPair {
   // Without a space, which scanners would take for the end of the name.
   const file = join(directory, commonName.replaceAll(' ', '-'))
   const [cert, key] = [`${file}.crt`, `${file}.key`]
-  openssl('req', '-x509', ...NEW_KEY, '-days', '2', '-subj', `/CN=${commonName}`, '-keyout', key, '-out', cert)
+  openssl('req', '-x509', ...P256, '-nodes', '-days', '2', '-subj', `/CN=${commonName}`, '-keyout', key, '-out', cert)
   return { cert, key }
 }
 

@@ -133,6 +133,11 @@ describe('an HTTP listener with TLS', { skip }, () => {
       startTlsWebListener(t, { ...pair, ...NO_CLIENTS, key: '/nowhere.key' }),
       /\/nowhere\.key: .*ENOENT/,
     )
+    const exotic = authority.issue('exotic', { keyType: ['-newkey', 'ed448'] })
+    await assert.rejects(
+      startTlsWebListener(t, { ...exotic, ...NO_CLIENTS }),
+      /exotic\.key for HTTP: use an RSA or P-256 key/,
+    )
     await assert.rejects(
       startTlsWebListener(t, { ...pair, clientCa: notAuthority, clientAuth: 'require' }),
       /and the authorities .*empty\.crt: /,
