@@ -43,6 +43,8 @@ export interface RouterSettings {
   readonly routes?: { readonly file?: string; readonly cache?: string }
   /** Of `listen.http` and `listen.admin`. */
   readonly reusePort?: boolean
+  /** Of `listen.http`. */
+  readonly trustedProxies?: readonly string[]
   /** Of `listen.tcp`. */
   readonly tcp?: readonly object[]
   readonly drainDelay?: string
@@ -147,10 +149,10 @@ export async function freePort(): Promise<number> {
 /** JSON is YAML. */
 function routerYaml(settings: RouterSettings): string {
   const { natsUrl, databaseUrl, httpPort = 0, adminPort = 0, reusePort = false } = settings
-  const { tcp = [], drainDelay = '0s', drainTimeout = '30s', logLevel = 'info' } = settings
+  const { trustedProxies = [], tcp = [], drainDelay = '0s', drainTimeout = '30s', logLevel = 'info' } = settings
   return JSON.stringify({
     listen: {
-      http: { host: '127.0.0.1', port: httpPort, reusePort },
+      http: { host: '127.0.0.1', port: httpPort, reusePort, trustedProxies },
       admin: { port: adminPort, reusePort },
       tcp,
     },

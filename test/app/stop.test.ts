@@ -113,7 +113,7 @@ describe('SIGTERM', () => {
     await raw.until(/first$/)
     requests.clear()
     router.signal('SIGTERM')
-    await eventually('refused', async () => (await connectError(router.port)) === 'ECONNREFUSED')
+    await eventually('it drains', () => router.logged('info').includes('draining'))
     raw.write('GET /slow HTTP/1.1\r\nHost: x\r\n\r\n')
     const second = await eventually('the second request', () => requests.get('slow'))
     second.respond('second')

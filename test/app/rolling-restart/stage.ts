@@ -48,6 +48,7 @@ export async function startStage(t: TestContext, { drainDelayMs, drainTimeoutMs 
     databaseUrl: database.url,
     drainDelay: `${drainDelayMs}ms`,
     drainTimeout: `${drainTimeoutMs}ms`,
+    trustedProxies: ['127.0.0.1'],
   }
   const places = await Promise.all(
     [0, 1].map(async () => ({ ...settings, httpPort: await freePort(), adminPort: await freePort() })),
