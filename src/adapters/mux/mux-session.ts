@@ -26,6 +26,12 @@ const TCP_PING_EVERY_MS = 25_000
 /** Of the time to drain, kept for telling the client: at the end of it the listener cuts the connection off. */
 const LAST_WORDS_MS = 250
 
+/**
+ * After a goaway, for the client to hear of it and to close by itself. What it sends before it has heard is refused, which
+ * it may repeat; to a connection that is closed it would be lost, which it may not.
+ */
+const LEAVE_MS = 1000
+
 const CLOSE_NORMAL = 1000
 const CLOSE_DUPLICATE_ID = 4409
 const CLOSE_TRY_LATER = 1013
@@ -35,7 +41,8 @@ const NO_BYTES = new Uint8Array(0)
 /**
  * The router's end of one multiplexed connection.
  *
- * States: `open` -> `draining` after a goaway: no new exchanges, and the connection closes with the last one -> `closed`.
+ * States: `open` -> `draining` after a goaway: no new exchanges, and the connection closes a moment after the last one, if
+ * the client has not -> `closed`.
  * What is not a frame, or a frame that no client may send, leads to `closed` from anywhere.
  */
 export class MuxSession implements MuxConnection, ExchangeOwner, WheelEntry {
@@ -57,6 +64,7 @@ export class MuxSession implements MuxConnection, ExchangeOwner, WheelEntry {
   #isRenewing = false
   /** The highest id that the client has used. */
   #lastId = 0
+  #drainEndsAtMs = 0
 
   constructor(parts: MuxParts, peer: MuxPeer, socket: MuxSocket) {
     this.parts = parts
@@ -125,8 +133,13 @@ export class MuxSession implements MuxConnection, ExchangeOwner, WheelEntry {
       this.#state = 'draining'
       this.output.write({ t: 'goaway', lastId: this.#lastId, grace: ownMs })
     }
-    if (ownMs === 0) this.#cut()
-    else this.parts.wheel.schedule(this, ownMs)
+    if (ownMs === 0) {
+      this.#cut()
+      return
+    }
+    const { wheel } = this.parts
+    this.#drainEndsAtMs = wheel.now() + ownMs
+    wheel.schedule(this, ownMs)
     this.#closeIfOver()
   }
 
@@ -288,12 +301,15 @@ export class MuxSession implements MuxConnection, ExchangeOwner, WheelEntry {
   #cut(): void {
     const error = new ExchangeError('draining', 'the router stops')
     for (const exchange of [...(this.#exchanges?.values() ?? [])]) exchange.fail(error)
-    this.#closeIfOver()
+    this.#close(ERRORS.draining.close, 'the router stops')
   }
 
   #closeIfOver(): void {
     if (this.openExchanges > 0 || this.#isClosed()) return
-    if (this.#state === 'draining') this.#close(ERRORS.draining.close, 'the router stops')
+    if (this.#state === 'draining' && !this.#clientEnded) {
+      const { wheel } = this.parts
+      wheel.schedule(this, Math.max(0, Math.min(LEAVE_MS, this.#drainEndsAtMs - wheel.now())))
+    } else if (this.#state === 'draining') this.#close(ERRORS.draining.close, 'the router stops')
     else if (this.#clientEnded) this.#close(CLOSE_NORMAL, '')
   }
 

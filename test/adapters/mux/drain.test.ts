@@ -60,5 +60,26 @@ describe('a router that stops', () => {
       assert.deepEqual(gateway.ended.map((ended) => ended.code).sort(), ['draining', 'draining', 'ok'])
       await gateway.assertIdle()
     })
+
+    test(`refuses over ${kind} what an idle client sends before it has heard of it`, async (t) => {
+      const url = await natsUrl()
+      const gateway = await startGateway({ natsUrl: url, tcp: [{ protocol: 'mux', route: undefined }], routes: [] })
+      t.after(() => gateway.close())
+      const port = kind === 'ws' ? gateway.port : gateway.tcp.ports[0]!
+      const client = await connectMuxClient({ port, kind, encoding: 'json' })
+      const frames: MuxFrame[] = []
+      client.onFrame = (frame) => void frames.push(frame)
+      client.send({ t: 'ping' })
+      await eventually('the connection is there', () => frames.length === 1)
+      const drained = kind === 'ws' ? gateway.http.drain(10_000) : gateway.tcp.drain(10_000)
+      await eventually('goaway', () => frames.length === 2)
+      client.send({ t: 'open', id: 1, path: '/late' })
+      await client.closed
+      await drained
+      assert.partialDeepStrictEqual(frames.slice(1), [
+        { t: 'goaway', lastId: 0 },
+        { t: 'reset', id: 1, code: 'draining', retryable: true },
+      ])
+    })
   }
 })

@@ -102,7 +102,7 @@ describe('a mux session', () => {
     assert.equal(mux.closed, undefined)
   })
 
-  test('that drains takes nothing new and closes with the last exchange', async () => {
+  test('that drains takes nothing new and closes a second after the last exchange', async () => {
     const mux = startSession()
     await mux.exchange({ t: 'open', id: 4, path: '/' })
     mux.session.drain(5000)
@@ -111,6 +111,9 @@ describe('a mux session', () => {
     assert.deepEqual(reset?.t === 'reset' && [reset.id, reset.code, reset.retryable], [5, 'draining', true])
     assert.equal(mux.closed, undefined)
     mux.backends[0]!.respond('done')
+    mux.advance(900)
+    assert.equal(mux.closed, undefined)
+    mux.advance(200)
     assert.deepEqual(mux.closed, { code: 1012, reason: 'the router stops' })
     assert.equal(mux.frames.at(-1)?.t, 'head')
     assert.equal(mux.wheel.size, 0)
@@ -139,11 +142,23 @@ describe('a mux session', () => {
     assert.deepEqual([mux.underWay, mux.wheel.size], [0, 0])
   })
 
-  test('that drains without time, or without exchanges, closes at once', async () => {
+  test('that drains without exchanges refuses what the client sends before it hears of it', async () => {
     const idle = startSession()
     idle.session.drain(5000)
+    const [goaway, reset] = await idle.exchange({ t: 'open', id: 1, path: '/' })
+    assert.partialDeepStrictEqual(
+      [goaway, reset],
+      [
+        { t: 'goaway', lastId: 0 },
+        { t: 'reset', code: 'draining' },
+      ],
+    )
+    assert.equal(idle.closed, undefined)
+    idle.advance(1100)
     assert.equal(idle.closed?.code, 1012)
-    assert.equal(idle.frames[0]?.t, 'goaway')
+  })
+
+  test('that drains without time closes at once', async () => {
     const busy = startSession()
     await busy.exchange({ t: 'open', id: 1, path: '/' })
     busy.session.drain(5000)
