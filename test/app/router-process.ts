@@ -159,6 +159,8 @@ function routerYaml(settings: RouterSettings): string {
     nats: { servers: [natsUrl], ...settings.nats },
     database: { url: databaseUrl },
     routes: { ...settings.routes },
+    // A machine that runs many tests at once is slow, which is no reason here to refuse requests.
+    limits: { loopDelay: '0s' },
     drain: { delay: drainDelay, timeout: drainTimeout },
     log: { level: logLevel },
   })

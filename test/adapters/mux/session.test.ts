@@ -155,7 +155,7 @@ describe('a mux session', () => {
     )
     assert.equal(idle.closed, undefined)
     idle.advance(1100)
-    assert.equal(idle.closed?.code, 1012)
+    assert.deepEqual(idle.closed, { code: 1012, reason: 'the router stops' })
   })
 
   test('that drains without time closes at once', async () => {
