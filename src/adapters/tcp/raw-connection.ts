@@ -129,8 +129,12 @@ export class RawConnection implements ClientSide, SocketOwner, TcpConnection, Wh
 
   onClose(): void {
     if (this.#closed) return
-    if (this.#clientEnded && this.#backendEnded && this.#channel.socket.writableFinished) this.#close(undefined)
-    else {
+    if (this.#clientEnded && this.#backendEnded && this.#channel.socket.writableFinished) {
+      const backend = this.#backend
+      this.#close(undefined)
+      // It has yet to take what the client sent, of whose end it would never hear.
+      if (this.#paused) backend.reset(new ExchangeError('client_gone', 'it has all of the response, and is gone'))
+    } else {
       const cause = this.#channel.socket.errored ?? undefined
       this.#fail(new ExchangeError('client_gone', 'the client cut the connection', { cause }))
     }
