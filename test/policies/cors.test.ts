@@ -42,6 +42,7 @@ describe('cors policy', () => {
           policies: [{ cors: { origins: ['*'], maxAge: '1h' } }],
         },
         { name: 'own', match: { path: '/own' }, subject: items },
+        { name: 'closed', match: { path: '/closed' }, subject: items, policies: [...policies, { apiKey: {} }] },
         { name: 'nobody', match: { path: '/nobody' }, subject: `${P}.nobody`, policies },
         {
           name: 'gold',
@@ -163,6 +164,16 @@ describe('cors policy', () => {
     assert.deepEqual(corsFields(await fetch(`${gateway.url}/items`)), { vary: 'accept, origin' })
     const other = await fetch(`${gateway.url}/items`, { headers: { origin: 'https://evil.com' } })
     assert.deepEqual([other.status, corsFields(other)], [200, { vary: 'accept, origin' }])
+  })
+
+  test('a route that authenticates answers a preflight, which has no credentials, and its refusal can be read', async () => {
+    assert.equal(
+      (await ask('/closed', APP, 'GET', 'x-api-key')).headers.get('access-control-allow-headers'),
+      'x-api-key',
+    )
+    const refused = await fetch(`${gateway.url}/closed`, { headers: { origin: APP } })
+    assert.equal(refused.status, 401)
+    assert.equal(refused.headers.get('access-control-allow-origin'), APP)
   })
 
   test('an error has them too', async () => {

@@ -119,6 +119,38 @@ describe('limits of a route', () => {
     await gateway.assertIdle()
   })
 
+  test('an exchange of a multiplexed connection has a place until it ends, or the connection does', async () => {
+    const open = async () => {
+      const socket = new WebSocket(`ws://127.0.0.1:${gateway.port}/_sx`, 'sx.v1.json')
+      const frames: { t: string; id?: number; code?: string }[] = []
+      socket.on('message', (data) => void frames.push(JSON.parse(String(data))))
+      await new Promise((resolve) => socket.on('open', resolve))
+      const ask = (id: number) => socket.send(JSON.stringify({ t: 'open', id, method: 'GET', path: '/one' }))
+      const about = (id: number) =>
+        eventually(`a frame of ${id}`, () => frames.find((frame) => frame.id === id && frame.t !== 'credit'))
+      return { socket, ask, about }
+    }
+    const first = await open()
+    first.ask(1)
+    await begun(1)
+    first.ask(2)
+    assert.equal((await first.about(2)).code, 'busy')
+    answerAll()
+    assert.equal((await first.about(1)).t, 'head')
+    first.ask(3)
+    await begun(1)
+    first.socket.terminate()
+    await gateway.assertIdle()
+    waiting = []
+    const second = await open()
+    second.ask(1)
+    await begun(1)
+    answerAll()
+    assert.equal((await second.about(1)).t, 'head')
+    second.socket.close()
+    await gateway.assertIdle()
+  })
+
   test('a WebSocket has its place until it closes', async () => {
     const open = async () => {
       const socket = new WebSocket(`ws://127.0.0.1:${gateway.port}/ws`)
