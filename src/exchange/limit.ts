@@ -1,5 +1,5 @@
 /**
- * Limits that clients run into beside those that are an error of one exchange, which is counted by its code (`too_large`,
+ * Limits that clients run into beside those that are an error of one exchange alone, which is counted by its code (`too_large`,
  * `uri_too_long`, `headers_too_large`).
  */
 export const LIMITS = [
@@ -12,6 +12,7 @@ export const LIMITS = [
   'messages_per_second',
   'bytes_per_second',
   'streams',
+  'message_bytes',
   'buffered_bytes',
 ] as const
 

@@ -287,6 +287,7 @@ export class MuxSession implements MuxConnection, ExchangeOwner, WheelEntry {
   /** The client breaks the protocol: it is told how, and where the next frame begins is nobody's business any more. */
   #break(code: ErrorCode, fault: string, closeCode: number = ERRORS[code].close): void {
     if (this.#isClosed()) return
+    if (code === 'too_large') this.parts.limitObserver.onLimit('message_bytes', this.#peer.remote)
     this.output.write({ t: 'goaway', lastId: this.#lastId, grace: 0, code, detail: `The client sent ${fault}` })
     this.#close(
       closeCode,

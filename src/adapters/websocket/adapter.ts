@@ -47,8 +47,11 @@ export interface WebSocketAdapterOptions extends HeadLimits, UpgradeOptions {
   readonly lingerMs?: number
 }
 
-/** A message this much larger than it may be is still read, so that its sender is told why it is closed. */
-const OVERSIZE_FACTOR = 4
+/**
+ * A message this much larger than it may be is still read, so that its sender is told why it is closed. No more: until it is
+ * whole, it is kept by uWebSockets, out of our sight.
+ */
+const OVERSIZE_FACTOR = 2
 /** Beyond what waits to be sent, uWebSockets drops: so many pongs, say, for a client that does not read. */
 const MAX_BUFFERED_BYTES = 1024 * 1024
 

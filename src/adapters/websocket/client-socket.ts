@@ -10,6 +10,8 @@ import type { WebSocketParts } from './parts.ts'
 /** What uWebSockets says of a message that it has not taken, since too much waits to be sent. */
 const DROPPED = 2
 const SENT = 1
+/** Its words for a message so large that it does not even read it. */
+const TOO_BIG = 'Received too big message'
 
 /** What uWebSockets keeps with each WebSocket. */
 export interface SocketData {
@@ -110,6 +112,7 @@ export class ClientSocket implements WheelEntry {
     this.#hold(0)
     this.#parts.wheel.cancel(this)
     this.#parts.connections.onUpgradedClosed(this.#peer)
+    if (reason === TOO_BIG) this.#parts.limitObserver.onLimit('message_bytes', this.#remote)
     this.#handler.onClosed(code, reason)
   }
 

@@ -68,6 +68,7 @@ export class RpcConnection implements SocketHandler, Flushable, IdentityHolder {
   onMessage(bytes: Uint8Array, isText: boolean): void {
     if (this.#state !== 'open') return
     if (bytes.length > this.#maxMessageBytes) {
+      this.#parts.limitObserver.onLimit('message_bytes', this.#head.remote)
       this.#fail(new ExchangeError('too_large', `a message of ${bytes.length} bytes`))
     } else if (this.#hasRoom()) {
       this.#begin(bytes, isText)

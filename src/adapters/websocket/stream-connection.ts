@@ -70,6 +70,7 @@ export class StreamConnection implements ClientSide, SocketHandler {
     if (this.#state !== 'open') return
     this.#bytesIn += bytes.length
     if (bytes.length > Math.min(this.#parts.maxMessageBytes, this.#request.route!.maxBodyBytes)) {
+      this.#parts.limitObserver.onLimit('message_bytes', this.#request.remote)
       this.#fail(new ExchangeError('too_large', `a message of ${bytes.length} bytes`))
       return
     }

@@ -375,7 +375,7 @@ describe('a WebSocket that is one exchange', () => {
 
   test('cuts a connection whose message is larger still, and says why in the log', async () => {
     const socket = await openSocket(url('echo'))
-    socket.ws.send(Buffer.alloc(4 * 1024 * 1024 + 1))
+    socket.ws.send(Buffer.alloc(2 * 1024 * 1024 + 1))
     assert.equal((await socket.closed()).code, 1006)
     await assertOver()
     assert.equal(gateway.ended.at(-1)!.code, 'too_large')
