@@ -6,17 +6,21 @@ import type { ChildGuard } from '../dev/child-guard.ts'
 import { startDevPostgres } from '../dev/postgres.ts'
 import { applyRoutesFile, migrate } from '../dev/services.ts'
 import type { IdleRouter } from './idle.ts'
+import { createIssuer } from './tokens.ts'
 
 const READY_MS = 15_000
+const JWKS_FILE = 'jwks.json'
 
 /** A gateway under test: answers `GET url` with what the responder says. */
 export interface Gateway {
   readonly name: GatewayName
   readonly url: string
   readonly pid: number
+  /** That it is asked with, as `name: value`. */
+  readonly headers?: readonly string[]
 }
 
-export type GatewayName = 'ceiling' | 'router' | 'fastify' | 'batched' | 'ws' | 'unobserved' | 'traced'
+export type GatewayName = 'ceiling' | 'router' | 'fastify' | 'batched' | 'ws' | 'unobserved' | 'traced' | 'policies'
 
 /** A program of this folder: .ts in a checkout, .js when built. */
 function startProgram(guard: ChildGuard, name: string, natsUrl: string): Child {
@@ -72,6 +76,19 @@ export async function startTelemetryRouters(guard: ChildGuard, natsUrl: string, 
     await serveGateway(guard, home, 'router'),
     await serveGateway(guard, traced, 'traced'),
   ]
+}
+
+/** Two routes of one router that differ in their policies alone, asked with the same token. */
+export async function startPolicyRoutes(guard: ChildGuard, natsUrl: string, routes: number): Promise<Gateway[]> {
+  const issuer = createIssuer('ES256')
+  const home = await prepareHome(guard, natsUrl, routes)
+  const jwk = { ...issuer.publicKey.export({ format: 'jwk' }), kid: 'bench' }
+  await writeFile(join(home.directory, JWKS_FILE), JSON.stringify({ keys: [jwk] }))
+  const open = {
+    ...(await serveGateway(guard, home, 'router')),
+    headers: [`authorization: Bearer ${issuer.sign('me')}`],
+  }
+  return [open, { ...open, name: 'policies', url: open.url.replace('/bench/', '/bench-policies/') }]
 }
 
 async function serveGateway(guard: ChildGuard, home: Home, name: GatewayName): Promise<Gateway> {
@@ -149,6 +166,12 @@ async function serveFrom(guard: ChildGuard, { directory, program, env }: Home, p
   return { child, webPort: http, tcpPort: tcp[0]! }
 }
 
+/** Of a client that is known: what a limit looks up and counts, and never reaches. */
+const POLICIES = [
+  { jwt: { jwks: JWKS_FILE, issuer: 'https://bench.example', audience: 'bench', scopes: ['read'] } },
+  { rateLimit: { rate: '9999999/s', by: 'subject' } },
+]
+
 /** The one that is asked for stands among many that look like it. */
 function createRoutes(count: number): string {
   const routes: object[] = []
@@ -163,6 +186,7 @@ function createRoutes(count: number): string {
     Math.floor(count / 2),
     0,
     { name: 'bench', match: { path: '/bench/{id}' }, subject: 'bench.{id}' },
+    { name: 'policies', match: { path: '/bench-policies/{id}' }, subject: 'bench.{id}', policies: POLICIES },
     { name: 'rpc', match: { kind: 'ws', path: '/bench-rpc' }, subject: 'bench.rpc', websocket: 'rpc' },
     { name: 'idle', match: { kind: 'ws', path: '/bench-idle/{id}' }, subject: 'idle.stream.{id}' },
     { name: 'stream', match: { path: '/stream/{chunks}' }, subject: 'stream.{chunks}', body: 'stream' },

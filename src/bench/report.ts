@@ -1,6 +1,7 @@
 import { arch, cpus, platform, totalmem } from 'node:os'
 import type { GatewayName } from './gateways.ts'
 import type { IdleFigures } from './idle.ts'
+import type { SignatureFigures } from './signatures.ts'
 import type { StreamFigures } from './streams.ts'
 import type { UnaryFigures } from './unary.ts'
 import type { WebSocketFigures } from './websockets.ts'
@@ -18,6 +19,9 @@ export interface BenchReport {
   readonly idle: readonly IdleFigures[]
   readonly telemetry: readonly UnaryFigures[]
   readonly telemetryCost: TelemetryCost | undefined
+  readonly policies: readonly UnaryFigures[]
+  readonly policyCost: PolicyCost | undefined
+  readonly signatures: readonly SignatureFigures[]
 }
 
 /** The router against the others in the same run; undefined where the other did not run. */
@@ -38,7 +42,16 @@ export interface TelemetryCost {
   readonly sampledBar: number
 }
 
-export type Measured = Pick<BenchReport, 'unary' | 'streams' | 'webSockets' | 'idle' | 'telemetry'>
+/** Of `jwt` with a token that is known, and `rateLimit`: part of the rate without them, from 0 to 1, and its bar. */
+export interface PolicyCost {
+  readonly rate: number
+  readonly bar: number
+}
+
+export type Measured = Pick<
+  BenchReport,
+  'unary' | 'streams' | 'webSockets' | 'idle' | 'telemetry' | 'policies' | 'signatures'
+>
 
 export function createReport(
   measured: Measured,
@@ -50,10 +63,11 @@ export function createReport(
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     os: `${platform()} ${arch()}`,
   }
-  const { unary, telemetry } = measured
+  const { unary, telemetry, policies } = measured
   const connections = [...new Set(unary.map((figures) => figures.connections))]
   const ratios = connections.map((count) => ratiosAt(unary, count))
-  return { machine, node: process.version, ...settings, ...measured, ratios, telemetryCost: telemetryCostIn(telemetry) }
+  const costs = { telemetryCost: telemetryCostIn(telemetry), policyCost: policyCostIn(policies) }
+  return { machine, node: process.version, ...settings, ...measured, ratios, ...costs }
 }
 
 function ratiosAt(unary: readonly UnaryFigures[], connections: number): UnaryRatios {
@@ -79,6 +93,13 @@ function telemetryCostIn(telemetry: readonly UnaryFigures[]): TelemetryCost | un
   if (bare === undefined || observed === undefined || traced === undefined) return undefined
   const cost = (withIt: number) => Math.round((1 - withIt / bare) * 100) / 100
   return { metrics: cost(observed), metricsBar: 0.1, sampled: cost(traced), sampledBar: 0.25 }
+}
+
+function policyCostIn(policies: readonly UnaryFigures[]): PolicyCost | undefined {
+  const rps = (name: GatewayName) => policies.find(({ gateway }) => gateway === name)?.rps
+  const [without, withThem] = [rps('router'), rps('policies')]
+  if (without === undefined || withThem === undefined) return undefined
+  return { rate: Math.round((1 - withThem / without) * 100) / 100, bar: 0.25 }
 }
 
 export const UNARY_HEAD = ['connections', 'gateway', 'requests/s', 'p50', 'p99', 'CPU/request', 'of the ceiling']
@@ -112,8 +133,21 @@ const TELEMETRY: Partial<Record<GatewayName, string>> = {
 
 /** Rows for a table under `TELEMETRY_HEAD`. */
 export function telemetryRows({ telemetry }: BenchReport): string[][] {
-  return telemetry.map(({ gateway, rps, p50Us, p99Us, cpuUsPerRequest }) => [
-    TELEMETRY[gateway] ?? gateway,
+  return rowsOf(telemetry, TELEMETRY)
+}
+
+export const POLICIES_HEAD = ['route with', 'requests/s', 'p50', 'p99', 'CPU/request']
+
+const POLICIES: Partial<Record<GatewayName, string>> = { router: 'neither', policies: 'jwt and rateLimit' }
+
+/** Rows for a table under `POLICIES_HEAD`. */
+export function policyRows({ policies }: BenchReport): string[][] {
+  return rowsOf(policies, POLICIES)
+}
+
+function rowsOf(figures: readonly UnaryFigures[], names: Partial<Record<GatewayName, string>>): string[][] {
+  return figures.map(({ gateway, rps, p50Us, p99Us, cpuUsPerRequest }) => [
+    names[gateway] ?? gateway,
     rps.toLocaleString('en'),
     formatUs(p50Us),
     formatUs(p99Us),

@@ -32,7 +32,7 @@ export async function measureUnary(
   options: UnaryOptions,
 ): Promise<UnaryFigures[]> {
   const { connections, rounds, seconds, signal, onProgress } = options
-  for (const { url } of gateways) await wrk.load(url, 64, WARM_UP_SECONDS)
+  for (const { url, headers } of gateways) await wrk.load(url, 64, WARM_UP_SECONDS, headers)
   const figures: UnaryFigures[] = []
   const total = connections.length * rounds * gateways.length
   let done = 0
@@ -52,7 +52,7 @@ export async function measureUnary(
 
 async function measureOnce(wrk: Wrk, gateway: Gateway, connections: number, seconds: number): Promise<UnaryFigures> {
   const cpuBeforeUs = cpuTimeUs(gateway.pid)
-  const result = await wrk.load(gateway.url, connections, seconds)
+  const result = await wrk.load(gateway.url, connections, seconds, gateway.headers)
   const cpuUs = cpuTimeUs(gateway.pid) - cpuBeforeUs
   if (result.errors > 0) throw new Error(`${gateway.name} failed ${result.errors} of ${result.requests} requests`)
   return {

@@ -29,7 +29,8 @@ end
 const HEADERS = ['accept: application/json', 'accept-encoding: gzip', 'user-agent: bench/1.0']
 
 export interface Wrk {
-  load(url: string, connections: number, seconds: number): Promise<LoadResult>
+  /** @param headers beside those of every client, as `name: value` */
+  load(url: string, connections: number, seconds: number, headers?: readonly string[]): Promise<LoadResult>
   close(): Promise<void>
 }
 
@@ -40,9 +41,9 @@ export async function prepareWrk(say: (line: string) => void): Promise<Wrk> {
   const script = join(directory, 'report.lua')
   await writeFile(script, REPORT)
   return {
-    async load(url, connections, seconds) {
-      const headers = HEADERS.flatMap((header) => ['-H', header])
-      const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '-s', script, ...headers, url]
+    async load(url, connections, seconds, headers = []) {
+      const fields = [...HEADERS, ...headers].flatMap((header) => ['-H', header])
+      const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '-s', script, ...fields, url]
       const { stdout } = await run('wrk', args)
       const match = /^RESULT (\d+) (\d+) (\d+) (\d+) (\d+)$/m.exec(stdout)
       if (match === null) throw new Error(`wrk said: ${stdout}`)

@@ -2,6 +2,7 @@ import {
   prepareIdleRouters,
   startCeiling,
   startFastify,
+  startPolicyRoutes,
   startResponder,
   startRouter,
   startStreamPrograms,
@@ -14,6 +15,8 @@ import {
   createReport,
   IDLE_HEAD,
   idleRows,
+  POLICIES_HEAD,
+  policyRows,
   STREAMS_HEAD,
   streamRows,
   TELEMETRY_HEAD,
@@ -23,6 +26,7 @@ import {
   WEB_SOCKETS_HEAD,
   webSocketRows,
 } from '../bench/report.ts'
+import { measureSignatures, type SignatureFigures } from '../bench/signatures.ts'
 import { measureStreams, type StreamFigures } from '../bench/streams.ts'
 import { measureUnary, type UnaryFigures } from '../bench/unary.ts'
 import { measureWebSockets, type WebSocketFigures } from '../bench/websockets.ts'
@@ -38,7 +42,11 @@ export const verb: Verb = {
     seconds: { type: 'string', value: 'N', description: 'Length of one run (3)' },
     rounds: { type: 'string', value: 'N', description: 'Runs of which the median counts (5)' },
     routes: { type: 'string', value: 'N', description: 'Routes in the table (1000)' },
-    only: { type: 'string', value: 'LIST', description: 'Parts to measure (unary,telemetry,streams,websockets,idle)' },
+    only: {
+      type: 'string',
+      value: 'LIST',
+      description: 'Parts to measure (unary,telemetry,policies,streams,websockets,idle)',
+    },
     json: { type: 'boolean', description: 'Print the report as JSON' },
   },
   examples: ['engine-router bench', 'engine-router bench --connections 64 --rounds 3 --json'],
@@ -68,6 +76,13 @@ export const verb: Verb = {
         const routers = await startTelemetryRouters(guard, natsUrl, routes)
         telemetry = await measureUnary(wrk, routers, { connections: [64], rounds, seconds, signal, onProgress })
       }
+      let policies: UnaryFigures[] = []
+      let signatures: SignatureFigures[] = []
+      if (parts.has('policies')) {
+        const gateways = await startPolicyRoutes(guard, natsUrl, routes)
+        policies = await measureUnary(wrk, gateways, { connections: [64], rounds, seconds, signal, onProgress })
+        signatures = await measureSignatures()
+      }
       let streams: StreamFigures[] = []
       if (parts.has('streams')) {
         await startStreamPrograms(guard, natsUrl)
@@ -83,7 +98,10 @@ export const verb: Verb = {
         idle = await measureIdle(natsUrl, await prepareIdleRouters(guard, natsUrl), { signal, onProgress })
       }
       say('')
-      const report = createReport({ unary, telemetry, streams, webSockets, idle }, { routes, rounds, seconds })
+      const report = createReport(
+        { unary, telemetry, policies, signatures, streams, webSockets, idle },
+        { routes, rounds, seconds },
+      )
       if (args.options.json === true) printJson(io, report)
       else printReport(io, report)
       return 0
@@ -115,6 +133,17 @@ function printReport(io: Io, report: BenchReport): void {
     printLine(io, `\nmetrics take ${percent(metrics)} of the rate, where ${percent(metricsBar)} is the bar;`)
     printLine(io, `with a span of every request ${percent(sampled)}, where ${percent(sampledBar)} is`)
   }
+  const { policyCost, signatures } = report
+  if (policyCost !== undefined) {
+    printLine(io, `\nPolicies, small requests over 64 connections with one token, runs of ${seconds} s:\n`)
+    printTable(io, POLICIES_HEAD, policyRows(report))
+    printLine(
+      io,
+      `\njwt and rateLimit take ${percent(policyCost.rate)} of the rate, where ${percent(policyCost.bar)} is the bar;`,
+    )
+    const first = signatures.map(({ algorithm, cpuUs }) => `${algorithm} ${cpuUs} us`).join(', ')
+    printLine(io, `the first request with a token takes its signature besides, of CPU: ${first}`)
+  }
   if (report.streams.length > 0) {
     printLine(io, '\nDownloads, 512 MiB in all:\n')
     printTable(io, STREAMS_HEAD, streamRows(report))
@@ -145,7 +174,7 @@ function number(args: VerbArgs, name: string, otherwise: string): number {
   return value
 }
 
-const PARTS: ReadonlySet<string> = new Set(['unary', 'telemetry', 'streams', 'websockets', 'idle'])
+const PARTS: ReadonlySet<string> = new Set(['unary', 'telemetry', 'policies', 'streams', 'websockets', 'idle'])
 
 function partList(args: VerbArgs): ReadonlySet<string> {
   if (args.options.only === undefined) return PARTS

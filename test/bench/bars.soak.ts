@@ -9,7 +9,7 @@ const KIB = 1024
 test('the bench stays within its bars', { timeout: 20 * 60_000 }, async (t) => {
   const report = await benchReport(t)
   t.diagnostic(JSON.stringify(report))
-  const { ratios, streams, idle, telemetryCost } = report
+  const { ratios, streams, idle, telemetryCost, policyCost } = report
 
   const at64 = ratios.find(({ connections }) => connections === 64)!
   assert.ok(at64.rpsOfCeiling! >= 0.8, `${at64.rpsOfCeiling} of the ceiling's rate`)
@@ -19,6 +19,8 @@ test('the bench stays within its bars', { timeout: 20 * 60_000 }, async (t) => {
   const { metrics, metricsBar, sampled, sampledBar } = telemetryCost!
   assert.ok(metrics <= metricsBar, `metrics take ${metrics} of the rate`)
   assert.ok(sampled <= sampledBar, `metrics and a span of every request take ${sampled} of the rate`)
+
+  assert.ok(policyCost!.rate <= policyCost!.bar, `jwt and rateLimit take ${policyCost!.rate} of the rate`)
 
   const raw = streams.find(({ name }) => name === 'raw')!.megabytesPerSecond
   const routed = (count: number) => streams.find(({ name, streams }) => name === 'router' && streams === count)!
