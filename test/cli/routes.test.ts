@@ -193,6 +193,18 @@ describe('routes', () => {
     assert.deepEqual(listed.quarantined[0].issues[0].path, ['timeout'])
   })
 
+  test('list and export have the policies of routes, in order', async () => {
+    const policies = [{ rateLimit: { rate: '5/s' } }, { off: 'headers' }, { cors: { origins: ['*'] } }]
+    await writeFile(
+      join(cwd, 'guarded.yaml'),
+      ONE.replace('- name: a', `- name: a\n    policies: ${JSON.stringify(policies)}`),
+    )
+    assert.equal((await routes('apply guarded.yaml')).code, 0)
+    assert.deepEqual((await json('list')).routes[0].policies, policies)
+    assert.deepEqual((await json('export')).routes[0].policies, policies)
+    assert.equal((await routes('diff guarded.yaml --exit-code')).code, 0)
+  })
+
   test('export writes a file that reads back the same', async () => {
     await routes('apply two.yaml')
     assert.equal((await routes('export --output copy.yaml')).code, 0)
