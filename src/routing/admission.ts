@@ -51,8 +51,9 @@ export class Admission {
     this.#error = new ExchangeError('busy', 'the router has more requests than it can serve')
   }
 
+  /** False also when nothing has come for a while, which no request was there to notice. */
   get isShedding(): boolean {
-    return this.#isShedding
+    return this.#isShedding && this.#options.now() - this.#refusedMs < RECOVERY_MS
   }
 
   /** Requests that were. */

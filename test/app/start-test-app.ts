@@ -30,12 +30,14 @@ export interface TestApp {
 /**
  * @param tcp of `listen.tcp`
  * @param tracing as of `startApp`
+ * @param limits of the configuration
  */
 export async function startTestApp(
   t: TestContext,
   routes: readonly RouteDocument[],
   tcp: readonly object[] = [],
   tracing?: Tracing,
+  limits: object = {},
 ): Promise<TestApp> {
   const database = await createTestDatabase({ migrated: true })
   const { db, close } = openDatabase(database.url, { logger: silentLogger, maxConnections: 1 })
@@ -53,6 +55,7 @@ export async function startTestApp(
     nats: { servers: [await natsUrl()] },
     database: { url: database.url },
     routes: { cache: join(await temporaryDirectory(), 'routes.json') },
+    limits,
     drain: { timeout: '0s' },
   })
   const app = await startApp(toRouterConfig(config), logger, tracing)

@@ -135,9 +135,10 @@ describe('admission', () => {
   })
 
   test('serves the first request after a long silence, though it was shedding before', () => {
-    const { run, stall } = createLoop()
+    const { run, stall, admission } = createLoop()
     run(2000, 1.5)
     stall(60_000)
+    assert.equal(admission.isShedding, false)
     assert.equal(run(1, 0.1).refused, 0)
   })
 
