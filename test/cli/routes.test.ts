@@ -243,7 +243,7 @@ describe('routes', () => {
   test('says to migrate when the tables are not there', async () => {
     const bare = await createTestStore()
     try {
-      await runCli(['migrate', 'down', '--yes'], { cwd, env: { DATABASE_URL: bare.url } })
+      await bare.psql('drop table routes')
       const { code, stderr } = await routes('list', { env: { DATABASE_URL: bare.url } })
       assert.equal(code, 1)
       assert.match(stderr, /engine-router migrate up/)
