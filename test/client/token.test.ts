@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { connect as connectNats } from 'nats'
 import { connect } from '../../src/client/index.ts'
 import { renewalDelayMs } from '../../src/client/token.ts'
 import { eventually } from '../support/eventually.ts'
+import { startGateway } from '../support/gateway.ts'
+import { natsUrl } from '../support/nats.ts'
+import { createSigningKey, signToken, startJwksServer } from '../support/token-issuer.ts'
 import { answering, type FakeConnection, startFakeRouter } from './fake-router.ts'
 import { ManualClock } from './manual-clock.ts'
 
@@ -183,5 +187,47 @@ describe('the token of a client', () => {
     for (const other of ['opaque', '', 'a.b.c', 'a.bnVsbA.c', tokenUntil(0, { exp: 'never' })]) {
       assert.equal(renewalDelayMs(other, nowMs), undefined)
     }
+  })
+})
+
+describe('the token of a client, and the router', () => {
+  test('a stream goes on when the token that it was opened with has expired', async (t) => {
+    const key = await createSigningKey('one')
+    const jwks = await startJwksServer([key])
+    const nats = await connectNats({ servers: await natsUrl() })
+    const subject = `t${process.pid}clienttoken`
+    let sendEvent = () => {}
+    nats.subscribe(subject, {
+      callback(_, message) {
+        message.respond('first')
+        sendEvent = () => void message.respond('later')
+      },
+    })
+    await nats.flush()
+    const jwt = { jwks: jwks.url, grace: '0s', clockTolerance: '0s' }
+    const gateway = await startGateway({
+      natsUrl: await natsUrl(),
+      routes: [{ name: 'events', match: { path: '/events' }, subject, reply: 'many', policies: [{ jwt }] }],
+    })
+    t.after(async () => {
+      await gateway.close()
+      await nats.close()
+      await jwks.close()
+    })
+    const clock = new ManualClock()
+    const expiresAtMs = (nowS() + 2) * 1000
+    const given = [expiresAtMs / 1000, nowS() + 60]
+    const client = connect(gateway.url, { clock, token: () => signToken(key, { exp: given.shift() ?? nowS() + 60 }) })
+    const events = client.open('/events', { body: null })[Symbol.asyncIterator]()
+    assert.ok(!(await events.next()).done)
+    // That of the client stands still, so that it renews its token now.
+    clock.advance(5000)
+    await eventually('it was asked for another', () => given.length === 0)
+    await eventually('the first is over', () => Date.now() > expiresAtMs + 200)
+    sendEvent()
+    const { value } = await events.next()
+    assert.equal(new TextDecoder().decode(value!.data as Uint8Array), 'later')
+    client.close()
+    await gateway.assertIdle()
   })
 })

@@ -37,13 +37,15 @@ export class KeySet {
 
   /** Undefined while there are none, and a load has just failed. */
   async keys(): Promise<FindKey | undefined> {
-    const find = this.#find
-    if (find !== undefined) {
-      if (this.#isOlderThan(REFRESH_MS)) void this.#load()
-      return find
-    }
+    this.refresh()
+    if (this.#find !== undefined) return this.#find
     if (this.#loading !== undefined || this.#isOlderThan(RETRY_MS)) await this.#load()
     return this.#find
+  }
+
+  /** For every use of what the keys have verified: loads them again in the background, if they are old. */
+  refresh(): void {
+    if (this.#find !== undefined && this.#isOlderThan(REFRESH_MS)) void this.#load()
   }
 
   /** Loads them for a token whose key is not there, if that was not done lately. @returns whether there are others now */

@@ -47,7 +47,10 @@ export class TokenVerifier {
 
   verify(token: string): Verdict | Promise<Verdict> {
     const known = this.#known.get(token)
-    if (known !== undefined && !known.isExpired) return known
+    if (known !== undefined && !known.isExpired) {
+      this.#options.keys.refresh()
+      return known
+    }
     return this.#pending.get(token) ?? this.#check(token)
   }
 
