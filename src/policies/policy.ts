@@ -55,7 +55,7 @@ export interface PolicyKind<Schema extends z.ZodType = z.ZodType> {
   readonly summary: string
   /**
    * Checks and does not transform, so that a document stays as it was written: defaults are the factory's. Each key is
-   * described: docs/policies.md is made of that.
+   * described, and a default is the last sentence of that (`Default 5s.`): docs/policies.md is made of it.
    */
   readonly schema: Schema
   /** Routes with the same options share one policy, which then asks nothing of the route. Default false. */
