@@ -21,13 +21,13 @@ export const circuitBreaker = definePolicy({
       .min(0.01)
       .max(1)
       .optional()
-      .describe('Of failures among the exchanges of the window, from which on the circuit opens. Default 0.5.'),
+      .describe('The circuit opens when this part of the exchanges in the window has failed. Default 0.5.'),
     minExchanges: z
       .int()
       .min(1)
       .max(1_000_000)
       .optional()
-      .describe('Exchanges in the window below which it stays closed. Default 20.'),
+      .describe('With fewer exchanges in the window it stays closed. Default 20.'),
     window: durationOption(1000, 600_000, '1s to 10m').optional().describe('How far it looks back. Default `10s`.'),
     openFor: durationOption(1000, 600_000, '1s to 10m')
       .optional()
