@@ -16,19 +16,20 @@ const SPREAD = 0.75
  */
 export class DrainSchedule {
   readonly #connections: Drainable[]
-  readonly #endsAtMs: number
+  readonly #total: number
+  readonly #beganAtMs: number
+  readonly #timeoutMs: number
   readonly #now: () => number
-  readonly #perTick: number
   #timer: NodeJS.Timeout | undefined
 
   /** Begins at once. @param now in milliseconds, from any origin */
   constructor(connections: Iterable<Drainable>, timeoutMs: number, now: () => number) {
     // From the end, so that the oldest go first.
     this.#connections = [...connections].reverse()
+    this.#total = this.#connections.length
+    this.#timeoutMs = timeoutMs
     this.#now = now
-    this.#endsAtMs = now() + timeoutMs
-    const ticks = Math.max(1, Math.floor((timeoutMs * SPREAD) / TICK_MS))
-    this.#perTick = Math.max(LEAST_PER_TICK, Math.ceil(this.#connections.length / ticks))
+    this.#beganAtMs = now()
     this.#timer = setInterval(() => this.#next(), TICK_MS)
     this.#next()
   }
@@ -39,8 +40,13 @@ export class DrainSchedule {
   }
 
   #next(): void {
-    const leftMs = Math.max(0, this.#endsAtMs - this.#now())
-    for (let i = 0; i < this.#perTick; i++) {
+    const elapsedMs = this.#now() - this.#beganAtMs
+    const leftMs = Math.max(0, this.#timeoutMs - elapsedMs)
+    // By the time and not by the tick: a busy router misses some, and must be through before the drain is over.
+    const part = Math.min(1, (elapsedMs + TICK_MS) / (this.#timeoutMs * SPREAD))
+    const told = this.#total - this.#connections.length
+    const count = Math.max(LEAST_PER_TICK, Math.round(this.#total * part) - told)
+    for (let i = 0; i < count; i++) {
       const connection = this.#connections.pop()
       if (connection === undefined) {
         this.stop()
