@@ -3,18 +3,26 @@ import { connect as connectSocket } from 'node:net'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { connect } from 'nats'
-import { startGateway } from './gateway.ts'
+import type { PolicySpec } from '../../src/policies/policy-list.ts'
+import { type Gateway, startGateway } from './gateway.ts'
 import { natsUrl } from './nats.ts'
 
 const CLIENTS = 64
 const MAX_HEAP_GROWTH_BYTES = 8 * 1024 * 1024
+
+export interface AbortStormOptions {
+  /** Of all routes. */
+  readonly policies?: readonly PolicySpec[]
+  /** Looks at the gateway once the storm is over. */
+  readonly afterwards?: (gateway: Gateway) => Promise<void>
+}
 
 /**
  * Many requests of each kind, from clients of which every third goes away at some point: before, in or after the body,
  * before, in or after the response. Afterwards every map is empty, each request was counted once, and the heap is as
  * it was.
  */
-export async function runAbortStorm(requests: number): Promise<void> {
+export async function runAbortStorm(requests: number, options: AbortStormOptions = {}): Promise<void> {
   const url = await natsUrl()
   const prefix = `storm${process.pid}`
   const responder = await connect({ servers: url })
@@ -30,6 +38,7 @@ export async function runAbortStorm(requests: number): Promise<void> {
   const gateway = await startGateway({
     natsUrl: url,
     keepEnded: false,
+    policies: options.policies ?? [],
     routes: [
       { name: 'one', match: { path: '/one' }, subject: `${prefix}.one` },
       { name: 'many', match: { path: '/many' }, subject: `${prefix}.many`, reply: 'many' },
@@ -53,6 +62,7 @@ export async function runAbortStorm(requests: number): Promise<void> {
     await gateway.assertIdle()
     const growth = heapBytes() - before
     assert.ok(growth < MAX_HEAP_GROWTH_BYTES, `the heap grew by ${growth} bytes in ${requests} requests`)
+    await options.afterwards?.(gateway)
   } finally {
     await gateway.close()
     await responder.close()
