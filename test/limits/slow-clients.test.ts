@@ -149,7 +149,7 @@ describe('a client that reads a response', () => {
       await eventually('it is full', () => gateway.wheel.size > 0)
       await delay(STALL_MS / 2)
       raw.socket.resume()
-      await eventually('all of it', () => gateway.ended.at(-1)?.bytesOut === LARGE_BYTES)
+      await eventually('all of it', () => gateway.ended.at(-1)?.bytesOut === LARGE_BYTES, { timeoutMs: 30_000 })
       assert.equal(gateway.ended.at(-1)?.code, 'ok')
       raw.destroy()
     })

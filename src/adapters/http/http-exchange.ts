@@ -18,6 +18,8 @@ const SSE_COMMENT_EVERY_MS = 15_000
 /** The system's buffers take this much of a response at once; more may have to wait for the client to read. */
 const AT_ONCE_BYTES = 64 * 1024
 const REQUEST_TIMEOUT = 408
+/** Less than the system takes at once, whenever it takes more. */
+const PROBE_BYTES = 2048
 
 type State = 'waiting' | 'headed' | 'streaming' | 'closed'
 
@@ -58,6 +60,10 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
   #isPaused = false
   /** Nothing of the response is taken any more, until the client has read some. */
   #isFull = false
+  /** It took some, which is not to say that uWebSockets has nothing left: that is only told of the next write. */
+  #mayLag = false
+  /** Of a chunk that came meanwhile. */
+  #unsent: Uint8Array | undefined
   /** Of the response, what the client has yet to take of the last write. */
   #heldBytes = 0
   /** Of what does not go at once. */
@@ -137,16 +143,20 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
       else this.#backend.drained()
       return true
     }
-    this.#onRoom()
     // uWebSockets leaves what it keeps to the next write, which may be long in coming; the end of a cork is one as well.
     this.#res.cork(writeNothing)
+    this.#mayLag = true
+    const unsent = this.#unsent
+    this.#unsent = undefined
+    if (unsent !== undefined && !this.#write(unsent)) return true
+    this.#onRoom()
     this.#backend.drained()
     return true
   }
 
   /** The router is about to stop: tells a client of server-sent events when to come back. */
   onDrain(retryMs: number): void {
-    if (this.#state === 'streaming' && this.#events?.isWithin === false) this.#write(encodeRetry(retryMs))
+    if (this.#state === 'streaming' && this.#isBetweenEvents()) this.#write(encodeRetry(retryMs))
   }
 
   /** The router stops: what is under way ends here. */
@@ -190,7 +200,7 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
 
   onDeadline(): void {
     if (this.#state !== 'streaming') return
-    if (this.#events?.isWithin === false) this.#write(SSE_COMMENT)
+    if (this.#isBetweenEvents()) this.#write(SSE_COMMENT)
     this.#parts.wheel.schedule(this, SSE_COMMENT_EVERY_MS)
   }
 
@@ -242,6 +252,7 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
     } else if (this.#state === 'streaming') {
       // Over when the last of it is on its way, and not before.
       if (this.#sized !== undefined) return
+      if (this.#unsent !== undefined) this.#writeNow(this.#unsent)
       corked = this
       this.#res.cork(writeEnd)
     } else {
@@ -283,6 +294,11 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
     if (this.#events !== undefined) this.#parts.wheel.schedule(this, SSE_COMMENT_EVERY_MS)
   }
 
+  /** Anything else that is written now would cut no event. */
+  #isBetweenEvents(): boolean {
+    return this.#events?.isWithin === false && this.#unsent === undefined
+  }
+
   #isBodyless(): boolean {
     return this.#request.method === 'HEAD' || hasNoContent(this.#status)
   }
@@ -297,10 +313,20 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
 
   /** False: the socket is full. What was written is kept by uWebSockets until it drains. */
   #write(chunk: string | Uint8Array): boolean {
+    if (!this.#mayLag || chunk.length <= PROBE_BYTES) return this.#writeNow(chunk)
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
+    if (this.#writeNow(bytes.subarray(0, PROBE_BYTES))) return this.#writeNow(bytes.subarray(PROBE_BYTES))
+    this.#unsent = new Uint8Array(bytes.subarray(PROBE_BYTES))
+    this.#onFull(bytes.length)
+    return false
+  }
+
+  #writeNow(chunk: string | Uint8Array): boolean {
     corked = this
     corkedBody = chunk
     this.#res.cork(writeChunk)
-    if (!corkedOk) this.#onFull(chunk.length)
+    if (corkedOk) this.#mayLag = false
+    else this.#onFull(chunk.length)
     return corkedOk
   }
 
