@@ -4,7 +4,7 @@ import type { RouteService } from '../exchange/route.ts'
 
 /** How long turns have to be too long, one and all, before requests are refused. */
 const PATIENCE_MS = 200
-/** The part of the longest turn that requests may take up while others are refused: what waits is to become less. */
+/** The part of the longest turn that is for serving while others are refused: what waits is to become less. */
 const SHEDDING_PART = 1 / 4
 /** Nothing was refused for so long: there is room again. */
 const RECOVERY_MS = 1000
@@ -28,11 +28,11 @@ export interface AdmissionOptions {
  *
  * States: `calm` until turns have been too long for a while without a short one between them -> `shedding`, where each
  * turn serves what comes first and refuses the rest, at a fraction of its cost -> `calm` once nothing was refused for a
- * while.
+ * while. Where many clients try again at once, refusing takes long as well: as much time goes to serving then.
  */
 export class Admission {
   readonly #options: AdmissionOptions
-  readonly #sheddingMs: number
+  readonly #minServingMs: number
   readonly #error: ExchangeError
   readonly #onTurnEnd = () => this.#endTurn()
   #inTurn = false
@@ -41,12 +41,18 @@ export class Admission {
   /** Since when turns are too long; undefined: the last one was not. */
   #longSinceMs: number | undefined
   #isShedding = false
+  /** Of each turn, while it sheds. */
+  #servingMs: number
+  /** Whether what comes in this turn is refused. */
+  #isRefusing = false
+  /** Since when, now or the last time. */
   #refusedMs = 0
   #refused = 0
 
   constructor(options: AdmissionOptions) {
     this.#options = options
-    this.#sheddingMs = options.maxLoopDelayMs * SHEDDING_PART
+    this.#minServingMs = options.maxLoopDelayMs * SHEDDING_PART
+    this.#servingMs = this.#minServingMs
     // One for all: a stack for each would cost more than the refusal.
     this.#error = new ExchangeError('busy', 'the router has more requests than it can serve')
   }
@@ -83,9 +89,12 @@ export class Admission {
       return true
     }
     if (!this.#isShedding) return true
-    const nowMs = this.#options.now()
-    if (nowMs - this.#turnMs <= this.#sheddingMs) return true
-    this.#refusedMs = nowMs
+    if (!this.#isRefusing) {
+      const nowMs = this.#options.now()
+      if (nowMs - this.#turnMs <= this.#servingMs) return true
+      this.#isRefusing = true
+      this.#refusedMs = nowMs
+    }
     this.#refused++
     return false
   }
@@ -93,9 +102,13 @@ export class Admission {
   #endTurn(): void {
     this.#inTurn = false
     const nowMs = this.#options.now()
-    if (this.#isShedding) {
+    const { maxLoopDelayMs } = this.#options
+    if (this.#isRefusing) {
+      this.#isRefusing = false
+      this.#servingMs = Math.min(Math.max(nowMs - this.#refusedMs, this.#minServingMs), maxLoopDelayMs)
+    } else if (this.#isShedding) {
       if (nowMs - this.#refusedMs >= RECOVERY_MS) this.#change(false)
-    } else if (nowMs - this.#turnMs < this.#options.maxLoopDelayMs) {
+    } else if (nowMs - this.#turnMs < maxLoopDelayMs) {
       this.#longSinceMs = undefined
     } else {
       this.#longSinceMs ??= this.#turnMs
