@@ -311,7 +311,7 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
     return this.#parts.draining || this.#request.length < 0
   }
 
-  /** False: the socket is full. What was written is kept by uWebSockets until it drains. */
+  /** False: the socket is full. What was written is kept by uWebSockets until it drains, and is one chunk at most. */
   #write(chunk: string | Uint8Array): boolean {
     if (!this.#mayLag || chunk.length <= PROBE_BYTES) return this.#writeNow(chunk)
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
