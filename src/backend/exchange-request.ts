@@ -18,6 +18,8 @@ export interface ExchangeRequest {
   /** The router's route; empty for a plain NATS request. */
   readonly route: string
   readonly requestId: string
+  /** Who the client is, as the route's policies have found out; undefined: they have not, or do not ask. */
+  readonly subjectId: string | undefined
   /** The NATS subject that it came on. */
   readonly subject: string
   /** The client's headers. */
@@ -47,6 +49,7 @@ export function exchangeRequest(list: HeaderList, subject: string, defaultMethod
     remote: metadata.get('sx-remote') ?? '',
     route: metadata.get('sx-route') ?? '',
     requestId: metadata.get('sx-request-id') ?? '',
+    subjectId: metadata.get('sx-subject-id'),
     subject,
     headers,
   }

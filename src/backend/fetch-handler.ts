@@ -1,9 +1,13 @@
 import type { BackendExchange } from './exchange.ts'
+import type { ExchangeRequest } from './exchange-request.ts'
 import type { ExchangeHandler, ReportError } from './handler.ts'
 import { recordThrown } from './trace-handler.ts'
 
-/** Any handler of the Fetch shape: a Hono app's `app.fetch`, say. */
-export type FetchHandler = (request: Request) => Response | Promise<Response>
+/**
+ * Any handler of the Fetch shape: a Hono app's `app.fetch`, say, which has the second argument as `c.env`.
+ * @param exchange what a Request has no place for
+ */
+export type FetchHandler = (request: Request, exchange: ExchangeRequest) => Response | Promise<Response>
 
 /** Answers exchanges with a fetch handler. What it throws before it has answered is a 500 that says nothing of it. */
 export function fetchExchange(handler: FetchHandler, onError: ReportError): ExchangeHandler {
@@ -19,7 +23,7 @@ export function fetchExchange(handler: FetchHandler, onError: ReportError): Exch
     }
     let response: Response
     try {
-      response = await handler(request)
+      response = await handler(request, x.request)
       if (x.signal.aborted) {
         await response.body?.cancel(x.signal.reason)
         return
