@@ -18,7 +18,7 @@ const LARGE = Buffer.alloc(512 * 1024, 'x')
  * @returns what ends them
  */
 export async function startBackends(stage: FuzzStage, violations: string[]): Promise<() => Promise<void>> {
-  const { nats } = stage
+  const { nats, hostileNats } = stage
   const echo = (_error: Error | null, message: Msg) => void message.respond(message.data)
   nats.subscribe(`${SUBJECTS}.well`, { callback: echo })
   nats.subscribe(`${SUBJECTS}.messages`, { callback: echo })
@@ -34,9 +34,9 @@ export async function startBackends(stage: FuzzStage, violations: string[]): Pro
       }
     },
   })
-  nats.subscribe(`${SUBJECTS}.hostile`, {
+  hostileNats.subscribe(`${SUBJECTS}.hostile`, {
     callback(_error, message) {
-      if (message.reply !== undefined) stage.hostile?.(nats, message.reply)
+      if (message.reply !== undefined) stage.hostile?.(message.reply)
     },
   })
   const service = await serve({ nats, name: 'fuzz', version: '1.0.0', maxConcurrent: 10_000 })
@@ -44,7 +44,7 @@ export async function startBackends(stage: FuzzStage, violations: string[]): Pro
     for await (const message of exchange) await exchange.send(message.data)
   })
   await service.flush()
-  await nats.flush()
+  await Promise.all([nats.flush(), hostileNats.flush()])
   return () => service.drain(0)
 }
 

@@ -30,6 +30,8 @@ export interface FuzzStage {
   /** Ports by what they speak. */
   readonly tcp: { readonly mux: number; readonly lines: number; readonly proxied: number }
   readonly nats: NatsConnection
+  /** Of the backend that nobody trusts. */
+  readonly hostileNats: NatsConnection
   /** What a backend answers to whom it does not trust; set by the target that plays it. */
   hostile: HostileBackend | undefined
   /** Requests of hostile clients that came as far as a backend. */
@@ -42,7 +44,7 @@ export interface FuzzStage {
 }
 
 /** Answers an OPEN on its reply subject. */
-export type HostileBackend = (nats: NatsConnection, reply: string) => void
+export type HostileBackend = (reply: string) => void
 
 /** Nothing is left of it when its owner ends. */
 export async function startFuzzStage(owner: Pick<Scope, 'after'>): Promise<FuzzStage> {
@@ -55,6 +57,8 @@ export async function startFuzzStage(owner: Pick<Scope, 'after'>): Promise<FuzzS
   const url = await natsUrl()
   const nats = await connect({ servers: url, maxReconnectAttempts: -1 })
   scope.after(() => nats.close())
+  const hostileNats = await connect({ servers: url, maxReconnectAttempts: -1 })
+  scope.after(() => hostileNats.close())
   await writeFile(join(directory, 'routes.yaml'), JSON.stringify({ version: 1, routes: ROUTES }))
   await writeFile(join(directory, 'router.yaml'), JSON.stringify(settings(url, database.url)))
   const router = spawnRouter(scope, directory)
@@ -98,6 +102,7 @@ export async function startFuzzStage(owner: Pick<Scope, 'after'>): Promise<FuzzS
     adminUrl,
     tcp: { mux, lines, proxied },
     nats,
+    hostileNats,
     hostile: undefined,
     published: 0,
     memoryBytes,
