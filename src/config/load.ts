@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { z } from 'zod'
 import { ConfigError } from './config-error.ts'
+import { type DatabaseTls, withPassword, withTls } from './database-url.ts'
 import { issueMessage } from './issue-message.ts'
 import { readYaml } from './located-yaml.ts'
 import { type RouterConfig, toRouterConfig } from './router-config.ts'
@@ -13,6 +14,7 @@ import {
   portSchema,
   routerConfigSchema,
 } from './schema.ts'
+import { readSecretFile } from './secret-file.ts'
 
 export const DEFAULT_CONFIG_FILE = 'config/router.yaml'
 
@@ -46,7 +48,8 @@ interface Override {
 export async function loadConfig({ flags, env, cwd }: LoadConfigOptions): Promise<RouterConfig> {
   const file = override('--config', flags.config, 'ENGINE_ROUTER_CONFIG', env)
   const text = await readConfigFile(file, cwd)
-  const config = toRouterConfig(readYaml(text, file?.text ?? DEFAULT_CONFIG_FILE, routerConfigSchema).value)
+  const document = readYaml(text, file?.text ?? DEFAULT_CONFIG_FILE, routerConfigSchema).value
+  const config = toRouterConfig(document)
 
   const problems: string[] = []
   const take = <T>(
@@ -65,7 +68,11 @@ export async function loadConfig({ flags, env, cwd }: LoadConfigOptions): Promis
   const servers = override('--nats-url', flags.natsUrl, 'NATS_URL', env)
   const url = override('--database-url', flags.databaseUrl, 'DATABASE_URL', env)
   const level = override('--log-level', flags.logLevel, 'LOG_LEVEL', env)
-  const token = override('', undefined, 'ENGINE_ROUTER_ADMIN_TOKEN', env)
+  const token =
+    override('', undefined, 'ENGINE_ROUTER_ADMIN_TOKEN', env) ??
+    (await secret('listen.admin.tokenFile', document.listen.admin.tokenFile, cwd))
+  const { passwordFile, tls } = document.database
+  const password = await secret('database.passwordFile', passwordFile, cwd)
   const result: RouterConfig = {
     ...config,
     listen: {
@@ -78,7 +85,7 @@ export async function loadConfig({ flags, env, cwd }: LoadConfigOptions): Promis
       servers: take(servers, natsServersSchema, splitList, nats.servers),
       creds: override('--nats-creds', flags.natsCreds, 'NATS_CREDS', env)?.text ?? nats.creds,
     },
-    database: { url: take(url, databaseUrlSchema, asItIs, database.url) },
+    database: { url: completeUrl(take(url, databaseUrlSchema, asItIs, database.url), password?.text, tls) },
     log: { level: take(level, logLevelSchema, asItIs, log.level) },
   }
   if (problems.length > 0) throw new ConfigError(problems.join('\n'))
@@ -90,6 +97,15 @@ function override(flag: string, value: string | undefined, variable: string, env
   const text = env[variable]
   // An empty variable is how a shell or a compose file says "not set".
   return text === undefined || text === '' ? undefined : { name: variable, text }
+}
+
+async function secret(key: string, path: string | undefined, cwd: string): Promise<Override | undefined> {
+  return path === undefined ? undefined : { name: `${key} (${path})`, text: await readSecretFile(path, key, cwd) }
+}
+
+function completeUrl(url: string, password: string | undefined, tls: DatabaseTls | undefined): string {
+  const known = password === undefined ? url : withPassword(url, password)
+  return tls === undefined ? known : withTls(known, tls)
 }
 
 async function readConfigFile(named: Override | undefined, cwd: string): Promise<string> {
