@@ -6,7 +6,7 @@ import { measureOverload } from './overload.ts'
 test('at 110% of its capacity a router serves 90% of the peak, about as quickly as ever', {
   timeout: 5 * 60_000,
 }, async (t) => {
-  const { peak, normal, over } = await measureOverload(t, { seconds: 60, part: 1.1 })
+  const { peak, normal, over } = await measureOverload(t, { seconds: 60, demand: (peak) => 1.1 * peak })
   t.diagnostic(JSON.stringify({ peak, normal, over }))
   assert.equal(over.errors, 0)
   assert.equal(normal.refusedPart, 0)

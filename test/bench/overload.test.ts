@@ -2,13 +2,16 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { measureOverload } from './overload.ts'
 
+/** Each holds the router up for half a millisecond. */
+const TOO_MANY = 2500
+
 // How near the peak and how quick it stays is for overload.soak.ts to say, on a machine that does nothing else; here a
-// router that did not refuse would have a second's worth of requests waiting by the end.
+// router that did not refuse would have seconds' worth of requests waiting by the end.
 test('a router with too many requests refuses some, and serves the others soon', { timeout: 60_000 }, async (t) => {
-  const { peak, over } = await measureOverload(t, { seconds: 6, part: 1.5 })
+  const { peak, over } = await measureOverload(t, { seconds: 5, demand: () => TOO_MANY })
   t.diagnostic(JSON.stringify({ peak, over }))
   assert.equal(over.errors, 0)
   assert.ok(over.refusedPart > 0.1, `${over.refusedPart} refused`)
-  assert.ok(over.goodput > 0.5 * peak, `${over.goodput} of ${peak} requests/s`)
+  assert.ok(over.goodput > 0.25 * peak, `${over.goodput} of ${peak} requests/s`)
   assert.ok(over.p99Ms < 500, `${over.p99Ms} ms`)
 })

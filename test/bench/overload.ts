@@ -11,8 +11,8 @@ const CONNECTIONS = 1000
 
 export interface OverloadOptions {
   readonly seconds: number
-  /** Of the peak, what is asked for: 1.1 is a tenth too much. */
-  readonly part: number
+  /** What is asked for each second, given what the router serves at most. */
+  readonly demand: (peak: number) => number
 }
 
 export interface Overload {
@@ -25,7 +25,7 @@ export interface Overload {
 }
 
 /** A router at and beyond its capacity. */
-export async function measureOverload(t: TestContext, { seconds, part }: OverloadOptions): Promise<Overload> {
+export async function measureOverload(t: TestContext, { seconds, demand }: OverloadOptions): Promise<Overload> {
   const guard = new ChildGuard()
   t.after(() => guard.close())
   const env = { ...process.env, NATS_URL: await natsUrl() }
@@ -45,6 +45,6 @@ export async function measureOverload(t: TestContext, { seconds, part }: Overloa
   const shortS = Math.min(seconds / 3, 10)
   const { goodput: peak } = await run(Number.POSITIVE_INFINITY, 16, shortS, 1)
   const normal = await run(0.8 * peak, CONNECTIONS, shortS, 1)
-  const over = await run(part * peak, CONNECTIONS, seconds, 2)
+  const over = await run(demand(peak), CONNECTIONS, seconds, 2)
   return { peak, normal, over }
 }
