@@ -44,6 +44,7 @@ describe('loadConfig', () => {
         inboxPrefix: '_INBOX',
         service: true,
         creds: undefined,
+        workspaceCreds: undefined,
         tls: undefined,
       },
       database: { url: 'postgres://engine_router@127.0.0.1:5432/engine_router' },
