@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { CLOSED_SIDE } from '../../src/exchange/closed-side.ts'
 import { DeadlineWheel } from '../../src/exchange/deadline-wheel.ts'
 import { ExchangeError } from '../../src/exchange/errors.ts'
 import type { ClientSide, RequestHead } from '../../src/exchange/exchange.ts'
 import { Identity, Lease } from '../../src/exchange/identity.ts'
 import { authenticateAny, requireIdentity } from '../../src/policies/authenticate.ts'
 import type { Authenticator, Verdict } from '../../src/policies/policy.ts'
+import { testRoute } from '../support/test-route.ts'
 
 const request = (): RequestHead => ({
   kind: 'http',
@@ -78,6 +80,26 @@ describe('authentication', () => {
     assert.equal((error as ExchangeError).code, 'unauthorized')
     assert.deepEqual(head.responseHeaders, ['www-authenticate', 'Bearer'])
     assert.equal(authenticateAny([authenticator(() => undefined, true)])(request()), undefined)
+  })
+
+  test('says for the log why nobody is known over raw TCP', () => {
+    const head = {
+      ...request(),
+      kind: 'tcp' as const,
+      route: { ...testRoute({ kind: 'tcp' }), dispatch: () => CLOSED_SIDE },
+    }
+    const error = authenticateAny([authenticator(() => undefined)])(head)
+    assert.match((error as ExchangeError).message, /raw TCP .* client certificate/)
+  })
+
+  test('a credential that is refused has a challenge of its own', () => {
+    const refusals = { unauthorized: 'Bearer error="invalid_token"', forbidden: 'Bearer error="insufficient_scope"' }
+    for (const code of ['unauthorized', 'forbidden'] as const) {
+      const head = request()
+      const refusing = { ...authenticator(() => new ExchangeError(code, 'no')), refusals }
+      assert.equal((authenticateAny([refusing])(head) as ExchangeError).code, code)
+      assert.deepEqual(head.responseHeaders, ['www-authenticate', refusals[code]])
+    }
   })
 
   test('what a client sends while the verdict is awaited comes to the backend in order', async () => {
