@@ -10,8 +10,8 @@ import { startStage } from './stage.ts'
 const MUX_POSTS_FROM = 1_000_000
 const EVENT_CLIENTS = 12
 /** Told to go at once, at most, however many there are. */
-const AT_ONCE = 100
-const SHARE_AT_ONCE = 0.33
+const AT_ONCE = 120
+const SHARE_AT_ONCE = 0.4
 
 export interface ScenarioOptions {
   /** Which of the two routers, one after the other. */
