@@ -151,6 +151,8 @@ async function serveFrom(guard: ChildGuard, { directory, program, env }: Home, p
       tcp: [{ host: '127.0.0.1', port: ports.tcpPort, protocol: 'mux' }],
     },
     routes: { cache: 'cache.json' },
+    // All of them come from this machine.
+    limits: { connectionsPerIp: 100_000 },
   }
   await writeFile(join(directory, 'router.yaml'), JSON.stringify(settings))
   const child = guard.spawn({
