@@ -30,6 +30,8 @@ export interface IdentityParts {
   readonly now: () => number
   /** What lasts goes on for so long after the expiry, for a new credential to come. */
   readonly graceMs: number
+  /** Holds those under which something lasts now, for a policy that may have to end it; undefined: it never has. */
+  readonly held?: Set<Identity>
 }
 
 /** What ends with the identity that it was opened with. */
@@ -100,13 +102,17 @@ export class Identity implements WheelEntry {
   addLease(lease: Lease): ExchangeError | undefined {
     if (this.#revoked !== undefined) return this.#revoked
     this.#leases.add(lease)
-    if (this.#leases.size === 1 && this.expiresAtMs !== undefined) this.#schedule()
+    if (this.#leases.size > 1) return undefined
+    this.#parts.held?.add(this)
+    if (this.expiresAtMs !== undefined) this.#schedule()
     return undefined
   }
 
   removeLease(lease: Lease): void {
     this.#leases.delete(lease)
-    if (this.#leases.size === 0) this.#parts.wheel.cancel(this)
+    if (this.#leases.size > 0) return
+    this.#parts.held?.delete(this)
+    this.#parts.wheel.cancel(this)
   }
 
   #schedule(): void {

@@ -37,9 +37,4 @@ export class RecentMap<Key, Value> {
     this.#young.delete(key)
     this.#old.delete(key)
   }
-
-  *entries(): Iterable<[Key, Value]> {
-    yield* this.#old
-    yield* this.#young
-  }
 }

@@ -36,12 +36,18 @@ export interface TokenVerifierOptions {
  */
 export class TokenVerifier {
   readonly #options: TokenVerifierOptions
+  readonly #parts: IdentityParts
+  /** What lasts does so longer than its token may be known. */
+  readonly #held = new Set<Identity>()
+  readonly #tokens = new WeakMap<Identity, string>()
+  /** Another one as soon as other keys count. */
   #known: RecentMap<string, Identity>
   /** Being verified: any number of requests with one token wait for one check. */
   readonly #pending = new Map<string, Promise<Verdict>>()
 
   constructor(options: TokenVerifierOptions) {
     this.#options = options
+    this.#parts = { ...options.parts, held: this.#held }
     this.#known = new RecentMap(options.maxTokens)
   }
 
@@ -56,9 +62,8 @@ export class TokenVerifier {
 
   /** Other keys count from now on: tokens are verified anew, and what was opened with one that is not good any more ends. */
   onKeysChanged(): void {
-    const before = this.#known
     this.#known = new RecentMap(this.#options.maxTokens)
-    for (const [token, identity] of before.entries()) if (identity.leases > 0) void this.#verifyAnew(token, identity)
+    for (const identity of this.#held) void this.#verifyAnew(this.#tokens.get(identity)!, identity)
   }
 
   #check(token: string): Verdict | Promise<Verdict> {
@@ -75,7 +80,8 @@ export class TokenVerifier {
     const { rules, parts } = this.#options
     try {
       const { alg, crit } = decodeProtectedHeader(token)
-      if (alg === undefined || !rules.algorithms.includes(alg)) return `its algorithm is ${JSON.stringify(alg)}`
+      if (alg === undefined || !rules.algorithms.includes(alg))
+        return `its algorithm is ${JSON.stringify(alg)?.slice(0, 32)}`
       if (crit !== undefined) return 'it needs extensions of JWS'
       const claims = decodeJwt(token)
       const subjectId = claimAt(claims, rules.subject)
@@ -90,22 +96,28 @@ export class TokenVerifier {
   }
 
   async #verifyOnce(token: string, claims: Claims): Promise<Verdict> {
+    const known = this.#known
     const error = await this.#signatureError(token)
+    // What was found out with keys from before says nothing any more.
+    if (known !== this.#known) return this.#verifyOnce(token, claims)
     if (error !== undefined) return error
-    const { rules, name, parts } = this.#options
+    const { rules, name } = this.#options
     const missing = permissionFault(claims, rules)
     if (missing !== undefined) return new ExchangeError('forbidden', `a token is not enough: ${missing}`)
     const expiresAtMs = claims.exp === undefined ? undefined : (Number(claims.exp) + rules.toleranceS) * 1000
     const subjectId = String(claimAt(claims, rules.subject))
     const backendHeaders = this.#backendHeaders(claims)
-    const identity = new Identity({ subjectId, claims, provedBy: name, expiresAtMs, backendHeaders }, parts)
-    this.#known.set(token, identity)
+    const identity = new Identity({ subjectId, claims, provedBy: name, expiresAtMs, backendHeaders }, this.#parts)
+    this.#tokens.set(identity, token)
+    known.set(token, identity)
     return identity
   }
 
   async #verifyAnew(token: string, identity: Identity): Promise<void> {
+    const known = this.#known
     const error = await this.#signatureError(token)
-    if (error === undefined) this.#known.set(token, identity)
+    if (known !== this.#known) return
+    if (error === undefined) known.set(token, identity)
     else if (error.code === 'unauthorized') identity.revoke(error)
   }
 

@@ -6,7 +6,7 @@ import { DeadlineWheel } from '../../../src/exchange/deadline-wheel.ts'
 import { ExchangeError } from '../../../src/exchange/errors.ts'
 import { Identity, Lease } from '../../../src/exchange/identity.ts'
 import { KeySet } from '../../../src/policies/jwt/key-set.ts'
-import { jwksSource } from '../../../src/policies/jwt/key-source.ts'
+import { type FindKey, jwksSource, type KeySource } from '../../../src/policies/jwt/key-source.ts'
 import { PUBLIC_ALGORITHMS } from '../../../src/policies/jwt/options.ts'
 import { type TokenRules, TokenVerifier } from '../../../src/policies/jwt/token-verifier.ts'
 import { eventually } from '../../support/eventually.ts'
@@ -51,14 +51,14 @@ describe('verifying tokens', () => {
 
   after(() => jwks.close())
 
-  function setUp(rules: Partial<TokenRules> = {}, maxTokens = 100) {
+  function setUp(rules: Partial<TokenRules> = {}, maxTokens = 100, source: KeySource = jwksSource(jwks.url)) {
     jwks.keys = [first]
     jwks.answer = undefined
     const clock = { nowMs: nowS * 1000 }
     const now = () => clock.nowMs
     const wheel = new DeadlineWheel({ now })
     const keys = new KeySet({
-      source: jwksSource(jwks.url),
+      source,
       now,
       logger: silentLogger,
       onChanged: () => verifier.onKeysChanged(),
@@ -70,7 +70,7 @@ describe('verifying tokens', () => {
       const verdict = await verifier.verify(token)
       return verdict instanceof Identity ? verdict.subjectId : verdict?.code
     }
-    return { clock, verifier, outcome, requests: () => jwks.requests }
+    return { clock, verifier, keys, outcome, requests: () => jwks.requests }
   }
 
   for (const alg of ['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA']) {
@@ -250,6 +250,49 @@ describe('verifying tokens', () => {
     await eventually('the lease ends', () => ended.length > 0)
     assert.deepEqual(ended, ['unauthorized'])
     assert.equal(await outcome(await signToken(second)), 'unauthorized')
+  })
+
+  test('a key that is taken away also ends what was opened with a token that others have driven out', async () => {
+    const { clock, verifier } = setUp({}, 4)
+    jwks.keys = [first, second]
+    const gone = await verifier.verify(await signToken(second))
+    assert.ok(gone instanceof Identity)
+    const ended: string[] = []
+    new Lease(gone, { onRevoked: ({ code }) => ended.push(code) })
+    for (const sub of ['a', 'b', 'c', 'd', 'e', 'f']) await verifier.verify(await signToken(second, { sub }))
+    const token = await signToken(first)
+    await verifier.verify(token)
+    jwks.keys = [first]
+    clock.nowMs += 301_000
+    verifier.verify(token)
+    await eventually('the lease ends', () => ended.length > 0)
+    assert.deepEqual(ended, ['unauthorized'])
+  })
+
+  test('a key that is taken away while a token is verified with it does not let that in', async () => {
+    let gate: Promise<void> | undefined
+    const { parse, ...place } = jwksSource(jwks.url)
+    const slowly = (text: Buffer): FindKey => {
+      const find = parse(text)
+      return async (...token) => {
+        const key = await find(...token)
+        await gate
+        return key
+      }
+    }
+    const { clock, verifier, keys, outcome } = setUp({}, 100, { ...place, parse: slowly })
+    jwks.keys = [first, second]
+    assert.equal(await outcome(await signToken(first)), 'alice')
+    const { promise, resolve } = Promise.withResolvers<void>()
+    gate = promise
+    const late = await signToken(second)
+    const verdict = outcome(late)
+    jwks.keys = [first]
+    clock.nowMs += 301_000
+    assert.equal(await keys.renew(), true)
+    resolve()
+    assert.equal(await verdict, 'unauthorized')
+    assert.ok(verifier.verify(late) instanceof Promise)
   })
 
   test('a token that was good is refused once it has expired', async () => {
