@@ -204,8 +204,9 @@ export class MuxExchange implements ClientSide, Sender, WheelEntry {
     if (this.#state === 'closed') return
     this.#tell(error, ERRORS[error.code].retry === 'yes' && this.#state === 'waiting')
     this.#close(error)
-    const { identity, isOfConnection } = this.#request
-    if (error.code === 'unauthorized' && isOfConnection && identity?.isExpired) this.#owner.onCredentialOver(error)
+    const { identity, credential } = this.#request
+    if (error.code !== 'unauthorized' || credential === undefined || !identity?.isExpired) return
+    this.#owner.onCredentialOver(credential, error)
   }
 
   /** The backend has room for more of the request. */

@@ -1,6 +1,6 @@
 import type { WheelEntry } from '../../exchange/deadline-wheel.ts'
 import { ERRORS, type ErrorCode, ExchangeError } from '../../exchange/errors.ts'
-import type { RequestHead } from '../../exchange/exchange.ts'
+import type { HeaderList } from '../../exchange/exchange.ts'
 import {
   MAX_BODY_BYTES,
   type MuxAuth,
@@ -17,7 +17,7 @@ import { MuxExchange } from './mux-exchange.ts'
 import { MuxOutput } from './mux-output.ts'
 import type { MuxParts } from './mux-parts.ts'
 import type { MuxConnection, MuxEncoding, MuxPeer, MuxSocket } from './mux-socket.ts'
-import { readOpen } from './open-request.ts'
+import { type OpenRequest, readOpen } from './open-request.ts'
 import { authorizationOf, renewCredential, withAuthorization } from './renew-credential.ts'
 
 /** A WebSocket has pings of its own. */
@@ -162,8 +162,9 @@ export class MuxSession implements MuxConnection, ExchangeOwner, WheelEntry {
     this.#closeIfOver()
   }
 
-  onCredentialOver(error: ExchangeError): void {
-    if (this.#isClosed()) return
+  onCredentialOver(credential: HeaderList, error: ExchangeError): void {
+    // What was opened while another one was looked at may outlive it, and ends alone.
+    if (this.#isClosed() || credential !== this.#peer.headers) return
     const detail = 'The credential of the connection has expired'
     this.output.write({ t: 'goaway', lastId: this.#lastId, grace: 0, code: 'unauthorized', detail })
     this.#close(ERRORS.unauthorized.close, 'unauthorized', error)
@@ -231,24 +232,26 @@ export class MuxSession implements MuxConnection, ExchangeOwner, WheelEntry {
   #onAuth({ token }: MuxAuth): void {
     const authorization = authorizationOf(token)
     const requests = [...(this.#exchanges?.values() ?? [])].map(({ request }) => request)
-    const concerned = requests.filter(({ isOfConnection }) => isOfConnection)
+    const concerned = requests.filter(({ credential }) => credential !== undefined)
     if (authorization === undefined) this.#break('bad_request', 'an auth without a token that a header field can hold')
     else if (this.#isRenewing) this.output.write({ t: 'auth', code: 'busy', detail: 'One token after the other' })
     // At once, for an open right behind it.
-    else if (concerned.length === 0) this.#takeCredential(authorization)
-    else void this.#renew(concerned, authorization)
+    else if (concerned.length === 0) this.#takeCredential(authorization, [])
+    else void this.#renew(authorization, concerned)
   }
 
-  async #renew(requests: readonly RequestHead[], authorization: string): Promise<void> {
+  async #renew(authorization: string, requests: readonly OpenRequest[]): Promise<void> {
     this.#isRenewing = true
     const error = await renewCredential(requests, authorization)
     this.#isRenewing = false
-    if (error === undefined) this.#takeCredential(authorization)
+    if (error === undefined) this.#takeCredential(authorization, requests)
     else this.output.write({ t: 'auth', code: error.code, detail: error.detail ?? ERRORS[error.code].title })
   }
 
-  #takeCredential(authorization: string): void {
-    this.#peer = { ...this.#peer, headers: withAuthorization(this.#peer.headers, authorization) }
+  #takeCredential(authorization: string, requests: readonly OpenRequest[]): void {
+    const headers = withAuthorization(this.#peer.headers, authorization)
+    this.#peer = { ...this.#peer, headers }
+    for (const request of requests) request.credential = headers
     this.output.write({ t: 'auth' })
   }
 

@@ -1,5 +1,5 @@
 import { ExchangeError } from '../../exchange/errors.ts'
-import type { RequestHead } from '../../exchange/exchange.ts'
+import type { HeaderList, RequestHead } from '../../exchange/exchange.ts'
 import type { MuxHeaders, MuxOpen } from '../framing/mux-frame.ts'
 import type { HeadLimits } from '../http/over-limit.ts'
 import { isSaneRequestId } from '../request-id.ts'
@@ -9,8 +9,8 @@ import type { MuxPeer } from './mux-socket.ts'
 export interface OpenRequest extends RequestHead {
   /** Why it cannot be taken: a parser of HTTP would have refused it. */
   readonly fault: ExchangeError | undefined
-  /** It says nothing itself of who sends it, and the connection does. */
-  readonly isOfConnection: boolean
+  /** What the connection said of who sends it, where the request says nothing itself. */
+  credential: HeaderList | undefined
 }
 
 /** RFC 9110 section 5.6.2. */
@@ -38,6 +38,7 @@ export function readOpen(
   if (open.headers !== undefined) fault = readHeaders(open.headers, headers, limits) ?? fault
   const requestId = takeRequestId(headers)
   const isOfConnection = peer.headers.length > 0 && !isNamed(headers, headers.length, 'authorization')
+  const credential = isOfConnection ? peer.headers : undefined
   addMissing(headers, peer.headers)
   const question = target.indexOf('?')
   // What is refused is in the log, where it should not be longer than what is taken.
@@ -56,7 +57,7 @@ export function readOpen(
     route: undefined,
     subject: '',
     fault,
-    isOfConnection,
+    credential,
   }
 }
 

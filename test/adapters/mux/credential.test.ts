@@ -39,6 +39,13 @@ describe('the credential of a multiplexed connection', () => {
       routes: [
         { name: 'who', match: { path: '/who' }, subject: `${P}.who`, policies: [{ jwt }] },
         { name: 'events', match: { path: '/events' }, subject: `${P}.events`, reply: 'many', policies: [{ jwt }] },
+        {
+          name: 'asked',
+          match: { path: '/asked' },
+          subject: `${P}.events`,
+          reply: 'many',
+          policies: [{ authService: { subject: `${P}.decide`, timeout: '8s', grace: '0s' } }],
+        },
         { name: 'open', match: { path: '/open' }, subject: `${P}.events`, reply: 'many' },
       ],
     })
@@ -134,6 +141,36 @@ describe('the credential of a multiplexed connection', () => {
     client.send({ t: 'auth', token: await tokenFor(60, { sub: 'bob' }) })
     await seen({ t: 'auth', code: undefined })
     assert.ok(!frames.some(({ t }) => t === 'goaway'))
+  })
+
+  test('ends alone what was opened by the one before, while the new one was looked at', async (t) => {
+    const { client, frames, seen } = await open()
+    const gate = Promise.withResolvers<void>()
+    t.after(() => gate.resolve())
+    const decide = nats.subscribe(`${P}.decide`, {
+      async callback(_, message) {
+        const { headers } = message.json<{ headers: Record<string, string> }>()
+        const isNew = headers.authorization === 'Bearer new'
+        if (isNew) await gate.promise
+        const expires = isNew ? undefined : expiresAtMs / 1000
+        message.respond(JSON.stringify({ allow: true, subjectId: 'alice', expires }))
+      },
+    })
+    await nats.flush()
+    const expiresAtMs = Date.now() + 1500
+    client.send({ t: 'auth', token: 'old' })
+    client.send({ t: 'open', id: 1, path: '/asked' })
+    await seen({ t: 'data', id: 1 })
+    client.send({ t: 'auth', token: 'new' })
+    client.send({ t: 'open', id: 2, path: '/asked' })
+    await seen({ t: 'data', id: 2 })
+    gate.resolve()
+    await eventually('the new one is taken', () => frames.filter((frame) => frame.t === 'auth').length === 2)
+    await seen({ t: 'reset', id: 2, code: 'unauthorized' })
+    client.send({ t: 'open', id: 3, path: '/asked' })
+    await seen({ t: 'data', id: 3 })
+    assert.ok(!frames.some((frame) => frame.t === 'goaway' || (frame.t === 'reset' && frame.id === 1)))
+    decide.unsubscribe()
   })
 
   test('comes one after the other', async () => {
