@@ -10,9 +10,12 @@ import type { Authenticator, Verdict } from './policy.ts'
 const NO_HEADERS =
   'no credential: a raw TCP connection has no header fields, only a client certificate can tell who it is'
 
-/** The first of them that finds a credential of its kind decides. */
+/**
+ * The first of them that finds a credential of its kind decides. One that is optional, among the defaults of all routes
+ * say, does not open a route on which another asks for a credential.
+ */
 export function authenticateAny(authenticators: readonly Authenticator[]): Authenticate {
-  const isOptional = authenticators.some(({ optional }) => optional)
+  const isOptional = authenticators.every(({ optional }) => optional)
   const challenges = [...new Set(authenticators.map(({ challenge }) => challenge))]
 
   const settle = (request: RequestHead, verdict: Verdict, asked?: Authenticator): ExchangeError | undefined => {

@@ -32,7 +32,7 @@ export interface Authenticator {
   readonly challenge: string
   /** In its place where a credential was there and is refused: by the code of the error. */
   readonly refusals?: Readonly<Partial<Record<ErrorCode, string>>>
-  /** Requests without a credential come in too, without an identity. */
+  /** Requests without a credential come in too, without an identity; unless another policy of the route asks for one. */
   readonly optional: boolean
 }
 

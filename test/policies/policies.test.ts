@@ -82,6 +82,18 @@ describe('authentication', () => {
     assert.equal(authenticateAny([authenticator(() => undefined, true)])(request()), undefined)
   })
 
+  test('one that is optional does not open a route that another guards', () => {
+    const optional = authenticator(() => undefined, true)
+    const needed = authenticator(() => undefined)
+    for (const authenticators of [
+      [optional, needed],
+      [needed, optional],
+    ]) {
+      assert.equal((authenticateAny(authenticators)(request()) as ExchangeError).code, 'unauthorized')
+    }
+    assert.equal(authenticateAny([optional, optional])(request()), undefined)
+  })
+
   test('says for the log why nobody is known over raw TCP', () => {
     const head = {
       ...request(),
