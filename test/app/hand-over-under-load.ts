@@ -7,7 +7,7 @@ import { connect } from 'nats'
 import { startNats } from '../support/nats.ts'
 import { freePort, type RouterProcess, startRouter } from './router-process.ts'
 
-const HAND_OVERS = 4
+const HAND_OVERS = 3
 const CLIENTS = 16
 
 export interface HandOverReport {

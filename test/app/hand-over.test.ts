@@ -37,7 +37,8 @@ describe('routers that share their ports', { skip: noSharing }, () => {
     database = await createTestDatabase({ migrated: true })
     await query(
       database.url,
-      `insert into routes (name, path, subject) values ('here', '/here', 'here'), ('slow', '/slow', '${P}.slow')`,
+      `insert into routes (name, path, subject, timeout) values
+        ('here', '/here', 'here', '60s'), ('slow', '/slow', '${P}.slow', '60s')`,
     )
     await query(
       database.url,
@@ -93,7 +94,9 @@ describe('routers that share their ports', { skip: noSharing }, () => {
     const settings = { ...(await sharedSettings()), natsUrl: `nats://127.0.0.1:${natsPort}` }
     const waiting = spawnRouter(t, await writeSettings(settings))
     const isRefused = () => Promise.all([settings.httpPort!, settings.adminPort!].map(connectError))
-    await eventually('it waits', () => waiting.log().some(({ msg }) => msg.startsWith('will listen')))
+    await eventually('it waits', () => waiting.log().some(({ msg }) => msg.startsWith('will listen')), {
+      timeoutMs: 20_000,
+    })
     assert.deepEqual(await isRefused(), ['ECONNREFUSED', 'ECONNREFUSED'])
     waiting.signal('SIGTERM')
     assert.equal(await waiting.exitCode, 0, waiting.output())
@@ -112,11 +115,11 @@ describe('routers that share their ports', { skip: noSharing }, () => {
     const program = join(import.meta.dirname, 'hand-over-under-load.ts')
     const args = [...IN_OWN_NETWORK, 'sh', process.execPath, program, router.directory]
     const { TEST_NATS_URL: _, ...env } = process.env
-    const { stdout } = await promisify(execFile)('unshare', args, { env, timeout: 60_000 })
+    const { stdout } = await promisify(execFile)('unshare', args, { env, timeout: 100_000 })
     const report = JSON.parse(stdout) as HandOverReport
     t.diagnostic(stdout)
     assert.deepEqual(report.failures, {})
-    assert.deepEqual(report.exitCodes, [0, 0, 0, 0])
+    assert.deepEqual(report.exitCodes, [0, 0, 0])
     assert.ok(report.answered > 500, `only ${report.answered} requests`)
   })
 })
