@@ -38,7 +38,7 @@ async function compare(t: TestContext, frontEnd: FrontEnd, ports: readonly numbe
   const url = await natsUrl()
   const backend = await startRecordingBackend(url, `t${process.pid}fronts.${frontEnd.name.replaceAll(' ', '-')}`)
   t.after(() => backend.close())
-  const gateway = await startGateway({ natsUrl: url, routes: [{ ...backend.route, timeout: '500ms' }] })
+  const gateway = await startGateway({ natsUrl: url, routes: [{ ...backend.route, timeout: '3s' }] })
   t.after(() => gateway.close())
   const front = await startFrontEnd(t, frontEnd, gateway.port, ports)
 
