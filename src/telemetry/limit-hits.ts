@@ -26,7 +26,9 @@ export class LimitHits implements LimitObserver {
     hits.count++
     const leftOut = hits.lines.take()
     if (leftOut === undefined) return
-    this.#logger.info({ limit, remote, ...(leftOut > 0 && { leftOut }) }, 'a client is over a limit')
+    // Balancers that only look whether the port is open do so all the time.
+    const level = limit === 'unfinished_head' ? 'debug' : 'info'
+    this.#logger[level]({ limit, remote, ...(leftOut > 0 && { leftOut }) }, 'a client is over a limit')
   }
 
   count(limit: Limit): number {
