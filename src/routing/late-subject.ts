@@ -1,7 +1,7 @@
 import { type Claims, claimAt } from '../exchange/claims.ts'
 import { CLOSED_SIDE } from '../exchange/closed-side.ts'
 import { ExchangeError } from '../exchange/errors.ts'
-import type { Dispatch, RequestHead } from '../exchange/exchange.ts'
+import type { Dispatch, HeaderList, RequestHead } from '../exchange/exchange.ts'
 import { decodePercent } from './percent.ts'
 import type { LateParam } from './subject-params.ts'
 import { isTooLong, tokenFault } from './subject-plan.ts'
@@ -78,9 +78,15 @@ function onlyOne(values: readonly string[], what: string): string | ExchangeErro
   return values.length > 1 ? invalid(`There is more than one of ${what}`) : values[0]
 }
 
-function headerValues({ headers }: RequestHead, name: string): string[] {
+/** As the backend gets them: what a policy says stands in place of what the client has sent. */
+function headerValues({ headers, backendHeaders = [] }: RequestHead, name: string): string[] {
+  const told = valuesNamed(backendHeaders, name)
+  return told.length > 0 ? told : valuesNamed(headers, name)
+}
+
+function valuesNamed(fields: HeaderList, name: string): string[] {
   const values: string[] = []
-  for (let i = 0; i < headers.length; i += 2) if (headers[i] === name) values.push(headers[i + 1]!)
+  for (let i = 0; i < fields.length; i += 2) if (fields[i] === name) values.push(fields[i + 1]!)
   return values
 }
 

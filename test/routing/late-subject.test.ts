@@ -17,6 +17,7 @@ interface Facts {
   readonly query?: string
   readonly host?: string
   readonly headers?: readonly string[]
+  readonly backendHeaders?: readonly string[]
   readonly claims?: Record<string, unknown>
 }
 
@@ -50,6 +51,7 @@ function subjectOf(subject: string, params: object, facts: Facts, path = '/{a}',
     certificate: undefined,
     requestId: '1',
     headers: facts.headers ?? [],
+    backendHeaders: facts.backendHeaders,
     length: 0,
     route: undefined,
     subject: '',
@@ -81,6 +83,13 @@ describe('values of the subject from elsewhere', () => {
       'a.one.b',
     )
     assert.equal(subjectOf('a.{claims.sub}.{a}', {}, { claims: { sub: 'one' } }), 'a.one.x')
+  })
+
+  test('of a header that a policy sets are those of the policy, whatever the client says', () => {
+    const headers = ['x-v', 'forged']
+    assert.equal(from({ header: 'x-v' }, { headers, backendHeaders: ['x-w', '1', 'x-v', 'one'] }), 'a.one.b')
+    assert.equal(from({ header: 'x-v' }, { backendHeaders: ['x-v', 'one'] }), 'a.one.b')
+    assert.equal(from({ header: 'x-v' }, { headers, backendHeaders: ['x-w', '1'] }), 'a.forged.b')
   })
 
   test('have to be there', () => {
