@@ -80,8 +80,8 @@ export const authService = definePolicy({
     }
     const identify = (request: RequestHead) => {
       const values = toldValues(request, told)
-      // JSON tells a field that is not there from an empty one.
-      const key = cacheBy === undefined ? undefined : JSON.stringify(values)
+      // All that the question says; of the route, each has a policy of its own. JSON tells no field from an empty one.
+      const key = cacheBy === undefined ? undefined : JSON.stringify([request.kind, values])
       const known = key === undefined ? undefined : decisions.known(key)
       return known ?? decisions.decide(key, () => decide(encodeQuestion(request, told, values)))
     }

@@ -10,7 +10,7 @@ test('a handler is told who the client is, where a policy has found out', async 
   const ask = async (subjectId?: string) => {
     const fields = headers()
     if (subjectId !== undefined) fields.append('Sx-Subject-Id', subjectId)
-    return (await router.request(`${prefix}.who`, 'x', { headers: fields })).string()
+    return (await router.request(`${prefix}.who`, 'x', { headers: fields, timeout: 5000 })).string()
   }
   assert.equal(await ask('alice'), 'alice')
   assert.equal(await ask(), 'nobody')

@@ -127,6 +127,18 @@ describe('authService policy', () => {
     })
   })
 
+  test('is told of each kind of client what it decides for that', async () => {
+    answer = ({ kind }) => ({ allow: true, subjectId: kind, ttl: 60 })
+    const headers = { authorization: 'any kind' }
+    await get('/kept', headers)
+    const socket = await openSocket(`${gateway.url}/_sx`, { protocols: ['sx.v1.json'] })
+    socket.ws.send(JSON.stringify({ t: 'open', id: 1, path: '/kept', headers }))
+    await socket.messages(1)
+    assert.equal(request?.headers?.get('Sx-Subject-Id'), 'ws')
+    socket.ws.close()
+    await socket.closed()
+  })
+
   test('keeps refusals too, and what has no time to live not at all', async () => {
     answer = () => ({ allow: false, ttl: 60 })
     for (let i = 0; i < 3; i++) assert.equal((await get('/kept', { authorization: 'refused' })).status, 403)
