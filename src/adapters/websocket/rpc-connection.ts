@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { ERRORS, ExchangeError } from '../../exchange/errors.ts'
-import type { HeaderList, RequestHead } from '../../exchange/exchange.ts'
+import type { RequestHead } from '../../exchange/exchange.ts'
 import { type IdentityHolder, Lease } from '../../exchange/identity.ts'
 import type { Flushable } from '../flush-queue.ts'
 import { abnormalEnd } from './abnormal-end.ts'
@@ -46,7 +46,7 @@ export class RpcConnection implements SocketHandler, Flushable, IdentityHolder {
 
   constructor(parts: WebSocketParts, head: RequestHead, makeRequestId: () => string) {
     this.#parts = parts
-    this.#head = { ...head, headers: forwarded(head) }
+    this.#head = head
     this.#maxMessageBytes = Math.min(parts.maxMessageBytes, head.route!.maxBodyBytes)
     this.#makeRequestId = makeRequestId
   }
@@ -277,17 +277,6 @@ export class RpcConnection implements SocketHandler, Flushable, IdentityHolder {
     this.#last = undefined
     for (; call !== undefined; call = call.next) if (!call.isOver) call.cancel(error)
   }
-}
-
-/** The headers that the route hands on; of them alone a connection keeps a copy for its requests. */
-function forwarded({ route, headers }: RequestHead): HeaderList {
-  const { forwardHeaders } = route!
-  if (forwardHeaders === 'all') return headers
-  const kept: string[] = []
-  for (let i = 0; i < headers.length; i += 2) {
-    if (forwardHeaders !== 'none' && forwardHeaders.has(headers[i]!)) kept.push(headers[i]!, headers[i + 1]!)
-  }
-  return kept
 }
 
 // A cork runs its callback before it returns: no closure for each.

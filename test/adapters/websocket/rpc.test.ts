@@ -32,6 +32,14 @@ describe('a WebSocket whose messages are requests', () => {
           websocket: 'rpc',
           reply: 'many',
         },
+        {
+          name: 'tenant',
+          match: { kind: 'ws', path: '/tenant' },
+          subject: subject('tenant.{tenant}'),
+          params: { tenant: { header: 'x-tenant' } },
+          websocket: 'rpc',
+          forwardHeaders: 'none',
+        },
       ],
     })
   })
@@ -52,6 +60,17 @@ describe('a WebSocket whose messages are requests', () => {
     await nats.flush()
     return { requests }
   }
+
+  test('finds a value for the subject in a header of the handshake that the backend does not get', async () => {
+    const { requests } = await serve('tenant.acme', (message) => message.respond('ok'))
+    const socket = await openSocket(`${gateway.url}/tenant`, { headers: { 'x-tenant': 'acme' } })
+    socket.ws.send('')
+    assert.deepEqual(await socket.messages(1), ['ok'])
+    assert.equal(requests[0]?.headers?.get('x-tenant'), '')
+    socket.ws.close()
+    await socket.closed()
+    await gateway.assertIdle()
+  })
 
   test('answers each message with one, text with text and binary with binary', async () => {
     await serve('echo', (message) => message.respond(message.data))
