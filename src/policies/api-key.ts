@@ -2,9 +2,10 @@ import { timingSafeEqual } from 'node:crypto'
 import { z } from 'zod'
 import { type ApiKeyRecord, apiKeyId, hashApiKey } from '../exchange/api-key.ts'
 import { ExchangeError } from '../exchange/errors.ts'
-import type { HeaderList, RequestHead } from '../exchange/exchange.ts'
+import type { Dispatch, HeaderList, RequestHead } from '../exchange/exchange.ts'
 import { headerNameOption } from './option-schema.ts'
 import { definePolicy, type Verdict } from './policy.ts'
+import { withoutFields } from './without-fields.ts'
 
 const NAME = 'apiKey'
 const DEFAULT_HEADER = 'x-api-key'
@@ -44,10 +45,20 @@ export const apiKey = definePolicy({
       return new ExchangeError('forbidden', `API key ${id} lacks ${missing.join(', ')}`)
     }
     const identify = (request: RequestHead): Verdict => {
-      const key = takeField(request, field)
+      const key = fieldNamed(request.headers, field)
       return key === undefined ? undefined : check(key)
     }
-    return { authenticator: { challenge: 'ApiKey', optional, identify } }
+    const fields = new Set([field])
+    return {
+      authenticator: { challenge: 'ApiKey', optional, identify },
+      // The key is for nobody else, also where another credential has decided.
+      wrap:
+        (next): Dispatch =>
+        (request, client) => {
+          request.headers = withoutFields(request.headers, fields)
+          return next(request, client)
+        },
+    }
   },
 })
 
@@ -56,21 +67,7 @@ function isKeyOf({ hash }: ApiKeyRecord, key: string): boolean {
   return hash.length === shown.length && timingSafeEqual(shown, hash)
 }
 
-/** The value of a field, which is then removed: the key is for nobody else. */
-function takeField(request: RequestHead, name: string): string | undefined {
-  const { headers } = request
-  for (let i = 0; i < headers.length; i += 2) {
-    if (headers[i] !== name) continue
-    request.headers = without(headers, name)
-    return headers[i + 1]!
-  }
+function fieldNamed(headers: HeaderList, name: string): string | undefined {
+  for (let i = 0; i < headers.length; i += 2) if (headers[i] === name) return headers[i + 1]
   return undefined
-}
-
-function without(headers: HeaderList, name: string): HeaderList {
-  const kept: string[] = []
-  for (let i = 0; i < headers.length; i += 2) {
-    if (headers[i] !== name) kept.push(headers[i]!, headers[i + 1]!)
-  }
-  return kept
 }

@@ -100,7 +100,7 @@ describe('apiKey policy', () => {
       'x',
       `${key}x`,
       `${key.slice(0, -4)}AAAA`,
-      key.replace(/_[^_]{16}_/, `_${other.id}_`),
+      `erk_${other.id}${key.slice('erk_'.length + other.id.length)}`,
     ]) {
       const response = await get('/whole', shown)
       assert.deepEqual([response.status, await code(response)], [401, 'unauthorized'], String(shown))

@@ -61,6 +61,7 @@ describe('jwt policy', () => {
         route('scoped', { jwt: { jwks: url, scopes: ['admin'] } }),
         route('open', { jwt: { jwks: url, optional: true, headers: { 'X-Mail': 'email' } } }),
         route('browser', { jwt: { jwks: url, from: { query: 'access_token', cookie: 'session' } } }),
+        route('either', { jwt: { jwks: url } }, { apiKey: {} }),
         route('pem', { jwt: { publicKeyFile } }),
         route('secret', { jwt: { secretFile } }),
         route('short', { jwt: { secretFile: shortFile } }),
@@ -142,6 +143,12 @@ describe('jwt policy', () => {
     await get(`/browser?access_token=${token}`, token, { cookie: `session=${token}` })
     assert.equal(request?.headers?.has('Sx-Query'), false)
     assert.equal(request?.headers?.has('cookie'), false)
+  })
+
+  test('keeps an API key from the backend where the token has decided', async () => {
+    const response = await get('/either', await signToken(key), { 'x-api-key': 'erk_secret' })
+    assert.equal(response.status, 200)
+    assert.equal(request?.headers?.has('x-api-key'), false)
   })
 
   test('takes a key from a file, and a secret', async () => {
