@@ -108,6 +108,7 @@ export async function startApp(
   const admission = new Admission({
     maxLoopDelayMs: limits.loopDelayMs,
     now: () => wheel.now(),
+    workedMs: threadWorkMs,
     afterTurn: setImmediate,
     onChange: (isShedding) =>
       isShedding
@@ -349,6 +350,12 @@ function createServiceQuestion(link: NatsLink, inboxPrefix: string): AdminSource
     // Routers are services too, and nobody's backend.
     return asked.then((services) => services.filter(({ name }) => name !== SERVICE_NAME))
   }
+}
+
+/** Of the main thread, in user and system together. */
+function threadWorkMs(): number {
+  const { user, system } = process.threadCpuUsage()
+  return (user + system) / 1000
 }
 
 /** Unique, not secret: a prefix for this process and a counter. */

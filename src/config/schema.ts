@@ -187,7 +187,7 @@ export const routerConfigSchema = section({
     connections: z.int().min(1).max(10_000_000).default(100_000),
     connectionsPerIp: z.int().min(1).max(10_000_000).default(1000),
     exchanges: z.int().min(1).max(10_000_000).default(100_000),
-    loopDelay: duration(60_000, 'a duration from 0s to 1m, such as 20ms').default(20),
+    loopDelay: duration(60_000, 'a duration from 0s to 1m, such as 50ms').default(50),
     streams: z.int().min(1).max(100_000).default(100),
     messagesPerSecond: z.int().min(0).max(10_000_000).default(20_000),
     bytesPerSecond: size(0, Number.MAX_SAFE_INTEGER, 'a size such as 10MiB, or 0').default(0),

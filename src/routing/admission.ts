@@ -4,6 +4,8 @@ import type { RouteService } from '../exchange/route.ts'
 
 /** How long turns have to be too long, one and all, before requests are refused. */
 const PATIENCE_MS = 200
+/** Of the time that long turns take, the part that has to be work of our own: else others keep the machine busy. */
+const OWN_PART = 1 / 2
 /** The part of the longest turn that is for serving while others are refused: what waits is to become less. */
 const SHEDDING_PART = 1 / 4
 /** Nothing was refused for so long: there is room again. */
@@ -17,6 +19,8 @@ export interface AdmissionOptions {
   readonly maxLoopDelayMs: number
   /** Never goes back. */
   readonly now: () => number
+  /** For how long this thread has been working, of all time. */
+  readonly workedMs: () => number
   /** Calls back once the turn of the event loop is over: `setImmediate`. */
   readonly afterTurn: (callback: () => void) => void
   readonly onChange: (isShedding: boolean) => void
@@ -25,6 +29,7 @@ export interface AdmissionOptions {
 /**
  * Refuses requests while there are more than the router can serve. What it cannot serve waits in sockets, where it
  * cannot be seen, but makes each turn of the event loop longer: a request that is read has waited for about one turn.
+ * Turns that are long because others have the machine are no reason: refusing would not make them shorter.
  *
  * States: `calm` until turns have been too long for a while without a short one between them -> `shedding`, where each
  * turn serves what comes first and refuses the rest, at a fraction of its cost -> `calm` once nothing was refused for a
@@ -40,6 +45,9 @@ export class Admission {
   #turnMs = 0
   /** Since when turns are too long; undefined: the last one was not. */
   #longSinceMs: number | undefined
+  /** After the first of them. */
+  #longTurns = 0
+  #workedBeforeMs = 0
   #isShedding = false
   /** Of each turn, while it sheds. */
   #servingMs: number
@@ -111,11 +119,25 @@ export class Admission {
     } else if (nowMs - this.#turnMs < maxLoopDelayMs) {
       this.#longSinceMs = undefined
     } else {
-      this.#longSinceMs ??= this.#turnMs
-      if (nowMs - this.#longSinceMs < PATIENCE_MS) return
-      this.#refusedMs = nowMs
-      this.#change(true)
+      this.#onLongTurn(nowMs)
     }
+  }
+
+  #onLongTurn(nowMs: number): void {
+    const { workedMs, maxLoopDelayMs } = this.#options
+    if (this.#longSinceMs === undefined) {
+      this.#longSinceMs = this.#turnMs
+      this.#longTurns = 0
+      this.#workedBeforeMs = workedMs()
+      return
+    }
+    this.#longTurns++
+    if (nowMs - this.#longSinceMs < PATIENCE_MS) return
+    const workOfTurnMs = (workedMs() - this.#workedBeforeMs) / this.#longTurns
+    this.#longSinceMs = undefined
+    if (workOfTurnMs < maxLoopDelayMs * OWN_PART) return
+    this.#refusedMs = nowMs
+    this.#change(true)
   }
 
   #change(isShedding: boolean): void {

@@ -11,6 +11,7 @@ const never = new Int32Array(new SharedArrayBuffer(4))
 const admission = new Admission({
   maxLoopDelayMs: 20,
   now: () => performance.now(),
+  workedMs: () => performance.now(),
   afterTurn: setImmediate,
   onChange() {},
 })

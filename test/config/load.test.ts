@@ -57,7 +57,7 @@ describe('loadConfig', () => {
         connections: 100_000,
         connectionsPerIp: 1000,
         exchanges: 100_000,
-        loopDelayMs: 20,
+        loopDelayMs: 50,
         streams: 100,
         messagesPerSecond: 20_000,
         bytesPerSecond: 0,

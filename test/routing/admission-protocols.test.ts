@@ -15,6 +15,7 @@ test('a router with too many requests refuses them over HTTP, rpc and mux alike,
   const admission = new Admission({
     maxLoopDelayMs: 20,
     now: () => nowMs,
+    workedMs: () => nowMs,
     afterTurn: (callback) => {
       onTurnEnd = callback
     },

@@ -22,7 +22,7 @@ interface Served {
  * An event loop by a clock of its own: each turn takes all that has come since the one before, first what backends have
  * replied to in the last turn, then requests. Their rate may change with time.
  */
-function createLoop(maxLoopDelayMs = MAX_LOOP_DELAY_MS) {
+function createLoop(maxLoopDelayMs = MAX_LOOP_DELAY_MS, workedMs?: (nowMs: number) => number) {
   let nowMs = 0
   let onTurnEnd: (() => void) | undefined
   const changes: boolean[] = []
@@ -30,6 +30,7 @@ function createLoop(maxLoopDelayMs = MAX_LOOP_DELAY_MS) {
   const admission = new Admission({
     maxLoopDelayMs,
     now: () => nowMs,
+    workedMs: () => workedMs?.(nowMs) ?? nowMs,
     afterTurn: (callback) => {
       onTurnEnd = callback
     },
@@ -144,6 +145,12 @@ describe('admission', () => {
       stall(150)
       assert.equal(run(1000, 0.3).refused, 0)
     }
+    assert.deepEqual(changes, [])
+  })
+
+  test('refuses nothing where turns are long because others have the machine', () => {
+    const { run, changes } = createLoop(MAX_LOOP_DELAY_MS, () => 0)
+    assert.equal(run(5000, 1.5).refused, 0)
     assert.deepEqual(changes, [])
   })
 
