@@ -232,7 +232,8 @@ export class MuxSession implements MuxConnection, ExchangeOwner, WheelEntry {
   #onAuth({ token }: MuxAuth): void {
     const authorization = authorizationOf(token)
     const requests = [...(this.#exchanges?.values() ?? [])].map(({ request }) => request)
-    const concerned = requests.filter(({ credential }) => credential !== undefined)
+    // What is still being let in by the one before ends with that.
+    const concerned = requests.filter(({ credential, identity }) => credential !== undefined && identity !== undefined)
     if (authorization === undefined) this.#break('bad_request', 'an auth without a token that a header field can hold')
     else if (this.#isRenewing) this.output.write({ t: 'auth', code: 'busy', detail: 'One token after the other' })
     // At once, for an open right behind it.
