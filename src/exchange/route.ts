@@ -38,6 +38,8 @@ export type Authenticate = (request: RequestHead) => ExchangeError | undefined |
 /** How requests on a route are served: policies and transport, composed once when the table was compiled. */
 export interface RouteService {
   readonly dispatch: Dispatch
+  /** For connections, before `authenticate`: what is to spare that has its say. `dispatch` does not count them again. */
+  readonly admit?: ((request: RequestHead) => ExchangeError | undefined) | undefined
   /**
    * For connections, to refuse them before they are made; `dispatch` finds the identity then and does not ask again.
    * Undefined: everybody may come in.

@@ -69,5 +69,19 @@ function compose(policies: readonly Policy[], service: RouteService, context: Po
     dispatch = requireIdentity(authenticate, dispatch, context.wheel)
     asked = undefined
   }
-  return { dispatch, authenticate, preflight }
+  return { dispatch, admit: admitAll(policies), authenticate, preflight }
+}
+
+/** What those say that stand before the first which authenticates; undefined: there is nobody to ask, or to spare. */
+function admitAll(policies: readonly Policy[]): RouteService['admit'] {
+  const guarded = policies.findIndex(({ authenticator }) => authenticator !== undefined)
+  const admits = policies.slice(0, Math.max(0, guarded)).flatMap(({ admit }) => admit ?? [])
+  if (admits.length === 0) return undefined
+  return (request) => {
+    for (const admit of admits) {
+      const error = admit(request)
+      if (error !== undefined) return error
+    }
+    return undefined
+  }
 }

@@ -41,6 +41,8 @@ export interface Policy {
   readonly authenticator?: Authenticator
   /** Puts itself around what comes after. Called for each new routing table. */
   readonly wrap?: (next: Dispatch) => Dispatch
+  /** As `RouteService.admit`; asked where it stands before a policy that authenticates. */
+  readonly admit?: (request: RequestHead) => ExchangeError | undefined
   /** As `RouteService.preflight`. */
   readonly preflight?: (request: RequestHead) => void
   /** The route is gone, or has other options now. */

@@ -44,21 +44,31 @@ export const rateLimit = definePolicy({
       .optional()
       .describe('Clients that have used some of it lately are kept in mind, at most so many. Default 50000.'),
   }),
-  create({ rate, burst, by = 'ip', report = false, maxClients = DEFAULT_MAX_CLIENTS }, _route, { wheel }) {
+  create({ rate, burst, by = 'ip', report = false, maxClients = DEFAULT_MAX_CLIENTS }, route, { wheel }) {
     const size = bucketSize(rate, burst)
     const bucketOf = by === 'route' ? ofRoute() : ofClient(new ClientTables(by, () => new TokenBuckets(maxClients)))
+    const take = (request: RequestHead): ExchangeError | undefined => {
+      const nowMs = wheel.now()
+      const bucket = bucketOf(request, nowMs)
+      const waitMs = bucket.take(nowMs, size)
+      if (report || waitMs > 0) tell(request, bucket, nowMs, size)
+      if (waitMs === 0) return undefined
+      return new ExchangeError('rate_limited', `over ${rate} by ${by}`, { retryAfterS: Math.ceil(waitMs / 1000) })
+    }
+    /** Upgrades that have had their token, by which their exchange is paid for. */
+    const paid = route.kind === 'ws' ? new WeakSet<RequestHead>() : undefined
     return {
+      admit(request) {
+        const error = take(request)
+        if (error === undefined) paid?.add(request)
+        return error
+      },
       wrap:
         (next): Dispatch =>
         (request, client) => {
-          const nowMs = wheel.now()
-          const bucket = bucketOf(request, nowMs)
-          const waitMs = bucket.take(nowMs, size)
-          if (report || waitMs > 0) tell(request, bucket, nowMs, size)
-          if (waitMs === 0) return next(request, client)
-          client.reset(
-            new ExchangeError('rate_limited', `over ${rate} by ${by}`, { retryAfterS: Math.ceil(waitMs / 1000) }),
-          )
+          const error = paid?.delete(request) === true ? undefined : take(request)
+          if (error === undefined) return next(request, client)
+          client.reset(error)
           return CLOSED_SIDE
         },
     }

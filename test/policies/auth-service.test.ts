@@ -59,6 +59,13 @@ describe('authService policy', () => {
         route('kept', { headers: ['Authorization'], cacheBy: ['authorization', 'ip'], setHeaders: ['X-Role'] }),
         route('nobody', { subject: `${P}.nobody` }),
         {
+          ...route('guarded', {}),
+          match: { kind: 'ws', path: '/guarded' },
+          subject: `${P}.stream`,
+          reply: 'many',
+          policies: [{ rateLimit: { rate: '3/h' } }, { authService: { subject } }],
+        },
+        {
           ...route('socket', { grace: '0s' }),
           match: { kind: 'ws', path: '/socket' },
           subject: `${P}.stream`,
@@ -191,6 +198,19 @@ describe('authService policy', () => {
         JSON.stringify(said).slice(0, 50),
       )
     }
+  })
+
+  test('is spared upgrades by a limit that stands before it, to which a WebSocket is one request', async () => {
+    answer = () => ({ allow: false })
+    for (let i = 0; i < 2; i++) assert.equal((await refusedSocket(`${gateway.url}/guarded`)).status, 403)
+    answer = () => ({ allow: true, subjectId: 'alice' })
+    const socket = await openSocket(`${gateway.url}/guarded`)
+    assert.deepEqual(await socket.messages(1), ['hello'])
+    socket.ws.close()
+    await socket.closed()
+    const refusal = await refusedSocket(`${gateway.url}/guarded`)
+    assert.deepEqual([refusal.status, refusal.headers['ratelimit-remaining']], [429, '0'])
+    assert.equal(questions.length, 3)
   })
 
   test('decides on WebSockets before the upgrade, and until when they last', async () => {

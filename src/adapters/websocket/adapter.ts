@@ -122,7 +122,7 @@ export function createWebSocketAdapter(options: WebSocketAdapterOptions): WebSoc
       res.upgrade<SocketData>({ socket }, handshake.key, accepted.protocol, '', context)
     }
     const error = drainError() ?? checkUpgrade(options, isAllowedOrigin, request, handshake)
-    const verdict = error ?? request.route?.authenticate?.(request)
+    const verdict = error ?? request.route?.admit?.(request) ?? request.route?.authenticate?.(request)
     if (verdict instanceof Promise) new PendingUpgrade(verdict, res, wheel, settle)
     else settle(verdict)
   }
