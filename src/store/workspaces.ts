@@ -69,7 +69,14 @@ export function watchedWorkspaces(
 async function readWorkspaces(db: Kysely<Schema>): Promise<WorkspacesSnapshot> {
   // Before the rows: what changes in between is read again.
   const revision = await readTableRevision(db, 'workspaces')
-  const workspaces = await db.selectFrom('workspaces').select(['id', 'name']).where('deleted_at', 'is', null).execute()
+  const workspaces = await db
+    .selectFrom('workspaces')
+    .select(['id', 'name'])
+    .where('deleted_at', 'is', null)
+    // Those that have had connections of their own keep them when there are more than may have one.
+    .orderBy('created_at')
+    .orderBy('id')
+    .execute()
   return { revision, workspaces }
 }
 

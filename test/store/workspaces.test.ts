@@ -51,6 +51,14 @@ describe('the watch of workspaces', () => {
     assert.equal(second.names(), 'cache: globex')
   })
 
+  test('gives the oldest first, however the table was written: routers have connections for so many', async () => {
+    for (const name of ['one', 'two', 'three']) await addWorkspace(store.db, name)
+    await store.psql(`update workspaces set name = 'renamed' where name = 'one'`)
+    const { read } = watchedWorkspaces(undefined, () => {})
+    const names = (await read(store.db)).workspaces.map(({ name }) => name)
+    assert.deepEqual(names.slice(-3), ['renamed', 'two', 'three'])
+  })
+
   test('goes on without the table while its migration is yet to come', async () => {
     await store.psql('alter table workspaces rename to away')
     const { watch: it, names, lines } = watch(store.url)
