@@ -74,6 +74,11 @@ export class Identity implements WheelEntry {
     return this.#revoked !== undefined || (this.expiresAtMs !== undefined && this.#parts.now() >= this.expiresAtMs)
   }
 
+  /** Which policy has proved it: the same object for all of its own. Two policies of a kind have one name and are two. */
+  get policy(): object {
+    return this.#parts
+  }
+
   /** Whether another credential is of the same client: two policies may know two by the same name. */
   isSameClient(other: Identity): boolean {
     return this.subjectId === other.subjectId && this.#parts === other.#parts

@@ -15,7 +15,7 @@ export class ClientTables<Table> {
   readonly #trait: ClientTrait
   readonly #create: () => Table
   readonly #byAddress: Table
-  readonly #byPolicy = new Map<string, Table>()
+  readonly #byPolicy = new WeakMap<object, Table>()
 
   constructor(trait: ClientTrait, create: () => Table) {
     this.#trait = trait
@@ -26,10 +26,10 @@ export class ClientTables<Table> {
   /** Where the client of a request is, by `keyOf`. */
   tableOf({ identity }: RequestHead): Table {
     if (this.#trait === 'ip' || identity === undefined) return this.#byAddress
-    let table = this.#byPolicy.get(identity.provedBy)
+    let table = this.#byPolicy.get(identity.policy)
     if (table === undefined) {
       table = this.#create()
-      this.#byPolicy.set(identity.provedBy, table)
+      this.#byPolicy.set(identity.policy, table)
     }
     return table
   }

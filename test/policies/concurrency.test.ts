@@ -47,6 +47,8 @@ describe('concurrency policy', () => {
     // A name that looks like an address is nobody's address, and another policy's alice is somebody else.
     assert.equal(refused({ identity: identity('192.0.2.1') }), false)
     assert.equal(refused({ identity: identity('alice', { provedBy: 'other' }) }), false)
+    // Two of a kind, for tokens of two issuers.
+    assert.equal(refused({ identity: identity('alice', { policy: 'second' }) }), false)
   })
 
   test('tells the credentials of one client apart where it is told to', () => {

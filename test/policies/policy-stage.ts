@@ -2,7 +2,7 @@
 import { DeadlineWheel } from '../../src/exchange/deadline-wheel.ts'
 import type { ExchangeError } from '../../src/exchange/errors.ts'
 import type { BackendSide, ClientSide, Dispatch, RequestHead } from '../../src/exchange/exchange.ts'
-import { Identity } from '../../src/exchange/identity.ts'
+import { Identity, type IdentityParts } from '../../src/exchange/identity.ts'
 import type { RouteSettings } from '../../src/exchange/route.ts'
 import { ApiKeyDirectory } from '../../src/policies/api-key-directory.ts'
 import type { Circuit } from '../../src/policies/circuit.ts'
@@ -68,7 +68,8 @@ export interface PolicyStage {
   pass(ms: number): void
   /** Begins an exchange; the result says how it went and goes on with it. */
   begin(head?: RequestHead): { readonly client: Recorder; readonly backend: BackendSide }
-  identity(subjectId: string, over?: { provedBy?: string; keyId?: string }): Identity
+  /** @param over.policy tells those apart that have one name */
+  identity(subjectId: string, over?: { provedBy?: string; policy?: string; keyId?: string }): Identity
 }
 
 /** A policy with options as in YAML, around a backend that takes every exchange. */
@@ -97,6 +98,12 @@ export function stagePolicy(
     return backend
   }
   const begin = policy.wrap?.(dispatch) ?? dispatch
+  const policies = new Map<string, IdentityParts>()
+  const partsOf = (name: string) => {
+    const parts = policies.get(name) ?? { wheel, now, graceMs: 0 }
+    policies.set(name, parts)
+    return parts
+  }
   return {
     policy,
     reached,
@@ -107,8 +114,8 @@ export function stagePolicy(
       const client = recorder()
       return { client, backend: begin(head, client) }
     },
-    identity: (subjectId, { provedBy = 'test', keyId } = {}) =>
-      new Identity({ subjectId, claims: {}, provedBy, keyId }, { wheel, now, graceMs: 0 }),
+    identity: (subjectId, { provedBy = 'test', policy = provedBy, keyId } = {}) =>
+      new Identity({ subjectId, claims: {}, provedBy, keyId }, partsOf(policy)),
   }
 }
 
