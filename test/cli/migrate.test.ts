@@ -1,9 +1,16 @@
 import assert from 'node:assert/strict'
+import { readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { query } from '../store/migrated-database.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
 import { type CliOptions, runCli } from './run-cli.ts'
+
+const LAST = readdirSync('migrations')
+  .filter((file) => file.endsWith('.up.sql'))
+  .sort()
+  .at(-1)!
+  .replace('.up.sql', '')
 
 describe('migrate', () => {
   let database: TestDatabase
@@ -21,19 +28,15 @@ describe('migrate', () => {
   test('up and down say what they did', async () => {
     assert.deepEqual(await migrate('up'), { code: 0, stdout: 'nothing to do\n', stderr: '' })
     assert.equal((await migrate('down')).code, 2, 'asks first where nobody can answer')
-    assert.equal((await migrate('down --yes')).stdout, 'reverted 0001_routes\n')
-    assert.deepEqual(JSON.parse((await migrate('up --json')).stdout), {
-      steps: [{ name: '0001_routes', direction: 'up' }],
-    })
+    assert.equal((await migrate('down --yes')).stdout, `reverted ${LAST}\n`)
+    assert.deepEqual(JSON.parse((await migrate('up --json')).stdout), { steps: [{ name: LAST, direction: 'up' }] })
   })
 
   test('status shows what is pending', async () => {
     await migrate('down --yes')
-    assert.match((await migrate('status')).stdout, /0001_routes +no\n/)
-    assert.deepEqual(JSON.parse((await migrate('status --json')).stdout), {
-      migrations: [{ name: '0001_routes', appliedAt: null }],
-      pending: 1,
-    })
+    assert.match((await migrate('status')).stdout, new RegExp(`${LAST} +no\n$`))
+    const { migrations, pending } = JSON.parse((await migrate('status --json')).stdout)
+    assert.deepEqual([migrations.at(-1), pending], [{ name: LAST, appliedAt: null }, 1])
   })
 
   test('fresh does nothing without a yes', async () => {
