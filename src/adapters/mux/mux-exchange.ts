@@ -206,6 +206,8 @@ export class MuxExchange implements ClientSide, Sender, WheelEntry {
     this.#close(error)
     const { identity, credential } = this.#request
     if (error.code !== 'unauthorized' || credential === undefined || !identity?.isExpired) return
+    // A key, say, that this exchange alone has shown.
+    if (identity.keyId !== undefined) return
     this.#owner.onCredentialOver(credential, error)
   }
 

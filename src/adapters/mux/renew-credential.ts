@@ -40,6 +40,8 @@ export async function renewCredential(
 async function identify(request: RequestHead, authorization: string): Promise<Identity | ExchangeError | undefined> {
   const { route, identity } = request
   if (identity === undefined || route?.authenticate === undefined) return undefined
+  // What has an id of its own, such as an API key, was shown beside the connection's token, and may be all that counts there.
+  if (identity.keyId !== undefined) return undefined
   const headers = withAuthorization(request.headers, authorization)
   const probe: RequestHead = { ...request, headers, identity: undefined, lease: undefined }
   const error = await route.authenticate(probe)

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, afterEach, before, describe, test } from 'node:test'
 import { connect, type NatsConnection } from 'nats'
 import type { MuxFrame } from '../../../src/adapters/framing/mux-frame.ts'
+import { createApiKey, hashApiKey } from '../../../src/exchange/api-key.ts'
 import { eventually } from '../../support/eventually.ts'
 import { type Gateway, startGateway } from '../../support/gateway.ts'
 import { natsUrl } from '../../support/nats.ts'
@@ -46,6 +47,7 @@ describe('the credential of a multiplexed connection', () => {
           reply: 'many',
           policies: [{ authService: { subject: `${P}.decide`, timeout: '8s', grace: '0s' } }],
         },
+        { name: 'key', match: { path: '/key' }, subject: `${P}.events`, reply: 'many', policies: [{ apiKey: {} }] },
         { name: 'open', match: { path: '/open' }, subject: `${P}.events`, reply: 'many' },
       ],
     })
@@ -124,6 +126,23 @@ describe('the credential of a multiplexed connection', () => {
     assert.ok(!frames.some((frame) => frame.t === 'reset' && frame.id === 1))
     client.send({ t: 'open', id: 3, path: '/who' })
     await seen({ t: 'head', id: 3, status: 200 })
+  })
+
+  test('is no question of what a key has opened over the same connection', async () => {
+    const { id, key } = createApiKey()
+    gateway.apiKeys.replace([{ id, hash: hashApiKey(key), subjectId: 'billing', scopes: [], expiresAtMs: undefined }])
+    const { client, frames, seen } = await open({ headers: headersFor(await tokenFor(60)) })
+    client.send({ t: 'open', id: 1, path: '/events' })
+    client.send({ t: 'open', id: 2, path: '/key', headers: { 'x-api-key': key } })
+    await seen({ t: 'data', id: 1 })
+    await seen({ t: 'data', id: 2 })
+    client.send({ t: 'auth', token: await tokenFor(61) })
+    await seen({ t: 'auth', code: undefined })
+    gateway.apiKeys.replace([])
+    await seen({ t: 'reset', id: 2, code: 'unauthorized' })
+    client.send({ t: 'open', id: 3, path: '/who' })
+    await seen({ t: 'head', id: 3, status: 200 })
+    assert.ok(!frames.some((frame) => frame.t === 'goaway'))
   })
 
   test('stays as it was with a token that is bad, or of another client', async () => {
