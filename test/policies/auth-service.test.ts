@@ -155,6 +155,16 @@ describe('authService policy', () => {
     assert.equal(questions.length, 4)
   })
 
+  test('keeps what it decides on long credentials too, each for itself', async () => {
+    answer = ({ headers }) => ({ allow: headers.authorization!.endsWith('a'), subjectId: 'alice', ttl: 60 })
+    const long = 'x'.repeat(5000)
+    for (let i = 0; i < 2; i++) {
+      assert.equal((await get('/kept', { authorization: `${long}a` })).status, 200)
+      assert.equal((await get('/kept', { authorization: `${long}b` })).status, 403)
+    }
+    assert.equal(questions.length, 2)
+  })
+
   test('is asked once for all that come at the same time', async () => {
     const { promise, resolve } = Promise.withResolvers<void>()
     gate = promise

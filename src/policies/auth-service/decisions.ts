@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { ExchangeError } from '../../exchange/errors.ts'
 import type { Identity } from '../../exchange/identity.ts'
 import type { Verdict } from '../policy.ts'
@@ -10,7 +11,8 @@ export interface Decision {
 }
 
 const MAX_KEPT = 10_000
-const MAX_KEY_LENGTH = 8192
+/** Of a longer key a hash is kept: it is made of what strangers send. */
+const MAX_KEY_LENGTH = 512
 /** Questions on their way at once: whoever answers is in trouble then, and more of them would not help. */
 const MAX_ASKING = 10_000
 
@@ -28,26 +30,27 @@ export class Decisions {
 
   /** What was decided and still holds. */
   known(key: string): Identity | ExchangeError | undefined {
-    const decision = this.#recent.get(key)
+    const decision = this.#recent.get(shorten(key))
     return decision !== undefined && this.#holds(decision) ? decision.verdict : undefined
   }
 
   /**
-   * @param key undefined: the decision is for this one request
+   * @param key JSON, which is never the same as the hash of another; undefined: the decision is for this one request
    * @param decide does not reject
    */
   decide(key: string | undefined, decide: () => Promise<Decision>): Verdict | Promise<Verdict> {
     if (this.#askingCount >= MAX_ASKING) return new ExchangeError('busy', `${MAX_ASKING} questions wait for an answer`)
-    if (key === undefined || key.length > MAX_KEY_LENGTH) return this.#ask(decide)
-    const asking = this.#asking.get(key)
+    if (key === undefined) return this.#ask(decide)
+    const short = shorten(key)
+    const asking = this.#asking.get(short)
     if (asking !== undefined) return asking
     const verdict = this.#ask(async () => {
       const decision = await decide()
-      if (this.#holds(decision)) this.#recent.set(key, decision)
-      this.#asking.delete(key)
+      if (this.#holds(decision)) this.#recent.set(short, decision)
+      this.#asking.delete(short)
       return decision
     })
-    this.#asking.set(key, verdict)
+    this.#asking.set(short, verdict)
     return verdict
   }
 
@@ -61,4 +64,8 @@ export class Decisions {
   #holds({ verdict, untilMs }: Decision): boolean {
     return this.#now() < untilMs && (verdict instanceof ExchangeError || !verdict.isExpired)
   }
+}
+
+function shorten(key: string): string {
+  return key.length <= MAX_KEY_LENGTH ? key : hash('sha256', key)
 }
