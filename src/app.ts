@@ -117,7 +117,7 @@ export async function startApp(
   })
   const apiKeys = new ApiKeyDirectory({ wheel, now: Date.now })
   const circuits = new Set<Circuit>()
-  const policies = createPolicies({ wheel, now: Date.now, logger, ask: createAsk(link), apiKeys, circuits })
+  const policies = createPolicies({ wheel, now: Date.now, logger, buffers, ask: createAsk(link), apiKeys, circuits })
   const tables = createRouteTables(
     config,
     logger,

@@ -1,9 +1,8 @@
 import { CLOSED_SIDE } from '../exchange/closed-side.ts'
-import type { DeadlineWheel } from '../exchange/deadline-wheel.ts'
 import { ExchangeError } from '../exchange/errors.ts'
 import type { Dispatch, RequestHead } from '../exchange/exchange.ts'
 import type { Authenticate } from '../exchange/route.ts'
-import { PendingExchange } from './pending-exchange.ts'
+import { PendingExchange, type PendingParts } from './pending-exchange.ts'
 import type { Authenticator, Verdict } from './policy.ts'
 
 /** For the log, where an operator looks for what is wrong. */
@@ -48,7 +47,7 @@ export function authenticateAny(authenticators: readonly Authenticator[]): Authe
 }
 
 /** Lets those in whose identity is known by now, be it from the connection's beginning. */
-export function requireIdentity(authenticate: Authenticate, next: Dispatch, wheel: DeadlineWheel): Dispatch {
+export function requireIdentity(authenticate: Authenticate, next: Dispatch, parts: PendingParts): Dispatch {
   const enter: Dispatch = (request, client) => {
     const told = request.identity?.backendHeaders
     if (told !== undefined) request.backendHeaders = [...(request.backendHeaders ?? []), ...told]
@@ -62,7 +61,7 @@ export function requireIdentity(authenticate: Authenticate, next: Dispatch, whee
     }
     const error = authenticate(request)
     if (error === undefined) return enter(request, client)
-    if (error instanceof Promise) return new PendingExchange(error, request, client, enter, wheel)
+    if (error instanceof Promise) return new PendingExchange(error, request, client, enter, parts)
     client.reset(error)
     return CLOSED_SIDE
   }

@@ -1,3 +1,4 @@
+import type { BufferBudget } from '../exchange/buffer-budget.ts'
 import { CLOSED_SIDE } from '../exchange/closed-side.ts'
 import type { DeadlineWheel, WheelEntry } from '../exchange/deadline-wheel.ts'
 import { ExchangeError } from '../exchange/errors.ts'
@@ -7,6 +8,12 @@ import type { BackendSide, ClientSide, Dispatch, HeaderList, MessageMeta, Reques
 const VERDICT_MS = 10_000
 /** A client is told to wait with the first chunk; some of it is on the way by then. */
 const MAX_PENDING_BYTES = 16 * 1024 * 1024
+
+/** What all that wait share. */
+export interface PendingParts {
+  readonly wheel: DeadlineWheel
+  readonly buffers: BufferBudget
+}
 
 interface Chunk {
   readonly bytes: Uint8Array
@@ -24,7 +31,8 @@ export class PendingExchange implements BackendSide, WheelEntry {
   wheelSlot = -1
 
   readonly #client: ClientSide
-  readonly #wheel: DeadlineWheel
+  readonly #parts: PendingParts
+  readonly #remote: string
   #isWaiting = true
   #backend: BackendSide = CLOSED_SIDE
   #chunks: Chunk[] = []
@@ -38,11 +46,12 @@ export class PendingExchange implements BackendSide, WheelEntry {
     request: RequestHead,
     client: ClientSide,
     next: Dispatch,
-    wheel: DeadlineWheel,
+    parts: PendingParts,
   ) {
     this.#client = client
-    this.#wheel = wheel
-    wheel.schedule(this, VERDICT_MS)
+    this.#parts = parts
+    this.#remote = request.remote
+    parts.wheel.schedule(this, VERDICT_MS)
     void verdict.then((error) => {
       if (!this.#isWaiting) return
       if (error === undefined) this.#pass(next(request, client))
@@ -52,10 +61,15 @@ export class PendingExchange implements BackendSide, WheelEntry {
 
   data(chunk: Uint8Array, meta?: MessageMeta): boolean {
     if (!this.#isWaiting) return this.#backend.data(chunk, meta)
-    this.#pendingBytes += chunk.length
-    if (this.#pendingBytes > MAX_PENDING_BYTES) {
+    if (this.#pendingBytes + chunk.length > MAX_PENDING_BYTES) {
       this.#fail(new ExchangeError('too_large', `more than ${MAX_PENDING_BYTES} bytes before the client is known`))
-    } else this.#chunks.push({ bytes: new Uint8Array(chunk), meta })
+      return false
+    }
+    this.#pendingBytes += chunk.length
+    this.#chunks.push({ bytes: new Uint8Array(chunk), meta })
+    if (!this.#parts.buffers.hold(chunk.length, this.#remote)) {
+      this.#fail(new ExchangeError('busy', 'too many bytes wait in this router'))
+    }
     return false
   }
 
@@ -95,7 +109,10 @@ export class PendingExchange implements BackendSide, WheelEntry {
 
   #close(): void {
     this.#isWaiting = false
-    this.#wheel.cancel(this)
+    const { wheel, buffers } = this.#parts
+    wheel.cancel(this)
+    buffers.hold(-this.#pendingBytes, this.#remote)
+    this.#pendingBytes = 0
     this.#chunks = []
   }
 }

@@ -66,7 +66,7 @@ function compose(policies: readonly Policy[], service: RouteService, context: Po
     preflight = answer ?? preflight
     // They are alternatives, which are asked where the first of them stands.
     if (authenticate === undefined || authenticator === undefined || authenticator !== asked) continue
-    dispatch = requireIdentity(authenticate, dispatch, context.wheel)
+    dispatch = requireIdentity(authenticate, dispatch, context)
     asked = undefined
   }
   return { dispatch, admit: admitAll(policies), authenticate, preflight }

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import type { Ask } from '../exchange/ask.ts'
+import type { BufferBudget } from '../exchange/buffer-budget.ts'
 import type { DeadlineWheel } from '../exchange/deadline-wheel.ts'
 import type { ErrorCode, ExchangeError } from '../exchange/errors.ts'
 import type { Dispatch, RequestHead } from '../exchange/exchange.ts'
@@ -15,6 +16,7 @@ export interface PolicyContext {
   /** Wall clock, since the epoch. */
   readonly now: () => number
   readonly logger: Logger
+  readonly buffers: BufferBudget
   readonly apiKeys: ApiKeyDirectory
   readonly ask: Ask
   /** Those of all routes, for the metrics: a policy adds its own, and takes it out again. */

@@ -54,6 +54,7 @@ describe('authService policy', () => {
     gateway = await startGateway({
       natsUrl: await natsUrl(),
       webSocket: { lingerMs: 50 },
+      maxBufferedBytes: 100_000,
       routes: [
         route('plain', {}),
         route('kept', { headers: ['Authorization'], cacheBy: ['authorization', 'ip'], setHeaders: ['X-Role'] }),
@@ -163,6 +164,18 @@ describe('authService policy', () => {
       assert.equal((await get('/kept', { authorization: `${long}b` })).status, 403)
     }
     assert.equal(questions.length, 2)
+  })
+
+  test('what clients send meanwhile counts among all that waits in the router', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    gate = promise
+    const send = (bytes: number) => fetch(`${gateway.url}/kept`, { method: 'POST', body: Buffer.alloc(bytes) })
+    const small = send(60_000)
+    await eventually('it waits', () => gateway.buffers.heldBytes === 60_000)
+    assert.equal((await send(60_000)).status, 503)
+    resolve()
+    assert.equal((await small).status, 200)
+    assert.equal(gateway.buffers.heldBytes, 0)
   })
 
   test('is asked once for all that come at the same time', async () => {

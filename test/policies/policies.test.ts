@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { BufferBudget } from '../../src/exchange/buffer-budget.ts'
 import { CLOSED_SIDE } from '../../src/exchange/closed-side.ts'
 import { DeadlineWheel } from '../../src/exchange/deadline-wheel.ts'
 import { ExchangeError } from '../../src/exchange/errors.ts'
@@ -8,6 +9,8 @@ import { Identity, Lease } from '../../src/exchange/identity.ts'
 import { authenticateAny, requireIdentity } from '../../src/policies/authenticate.ts'
 import type { Authenticator, Verdict } from '../../src/policies/policy.ts'
 import { testRoute } from '../support/test-route.ts'
+
+const buffers = new BufferBudget()
 
 const request = (): RequestHead => ({
   kind: 'http',
@@ -119,7 +122,10 @@ describe('authentication', () => {
     const verdict = Promise.withResolvers<Verdict>()
     const client = recorder()
     const backend = recorder()
-    const dispatch = requireIdentity(authenticateAny([authenticator(() => verdict.promise)]), () => backend.side, wheel)
+    const dispatch = requireIdentity(authenticateAny([authenticator(() => verdict.promise)]), () => backend.side, {
+      wheel,
+      buffers,
+    })
     const side = dispatch(request(), client.side)
     const chunk = Buffer.from('one')
     assert.equal(side.data(chunk), false)
@@ -142,7 +148,7 @@ describe('authentication', () => {
     const dispatch = requireIdentity(
       authenticateAny([authenticator(() => verdict.promise)]),
       () => assert.fail('dispatched'),
-      wheel,
+      { wheel, buffers },
     )
     const side = dispatch(request(), recorder().side)
     side.reset(new ExchangeError('client_gone', 'gone'))
@@ -155,7 +161,10 @@ describe('authentication', () => {
     const { wheel, pass } = setUp()
     const client = recorder()
     const never = new Promise<Verdict>(() => {})
-    requireIdentity(authenticateAny([authenticator(() => never)]), () => assert.fail(), wheel)(request(), client.side)
+    requireIdentity(authenticateAny([authenticator(() => never)]), () => assert.fail(), { wheel, buffers })(
+      request(),
+      client.side,
+    )
     pass(10_100)
     assert.deepEqual(client.calls, [['reset', 'timeout']])
     assert.equal(wheel.size, 0)
@@ -166,7 +175,7 @@ describe('authentication', () => {
     const dispatch = requireIdentity(
       () => assert.fail('asked'),
       () => recorder().side,
-      wheel,
+      { wheel, buffers },
     )
     const head = { ...request(), identity: identity(nowMs() + 1000) }
     dispatch(head, recorder().side)

@@ -1,4 +1,5 @@
 /** What policies are tried on without a network: requests, clients and backends that note what they hear, and a clock. */
+import { BufferBudget } from '../../src/exchange/buffer-budget.ts'
 import { DeadlineWheel } from '../../src/exchange/deadline-wheel.ts'
 import type { ExchangeError } from '../../src/exchange/errors.ts'
 import type { BackendSide, ClientSide, Dispatch, RequestHead } from '../../src/exchange/exchange.ts'
@@ -85,6 +86,7 @@ export function stagePolicy(
     wheel,
     now,
     logger: silentLogger,
+    buffers: new BufferBudget(),
     ask: () => Promise.reject(new Error('there is nobody to ask')),
     apiKeys: new ApiKeyDirectory({ wheel, now }),
     circuits: new Set<Circuit>(),

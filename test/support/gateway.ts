@@ -119,6 +119,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     wheel,
     now: Date.now,
     logger: silentLogger,
+    buffers,
     ask: createAsk(link),
     apiKeys,
     circuits: new Set(),
