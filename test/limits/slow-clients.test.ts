@@ -188,6 +188,20 @@ describe('for longer than uWebSockets would wait', { concurrency: true }, () => 
     raw.destroy()
   })
 
+  for (const path of ['sized', 'chunked']) {
+    test(`a client may take nothing of a response for a while, and all of it then, ${path}`, async (t) => {
+      const { gateway } = await start(t, { transferLimits })
+      const raw = await openRaw(gateway.port)
+      raw.socket.pause()
+      raw.write(`GET /${path} HTTP/1.1\r\nHost: x\r\n\r\n`)
+      await delay(PAST_THEIR_TIMER_MS)
+      raw.socket.resume()
+      await eventually('all of it', () => gateway.ended.at(-1)?.bytesOut === LARGE_BYTES, { timeoutMs: 15_000 })
+      assert.equal(gateway.ended.at(-1)?.code, 'ok')
+      raw.destroy()
+    })
+  }
+
   test('a response may be silent after a slow body', async (t) => {
     const { gateway, upload } = await start(t, { transferLimits })
     const raw = await openRaw(gateway.port)

@@ -20,6 +20,8 @@ const AT_ONCE_BYTES = 64 * 1024
 const REQUEST_TIMEOUT = 408
 /** Less than the system takes at once, whenever it takes more. */
 const PROBE_BYTES = 2048
+/** Of less, uWebSockets tells only with the next write that the system did not take it. */
+const CORK_BYTES = 16 * 1024
 
 type State = 'waiting' | 'headed' | 'streaming' | 'closed'
 
@@ -104,7 +106,8 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
       return
     }
     this.#watchTransfer()
-    if (hasRoom || this.#isPaused) return
+    if (hasRoom) return
+    // Also if it is already: uWebSockets reads again as soon as it waits to write.
     this.#isPaused = true
     this.#res.pause()
   }
@@ -135,23 +138,56 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
   onWritable(offset: number): boolean {
     if (this.#state === 'closed') return true
     this.#watch?.onTaken()
-    if (this.#sized !== undefined) {
-      const progress = this.#sized.onWritable(offset)
-      if (progress === 'full') return false
-      this.#onRoom()
-      if (progress === 'done') this.#close(undefined)
-      else this.#backend.drained()
-      return true
-    }
+    if (this.#sized !== undefined) return this.#onSizedProgress(this.#sized.onWritable(offset))
     // uWebSockets leaves what it keeps to the next write, which may be long in coming; the end of a cork is one as well.
     this.#res.cork(writeNothing)
     this.#mayLag = true
+    this.#writeOn()
+    return true
+  }
+
+  /** False: still full. */
+  #onSizedProgress(progress: Progress): boolean {
+    if (progress === 'full') return false
+    this.#onRoom()
+    if (progress === 'done') this.#close(undefined)
+    else this.#backend.drained()
+    return true
+  }
+
+  /** There is room, maybe. */
+  #writeOn(): void {
     const unsent = this.#unsent
     this.#unsent = undefined
-    if (unsent !== undefined && !this.#write(unsent)) return true
+    if (unsent !== undefined && !this.#write(unsent)) return
     this.#onRoom()
     this.#backend.drained()
-    return true
+  }
+
+  /**
+   * A write that fails starts uWebSockets' timer again, and has it wait to write, which it forgets when it is told to read
+   * on, or not to.
+   */
+  #writeAgain(): void {
+    if (this.#sized !== undefined) {
+      const offset = this.#res.getWriteOffset()
+      corked = this
+      this.#res.cork(writeSizedAgain)
+      if (!this.#onSizedProgress(corkedProgress) && this.#res.getWriteOffset() > offset) this.#watch?.onTaken()
+      return
+    }
+    const unsent = this.#unsent
+    if (unsent === undefined) {
+      // There may be nothing left to write it with: one chunk more is.
+      this.#res.cork(writeNothing)
+      this.#mayLag = true
+      this.#backend.drained()
+      return
+    }
+    this.#unsent = unsent.length > 1 ? unsent.subarray(1) : undefined
+    if (!this.#tryWrite(unsent.subarray(0, 1))) return
+    this.#watch?.onTaken()
+    this.#writeOn()
   }
 
   /** The router is about to stop: tells a client of server-sent events when to come back. */
@@ -182,7 +218,11 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
   }
 
   holdOpen(): void {
-    // Whichever state it is in, this starts the timer again, and it is the only way to.
+    if (this.#isFull) {
+      this.#writeAgain()
+      return
+    }
+    // Whichever state it is in, this starts the timer again.
     this.#res.resume()
     if (this.#isPaused) this.#res.pause()
   }
@@ -313,20 +353,28 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
 
   /** False: the socket is full. What was written is kept by uWebSockets until it drains, and is one chunk at most. */
   #write(chunk: string | Uint8Array): boolean {
-    if (!this.#mayLag || chunk.length <= PROBE_BYTES) return this.#writeNow(chunk)
+    if (chunk.length <= (this.#mayLag ? PROBE_BYTES : CORK_BYTES)) return this.#writeNow(chunk)
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
-    if (this.#writeNow(bytes.subarray(0, PROBE_BYTES))) return this.#writeNow(bytes.subarray(PROBE_BYTES))
-    this.#unsent = new Uint8Array(bytes.subarray(PROBE_BYTES))
+    // Of a large one the last is kept back, to be written if it is full for long: see `#writeAgain`.
+    const firstBytes = this.#mayLag ? PROBE_BYTES : bytes.length - PROBE_BYTES
+    if (this.#tryWrite(bytes.subarray(0, firstBytes))) return this.#write(bytes.subarray(firstBytes))
+    this.#unsent = new Uint8Array(bytes.subarray(firstBytes))
     this.#onFull(bytes.length)
     return false
   }
 
   #writeNow(chunk: string | Uint8Array): boolean {
+    const hasRoom = this.#tryWrite(chunk)
+    if (!hasRoom) this.#onFull(chunk.length)
+    else if (this.#isFull) this.#onRoom()
+    return hasRoom
+  }
+
+  #tryWrite(chunk: string | Uint8Array): boolean {
     corked = this
     corkedBody = chunk
     this.#res.cork(writeChunk)
     if (corkedOk) this.#mayLag = false
-    else this.#onFull(chunk.length)
     return corkedOk
   }
 
@@ -392,6 +440,10 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
 
   writeSizedChunk(chunk: Uint8Array): Progress {
     return this.#sized!.write(chunk)
+  }
+
+  writeSizedAgain(): Progress {
+    return this.#sized!.onWritable(this.#res.getWriteOffset())
   }
 
   writeWhole(body: string | Uint8Array | undefined): void {
@@ -476,6 +528,9 @@ const writeChunk = () => {
 }
 const writeSizedChunk = () => {
   corkedProgress = corked.writeSizedChunk(corkedBody as Uint8Array)
+}
+const writeSizedAgain = () => {
+  corkedProgress = corked.writeSizedAgain()
 }
 const writeNothing = () => {}
 const writeStreamHead = () => corked.writeStreamHead()

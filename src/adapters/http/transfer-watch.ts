@@ -88,8 +88,9 @@ export class TransferWatch implements WheelEntry {
       transfer.onSlowReader()
       return
     }
-    transfer.holdOpen()
+    // First: it may be over with what it does.
     this.#schedule()
+    transfer.holdOpen()
   }
 
   #measureBody(): void {
