@@ -189,7 +189,7 @@ export async function startApp(
   const stopRouting = async () => {
     await tables.stop()
     policies.close()
-    await link.close()
+    await Promise.all([link.close(), workspaceTransports?.close()])
     wheel.stop()
   }
   const isShared = sharesPorts(config)

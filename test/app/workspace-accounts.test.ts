@@ -3,9 +3,14 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { connect, credsAuthenticator } from 'nats'
+import { startApp } from '../../src/app.ts'
+import { toRouterConfig } from '../../src/config/router-config.ts'
+import { routerConfigSchema } from '../../src/config/schema.ts'
 import { addWorkspace, deleteWorkspace } from '../../src/store/workspaces.ts'
+import { createLogger } from '../../src/telemetry/log.ts'
 import { createTestStore, query } from '../store/migrated-database.ts'
 import { eventually } from '../support/eventually.ts'
+import { startFaultProxy } from '../support/fault-proxy.ts'
 import { startNats } from '../support/nats.ts'
 import { createNatsOperator, writeOperatorConfig } from '../support/nats-operator.ts'
 import { startRouter, temporaryDirectory } from './router-process.ts'
@@ -65,4 +70,26 @@ test('each workspace has the NATS account that its credentials are of, and no ot
   assert.equal(await get('/globex/run'), '200 GLOBEX')
   await writeFile(join(creds, 'initech.creds'), operator.creds('ACME'))
   await eventually('credentials that came late are taken', async () => (await get('/initech/run')) === '200 ACME')
+})
+
+test('a router that has stopped leaves no connection of a workspace', async (t) => {
+  const directory = await temporaryDirectory()
+  await writeFile(join(directory, 'acme.creds'), createNatsOperator(['ACME']).creds('ACME'))
+  const server = await startNats()
+  t.after(() => server.stop())
+  const proxy = await startFaultProxy(t, server.port)
+  const store = await createTestStore()
+  t.after(() => store.drop())
+  await addWorkspace(store.db, 'acme')
+  const config = routerConfigSchema.parse({
+    listen: { http: { host: '127.0.0.1', port: 0 }, admin: { port: 0 } },
+    nats: { servers: [`nats://127.0.0.1:${proxy.port}`], workspaceCreds: join(directory, '{name}.creds') },
+    database: { url: store.url },
+    routes: { cache: join(directory, 'routes.json') },
+    drain: { timeout: '0s' },
+  })
+  const app = await startApp(toRouterConfig(config), createLogger('fatal'))
+  await eventually("the router's own and the workspace's", () => proxy.connections === 2)
+  await app.stop()
+  await eventually('none is left', () => proxy.connections === 0)
 })
