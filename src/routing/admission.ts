@@ -43,6 +43,8 @@ export class Admission {
   #inTurn = false
   /** When the first request of the turn came. */
   #turnMs = 0
+  /** A request that comes first in its turn, and as late, has not waited: what was too much before has been served. */
+  #calmMs = 0
   /** Since when turns are too long; undefined: the last one was not. */
   #longSinceMs: number | undefined
   /** After the first of them. */
@@ -93,6 +95,7 @@ export class Admission {
     if (!this.#inTurn) {
       this.#inTurn = true
       this.#turnMs = this.#options.now()
+      if (this.#turnMs >= this.#calmMs) this.#longSinceMs = undefined
       this.#options.afterTurn(this.#onTurnEnd)
       return true
     }
@@ -110,6 +113,7 @@ export class Admission {
   #endTurn(): void {
     this.#inTurn = false
     const nowMs = this.#options.now()
+    this.#calmMs = nowMs + (nowMs - this.#turnMs) + PATIENCE_MS
     const { maxLoopDelayMs } = this.#options
     if (this.#isRefusing) {
       this.#isRefusing = false

@@ -148,6 +148,16 @@ describe('admission', () => {
     assert.deepEqual(changes, [])
   })
 
+  test('forgives turns that take long each after a pause, as bursts do', () => {
+    const { storm, stall, admission, changes } = createLoop()
+    for (let i = 0; i < 20; i++) {
+      storm(1, 2000)
+      stall(1000)
+    }
+    assert.equal(admission.refused, 0)
+    assert.deepEqual(changes, [])
+  })
+
   test('refuses nothing where turns are long because others have the machine', () => {
     const { run, changes } = createLoop(MAX_LOOP_DELAY_MS, () => 0)
     assert.equal(run(5000, 1.5).refused, 0)
@@ -160,6 +170,12 @@ describe('admission', () => {
     const goodputPerMs = storm(10_000, 5000)
     assert.ok(admission.refused > 0)
     assert.ok(goodputPerMs > 0.5 * CAPACITY_PER_MS, `${goodputPerMs / CAPACITY_PER_MS} of the peak`)
+  })
+
+  test('sheds also where it takes long to pass on what one turn has brought', () => {
+    const { storm, admission } = createLoop()
+    storm(10_000, 20_000)
+    assert.ok(admission.refused > 0)
   })
 
   test('takes everything again once there is room', () => {
