@@ -240,8 +240,9 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
 
   onDeadline(): void {
     if (this.#state !== 'streaming') return
-    if (this.#isBetweenEvents()) this.#write(SSE_COMMENT)
+    // First: it may be over with what it writes.
     this.#parts.wheel.schedule(this, SSE_COMMENT_EVERY_MS)
+    if (this.#isBetweenEvents()) this.#write(SSE_COMMENT)
   }
 
   // The backend speaks.
@@ -292,7 +293,7 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
     } else if (this.#state === 'streaming') {
       // Over when the last of it is on its way, and not before.
       if (this.#sized !== undefined) return
-      if (this.#unsent !== undefined) this.#writeNow(this.#unsent)
+      if (this.#unsent !== undefined) this.#tryWrite(this.#unsent)
       corked = this
       this.#res.cork(writeEnd)
     } else {
