@@ -51,10 +51,11 @@ export const verb: Verb = {
 function parseExpiry(option: VerbArgs['options'][string]): Date | undefined {
   if (typeof option !== 'string') return undefined
   const durationMs = parseDurationMs(option)
-  const time = durationMs === undefined ? Date.parse(option) : Date.now() + durationMs
-  if (Number.isNaN(time)) {
+  // Of a time that is too far away it is invalid as well.
+  const time = new Date(durationMs === undefined ? option : Date.now() + durationMs)
+  if (Number.isNaN(time.getTime())) {
     throw new UsageError(`--expires ${option}: expected a time such as 90d, or a date such as 2027-01-31`)
   }
-  if (time <= Date.now()) throw new UsageError(`--expires ${option}: that is over already`)
-  return new Date(time)
+  if (time.getTime() <= Date.now()) throw new UsageError(`--expires ${option}: that is over already`)
+  return time
 }

@@ -49,6 +49,7 @@ describe('keys', () => {
     ['a subject that is not ASCII', ['create', 'bjørn']],
     ['an expiry that is over', ['create', 'a', '--expires', '2020-01-01']],
     ['an expiry that is none', ['create', 'a', '--expires', 'soon']],
+    ['an expiry beyond all dates', ['create', 'a', '--expires', '999999999d']],
     ['revoke without an id', ['revoke']],
   ] as const) {
     test(`${what} is bad usage`, async () => {
