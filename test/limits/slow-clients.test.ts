@@ -50,6 +50,16 @@ async function start(t: TestContext, options: Partial<GatewayOptions> = {}): Pro
     stream.accept(1, 64 * 1024)
     return { data: () => false, end: () => {} }
   })
+  await backend.handle(`${subject}.echo`, (stream, open) => {
+    stream.accept(1, 64 * 1024)
+    stream.head({ status: 200, headers: [] })
+    stream.data(open.payload)
+    return {
+      data: (chunk) => stream.data(chunk.slice()),
+      end: () => stream.end(),
+      drained: () => stream.drained(),
+    }
+  })
   for (const kind of ['sized', 'chunked']) {
     await backend.handle(`${subject}.${kind}`, (stream) => {
       stream.head({ status: 200, headers: kind === 'sized' ? ['content-length', String(LARGE_BYTES)] : [] })
@@ -67,7 +77,7 @@ async function start(t: TestContext, options: Partial<GatewayOptions> = {}): Pro
   }
   const gateway = await startGateway({
     natsUrl: url,
-    routes: ['upload', 'hold', 'sized', 'chunked'].map((name) => ({
+    routes: ['upload', 'hold', 'echo', 'sized', 'chunked'].map((name) => ({
       name,
       match: { path: `/${name}` },
       subject: `${subject}.${name}`,
@@ -201,6 +211,21 @@ describe('for longer than uWebSockets would wait', { concurrency: true }, () => 
       raw.destroy()
     })
   }
+
+  test('a client that is held up both ways goes on when it reads', async (t) => {
+    const { gateway } = await start(t, { transferLimits })
+    const raw = await openRaw(gateway.port)
+    raw.socket.pause()
+    // The route takes 10 MiB, and buffers of two sockets as much as half of it.
+    const bytes = 10 * 1024 * 1024
+    raw.write(`POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: ${bytes}\r\n\r\n`)
+    raw.write(Buffer.alloc(bytes))
+    await delay(PAST_THEIR_TIMER_MS)
+    raw.socket.resume()
+    await eventually('all of it', () => gateway.ended.at(-1)?.bytesOut === bytes, { timeoutMs: 15_000 })
+    assert.equal(gateway.ended.at(-1)?.code, 'ok')
+    raw.destroy()
+  })
 
   test('a response may be silent after a slow body', async (t) => {
     const { gateway, upload } = await start(t, { transferLimits })
