@@ -5,6 +5,7 @@ import { ExchangeError } from '../../exchange/errors.ts'
 import type { BackendSide, ClientSide, HeaderList, MessageMeta, ResponseHead } from '../../exchange/exchange.ts'
 import type { Peer } from '../connection-limits.ts'
 import { withPolicyFields } from '../response-fields.ts'
+import { ChunkedBody } from './chunked-body.ts'
 import type { HttpAdapterParts } from './parts.ts'
 import { encodeProblem, problemFields } from './problem.ts'
 import type { HttpRequestHead } from './request-head.ts'
@@ -18,10 +19,6 @@ const SSE_COMMENT_EVERY_MS = 15_000
 /** The system's buffers take this much of a response at once; more may have to wait for the client to read. */
 const AT_ONCE_BYTES = 64 * 1024
 const REQUEST_TIMEOUT = 408
-/** Less than the system takes at once, whenever it takes more. */
-const PROBE_BYTES = 2048
-/** Of less, uWebSockets tells only with the next write that the system did not take it. */
-const CORK_BYTES = 16 * 1024
 
 type State = 'waiting' | 'headed' | 'streaming' | 'closed'
 
@@ -56,16 +53,14 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
   #events: EventEncoder | undefined
   /** Of a response that announces its length, in place of chunks. */
   #sized: SizedBody | undefined
+  /** Of any other that is streamed. */
+  #chunked: ChunkedBody | undefined
   /** All of the request's body has come. */
   #isBodyWhole = false
   /** The connection is not read, until the backend has room. */
   #isPaused = false
   /** Nothing of the response is taken any more, until the client has read some. */
   #isFull = false
-  /** It took some, which is not to say that uWebSockets has nothing left: that is only told of the next write. */
-  #mayLag = false
-  /** Of a chunk that came meanwhile. */
-  #unsent: Uint8Array | undefined
   /** Of the response, what the client has yet to take of the last write. */
   #heldBytes = 0
   /** Of what does not go at once. */
@@ -139,10 +134,7 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
     if (this.#state === 'closed') return true
     this.#watch?.onTaken()
     if (this.#sized !== undefined) return this.#onSizedProgress(this.#sized.onWritable(offset))
-    // uWebSockets leaves what it keeps to the next write, which may be long in coming; the end of a cork is one as well.
-    this.#res.cork(writeNothing)
-    this.#mayLag = true
-    this.#writeOn()
+    this.#onChunkedProgress(this.#chunked!.onWritable())
     return true
   }
 
@@ -155,19 +147,14 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
     return true
   }
 
-  /** There is room, maybe. */
-  #writeOn(): void {
-    const unsent = this.#unsent
-    this.#unsent = undefined
-    if (unsent !== undefined && !this.#write(unsent)) return
-    this.#onRoom()
-    this.#backend.drained()
+  #onChunkedProgress(hasRoom: boolean): void {
+    if (hasRoom) {
+      this.#onRoom()
+      this.#backend.drained()
+    } else this.#onFull(this.#chunked!.unsentBytes)
   }
 
-  /**
-   * A write that fails starts uWebSockets' timer again, and has it wait to write, which it forgets when it is told to read
-   * on, or not to.
-   */
+  /** The response has been full for a while: uWebSockets is not to take the client for gone. */
   #writeAgain(): void {
     if (this.#sized !== undefined) {
       const offset = this.#res.getWriteOffset()
@@ -176,18 +163,12 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
       if (!this.#onSizedProgress(corkedProgress) && this.#res.getWriteOffset() > offset) this.#watch?.onTaken()
       return
     }
-    const unsent = this.#unsent
-    if (unsent === undefined) {
-      // There may be nothing left to write it with: one chunk more is.
-      this.#res.cork(writeNothing)
-      this.#mayLag = true
-      this.#backend.drained()
-      return
+    const progress = this.#chunked!.writeAgain()
+    if (progress === 'unknown') this.#backend.drained()
+    else if (progress !== 'full') {
+      this.#watch?.onTaken()
+      this.#onChunkedProgress(progress === 'room')
     }
-    this.#unsent = unsent.length > 1 ? unsent.subarray(1) : undefined
-    if (!this.#tryWrite(unsent.subarray(0, 1))) return
-    this.#watch?.onTaken()
-    this.#writeOn()
   }
 
   /** The router is about to stop: tells a client of server-sent events when to come back. */
@@ -222,7 +203,9 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
       this.#writeAgain()
       return
     }
-    // Whichever state it is in, this starts the timer again.
+    // Both, as each of them alone would leave uWebSockets in a state in which it is not: to be told to read on without a
+    // pause before makes it deaf.
+    if (!this.#isPaused) this.#res.pause()
     this.#res.resume()
     if (this.#isPaused) this.#res.pause()
   }
@@ -293,9 +276,9 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
     } else if (this.#state === 'streaming') {
       // Over when the last of it is on its way, and not before.
       if (this.#sized !== undefined) return
-      if (this.#unsent !== undefined) this.#tryWrite(this.#unsent)
-      corked = this
-      this.#res.cork(writeEnd)
+      // Not with uWebSockets' way to close: it would write a header field into the body. See `drain` for what closes.
+      if (this.#isBodyless()) this.#res.cork(() => this.#res.endWithoutBody())
+      else this.#chunked!.end()
     } else {
       return
     }
@@ -330,6 +313,7 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
     this.#state = 'streaming'
     if (messages && this.#request.acceptsEventStream) this.#events = new EventEncoder()
     if (length > 0 && !messages && !this.#isBodyless()) this.#sized = new SizedBody(this.#res, length)
+    else this.#chunked = new ChunkedBody(this.#res)
     corked = this
     this.#res.cork(writeStreamHead)
     if (this.#events !== undefined) this.#parts.wheel.schedule(this, SSE_COMMENT_EVERY_MS)
@@ -337,7 +321,7 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
 
   /** Anything else that is written now would cut no event. */
   #isBetweenEvents(): boolean {
-    return this.#events?.isWithin === false && this.#unsent === undefined
+    return this.#events?.isWithin === false && this.#chunked!.unsentBytes === 0
   }
 
   #isBodyless(): boolean {
@@ -352,31 +336,12 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
     return this.#parts.draining || this.#request.length < 0
   }
 
-  /** False: the socket is full. What was written is kept by uWebSockets until it drains, and is one chunk at most. */
+  /** False: the socket is full. */
   #write(chunk: string | Uint8Array): boolean {
-    if (chunk.length <= (this.#mayLag ? PROBE_BYTES : CORK_BYTES)) return this.#writeNow(chunk)
-    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
-    // Of a large one the last is kept back, to be written if it is full for long: see `#writeAgain`.
-    const firstBytes = this.#mayLag ? PROBE_BYTES : bytes.length - PROBE_BYTES
-    if (this.#tryWrite(bytes.subarray(0, firstBytes))) return this.#write(bytes.subarray(firstBytes))
-    this.#unsent = new Uint8Array(bytes.subarray(firstBytes))
-    this.#onFull(bytes.length)
-    return false
-  }
-
-  #writeNow(chunk: string | Uint8Array): boolean {
-    const hasRoom = this.#tryWrite(chunk)
+    const hasRoom = this.#chunked!.write(chunk)
     if (!hasRoom) this.#onFull(chunk.length)
     else if (this.#isFull) this.#onRoom()
     return hasRoom
-  }
-
-  #tryWrite(chunk: string | Uint8Array): boolean {
-    corked = this
-    corkedBody = chunk
-    this.#res.cork(writeChunk)
-    if (corkedOk) this.#mayLag = false
-    return corkedOk
   }
 
   #writeSized(chunk: Uint8Array): boolean {
@@ -435,10 +400,6 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
 
   // Inside a cork, where writes are collected into one.
 
-  writeChunk(chunk: string | Uint8Array): boolean {
-    return this.#res.write(chunk)
-  }
-
   writeSizedChunk(chunk: Uint8Array): Progress {
     return this.#sized!.write(chunk)
   }
@@ -464,12 +425,6 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
     if (this.#isLast()) this.#res.writeHeader('connection', 'close')
     // A head is not complete before the first write, and the first event may be long in coming.
     if (this.#events !== undefined && !this.#isBodyless()) this.#res.write(SSE_COMMENT)
-  }
-
-  writeEnd(): void {
-    // Not with uWebSockets' way to close: it would write a header field into the body. See `drain` for what closes.
-    if (this.#isBodyless()) this.#res.endWithoutBody()
-    else this.#res.end()
   }
 
   writeProblem(error: ExchangeError): void {
@@ -520,20 +475,14 @@ function writeFields(res: HttpResponse, fields: HeaderList): void {
 // A cork runs its callback before it returns: what it works on is handed over here, not in a closure for each request.
 let corked: HttpExchange
 let corkedBody: string | Uint8Array | undefined
-let corkedOk = true
 let corkedProgress: Progress = 'room'
 let corkedError: ExchangeError
 const writeWhole = () => corked.writeWhole(corkedBody)
-const writeChunk = () => {
-  corkedOk = corked.writeChunk(corkedBody!)
-}
 const writeSizedChunk = () => {
   corkedProgress = corked.writeSizedChunk(corkedBody as Uint8Array)
 }
 const writeSizedAgain = () => {
   corkedProgress = corked.writeSizedAgain()
 }
-const writeNothing = () => {}
 const writeStreamHead = () => corked.writeStreamHead()
-const writeEnd = () => corked.writeEnd()
 const writeProblem = () => corked.writeProblem(corkedError)
