@@ -20,7 +20,9 @@ const KEY = /^erk_([A-Za-z0-9_-]{16})_[A-Za-z0-9_-]{43}$/
 
 /** A key that nobody can guess. Its secret has 256 bits. */
 export function createApiKey(): { readonly id: string; readonly key: string } {
-  const id = randomBytes(ID_BYTES).toString('base64url')
+  let id = ''
+  // One that begins with a dash looks like an option to who writes it behind a verb.
+  while (!/^[A-Za-z0-9]/.test(id)) id = randomBytes(ID_BYTES).toString('base64url')
   return { id, key: `erk_${id}_${randomBytes(SECRET_BYTES).toString('base64url')}` }
 }
 

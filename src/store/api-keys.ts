@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely'
 import { type ApiKeyRecord, createApiKey, hashApiKey } from '../exchange/api-key.ts'
 import { jsonCache } from './json-cache.ts'
 import type { Schema } from './schema.ts'
-import { readTableRevision } from './table-revision.ts'
+import { ABSENT_REVISION, readTableRevision } from './table-revision.ts'
 import type { WatchedTable } from './watched-table.ts'
 
 /** A key as people see it. */
@@ -77,7 +77,7 @@ export function watchedApiKeys(
     read: readApiKeys,
     readRevision: (db) => readTableRevision(db, 'api_keys'),
     cache: cacheFile === undefined ? undefined : jsonCache(cacheFile, encodeSnapshot, decodeSnapshot),
-    absent: { revision: -1, keys: [] },
+    absent: { revision: ABSENT_REVISION, keys: [] },
     onSnapshot,
   }
 }

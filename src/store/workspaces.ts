@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely'
 import type { Workspace } from '../routing/workspace-directory.ts'
 import { jsonCache } from './json-cache.ts'
 import type { Schema } from './schema.ts'
-import { readTableRevision } from './table-revision.ts'
+import { ABSENT_REVISION, readTableRevision } from './table-revision.ts'
 import type { WatchedTable } from './watched-table.ts'
 
 export interface WorkspaceInfo extends Workspace {
@@ -61,7 +61,7 @@ export function watchedWorkspaces(
     read: readWorkspaces,
     readRevision: (db) => readTableRevision(db, 'workspaces'),
     cache: cacheFile === undefined ? undefined : jsonCache(cacheFile, (snapshot) => snapshot, decodeSnapshot),
-    absent: { revision: -1, workspaces: [] },
+    absent: { revision: ABSENT_REVISION, workspaces: [] },
     onSnapshot,
   }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { hashApiKey } from '../../src/exchange/api-key.ts'
+import { createApiKey, hashApiKey } from '../../src/exchange/api-key.ts'
 import { createTestStore, type TestStore } from '../store/migrated-database.ts'
 import { runCli } from './run-cli.ts'
 
@@ -24,6 +24,10 @@ describe('keys', () => {
     assert.deepEqual(row?.hash, hashApiKey(key))
     assert.deepEqual(row?.scopes, ['a', 'b'])
     assert.ok(!JSON.stringify(row).includes(key.slice(-43)))
+  })
+
+  test('create makes ids that are no options', () => {
+    for (let i = 0; i < 500; i++) assert.match(createApiKey().id, /^[A-Za-z0-9]/)
   })
 
   test('list shows keys with their state, and revoke changes it', async () => {

@@ -3,6 +3,7 @@ import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { migrateDown, migrateUp } from '../../src/store/migrations.ts'
 import { TableWatch } from '../../src/store/table-watch.ts'
 import { watched } from '../../src/store/watched-table.ts'
 import { addWorkspace, deleteWorkspace, watchedWorkspaces } from '../../src/store/workspaces.ts'
@@ -59,13 +60,16 @@ describe('the watch of workspaces', () => {
     assert.deepEqual(names.slice(-3), ['renamed', 'two', 'three'])
   })
 
-  test('goes on without the table while its migration is yet to come', async () => {
-    await store.psql('alter table workspaces rename to away')
+  test('goes on without the table while its migration is yet to come, and has it then', async () => {
+    const steps = await migrateDown(store.db)
+    assert.deepEqual(steps, [{ name: '0004_workspaces', direction: 'down' }])
     const { watch: it, names, lines } = watch(store.url)
     await it.start()
     assert.equal(names(), 'database: ')
     assert.match(lines.map(({ message }) => message).join('\n'), /does not have the table of workspaces yet/)
+    await migrateUp(store.db)
+    await addWorkspace(store.db, 'acme')
+    await eventually('it is there', () => names() === 'database: acme')
     await it.stop()
-    await store.psql('alter table away rename to workspaces')
   })
 })
