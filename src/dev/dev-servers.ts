@@ -18,8 +18,9 @@ export function announceDevServers(cwd: string, servers: DevServers): void {
   writeFileSync(fileOf(cwd), `${JSON.stringify(servers)}\n`, { mode: 0o600 })
 }
 
+/** Leaves what another `npm run dev` in this directory has announced: its verbs need it. */
 export function withdrawDevServers(cwd: string): void {
-  rmSync(fileOf(cwd), { force: true })
+  if (findDevServers(cwd)?.pid === process.pid) rmSync(fileOf(cwd), { force: true })
 }
 
 /** Undefined if no `npm run dev` runs in this directory. */
