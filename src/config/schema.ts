@@ -195,7 +195,7 @@ export const routerConfigSchema = section({
     stallTimeout: parsed('a duration from 1s to 1h, such as 30s', (input) => {
       const ms = typeof input === 'string' ? parseDurationMs(input) : undefined
       return ms !== undefined && ms >= 1000 && ms <= 3_600_000 ? ms : undefined
-    }).default(30_000),
+    }).default(60_000),
     bufferedBytes: size(1024 ** 2, Number.MAX_SAFE_INTEGER, 'a size from 1MiB').default(1024 ** 3),
   }),
   policies: policyListSchema.default([]),

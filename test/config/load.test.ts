@@ -62,7 +62,7 @@ describe('loadConfig', () => {
         messagesPerSecond: 20_000,
         bytesPerSecond: 0,
         bodyBytesPerSecond: 500,
-        stallTimeoutMs: 30_000,
+        stallTimeoutMs: 60_000,
         bufferedBytes: 1024 ** 3,
       },
       policies: [],
