@@ -17,6 +17,14 @@ describe('migrate', () => {
   const migrate = (line: string, options: CliOptions = {}) =>
     runCli(['migrate', ...line.split(' ')], { cwd: tmpdir(), env: { DATABASE_URL: database.url }, ...options })
 
+  const isApplied = async (prefix: string) => {
+    const { migrations } = JSON.parse((await migrate('status --json')).stdout)
+    return migrations.some(
+      ({ name, appliedAt }: { name: string; appliedAt: string | null }) =>
+        name.startsWith(prefix) && appliedAt !== null,
+    )
+  }
+
   before(async () => {
     database = await createTestDatabase()
   })
@@ -30,6 +38,28 @@ describe('migrate', () => {
     assert.equal((await migrate('down')).code, 2, 'asks first where nobody can answer')
     assert.equal((await migrate('down --yes')).stdout, `reverted ${LAST}\n`)
     assert.deepEqual(JSON.parse((await migrate('up --json')).stdout), { steps: [{ name: LAST, direction: 'up' }] })
+  })
+
+  test('down names the migration and what goes with it before it asks', async () => {
+    for (const [migration, loss] of [
+      ['0004_workspaces', /all workspaces and the params/],
+      ['0003_api_keys', /all API keys/],
+      ['0002_policies', /the policies of all routes, which are then served without them/],
+      ['0001_routes', /all routes and their history/],
+    ] as const) {
+      while (await isApplied(`${Number(migration.slice(0, 4)) + 1}`.padStart(4, '0'))) await migrate('down --yes')
+      const { code, stderr } = await migrate('down', { isTTY: true, stdin: 'no\n' })
+      assert.equal(code, 1)
+      assert.match(stderr, new RegExp(`migration ${migration} made, `))
+      assert.match(stderr, loss)
+      assert.ok(await isApplied(migration))
+    }
+    await migrate('down --yes')
+    assert.deepEqual(
+      await migrate('down'),
+      { code: 0, stdout: 'nothing to do\n', stderr: '' },
+      'there is nothing to ask',
+    )
   })
 
   test('status shows what is pending', async () => {
