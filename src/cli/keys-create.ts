@@ -7,6 +7,10 @@ import { printJson, printLine } from './print.ts'
 import { UsageError, type Verb, type VerbArgs } from './verb.ts'
 import { withDatabase } from './with-database.ts'
 
+/** ISO 8601: a date, in UTC, or a date and a time with its zone. */
+const ISO_DATE =
+  /^(\d{4}-\d{2}-\d{2})(?:T(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,3})?)?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d))?$/
+
 export const verb: Verb = {
   usage: 'SUBJECT',
   options: {
@@ -15,7 +19,7 @@ export const verb: Verb = {
     expires: {
       type: 'string',
       value: 'WHEN',
-      description: 'A time such as 90d from now, or 2027-01-31T00:00:00Z (never)',
+      description: 'Time from now (90d), or a date (2027-01-31, in UTC) with or without a time (never)',
     },
     ...DATABASE_OPTIONS,
   },
@@ -51,11 +55,23 @@ export const verb: Verb = {
 function parseExpiry(option: VerbArgs['options'][string]): Date | undefined {
   if (typeof option !== 'string') return undefined
   const durationMs = parseDurationMs(option)
-  // Of a time that is too far away it is invalid as well.
-  const time = new Date(durationMs === undefined ? option : Date.now() + durationMs)
-  if (Number.isNaN(time.getTime())) {
-    throw new UsageError(`--expires ${option}: expected a time such as 90d, or a date such as 2027-01-31`)
+  const time = durationMs === undefined ? parseDate(option) : new Date(Date.now() + durationMs)
+  // Of a duration that ends beyond all dates it is invalid as well.
+  if (time === undefined || Number.isNaN(time.getTime())) {
+    const fault = /^\d+(?:\.\d+)?$/.test(option) ? 'a unit is missing: ' : ''
+    throw new UsageError(
+      `--expires ${option}: ${fault}expected a duration such as 90d, or a date such as 2027-01-31 or 2027-01-31T00:00:00Z`,
+    )
   }
   if (time.getTime() <= Date.now()) throw new UsageError(`--expires ${option}: that is over already`)
   return time
+}
+
+/** Not by `Date` alone, which makes a date of nearly anything, and the 3rd of March of the 31st of February. */
+function parseDate(text: string): Date | undefined {
+  const day = ISO_DATE.exec(text)?.[1]
+  if (day === undefined) return undefined
+  const midnight = new Date(day)
+  const exists = !Number.isNaN(midnight.getTime()) && midnight.toISOString().startsWith(day)
+  return exists ? new Date(text) : undefined
 }

@@ -26,6 +26,23 @@ describe('keys', () => {
     assert.ok(!JSON.stringify(row).includes(key.slice(-43)))
   })
 
+  for (const [when, expiresAt] of [
+    ['2127-01-31', '2127-01-31T00:00:00.000Z'],
+    ['2128-02-29T00:00:00Z', '2128-02-29T00:00:00.000Z'],
+    ['2127-01-31T00:30+02:00', '2127-01-30T22:30:00.000Z'],
+  ] as const) {
+    test(`create takes ${when} for an expiry`, async () => {
+      const { stdout } = await keys('create', 'a', '--expires', when, '--json')
+      assert.equal(JSON.parse(stdout).expiresAt, expiresAt)
+    })
+  }
+
+  test('create says that the unit of an expiry is missing', async () => {
+    const { code, stderr } = await keys('create', 'a', '--expires', '5')
+    assert.equal(code, 2)
+    assert.match(stderr, /--expires 5: a unit is missing: expected a duration such as 90d/)
+  })
+
   test('create makes ids that are no options', () => {
     for (let i = 0; i < 500; i++) assert.match(createApiKey().id, /^[A-Za-z0-9]/)
   })
@@ -52,6 +69,11 @@ describe('keys', () => {
     ['no subject', ['create']],
     ['a subject that is not ASCII', ['create', 'bjørn']],
     ['an expiry that is over', ['create', 'a', '--expires', '2020-01-01']],
+    ['an expiry on a day that does not exist', ['create', 'a', '--expires', '2127-02-31']],
+    ['an expiry in a month that does not exist', ['create', 'a', '--expires', '2127-13-01']],
+    ['an expiry at a time of no zone', ['create', 'a', '--expires', '2127-01-31T00:00:00']],
+    ['an expiry at an hour that does not exist', ['create', 'a', '--expires', '2127-01-31T25:00:00Z']],
+    ['an expiry in words', ['create', 'a', '--expires', 'Jan 31 2127']],
     ['an expiry that is none', ['create', 'a', '--expires', 'soon']],
     ['an expiry beyond all dates', ['create', 'a', '--expires', '999999999d']],
     ['revoke without an id', ['revoke']],
