@@ -2,8 +2,15 @@ import type { ExchangeError } from '../exchange/errors.ts'
 import type { RequestHead } from '../exchange/exchange.ts'
 import { PROGRAM } from './help.ts'
 
-/** What whoever called can do about an error; undefined where the error says all there is. */
-export function adviceFor(error: ExchangeError, { method, path, subject, route }: RequestHead): string | undefined {
+/**
+ * What whoever called can do about an error; undefined where the error says all there is.
+ * @param omissions what `describeOmissions` says of the route
+ */
+export function adviceFor(
+  error: ExchangeError,
+  { method, path, subject, route }: RequestHead,
+  omissions: string | undefined,
+): string | undefined {
   switch (error.code) {
     case 'no_route':
       return `'${PROGRAM} routes explain ${method} ${path}' tells why no route matches`
@@ -18,6 +25,6 @@ export function adviceFor(error: ExchangeError, { method, path, subject, route }
     case 'nats_unavailable':
       return `'${PROGRAM} doctor' checks the connection`
     default:
-      return undefined
+      return omissions
   }
 }

@@ -8,6 +8,7 @@ import { createRouting } from '../routing/dispatch.ts'
 import { compileTable } from '../routing/table.ts'
 import { adviceFor } from './call-advice.ts'
 import { type CallOutcome, call } from './call-client.ts'
+import { describeOmissions } from './call-omissions.ts'
 import { createCollectedOutput, createTextOutput } from './call-output.ts'
 import { type CallRequest, readCallRequest } from './call-request.ts'
 import { readCallRoutes } from './call-routes.ts'
@@ -57,7 +58,14 @@ export const verb: Verb = {
     try {
       await connect(CONNECT_TIMEOUT_MS, io.signal)
       const { dispatch } = createRouting(() => table)
-      return await (json ? callForJson(dispatch, request, io) : callForText(dispatch, request, io))
+      const omissions = () => {
+        const route = specs.find(({ name }) => name === request.head.route?.name)
+        // Whoever names the subject has no route in mind, and none of its policies.
+        return route === undefined || options.subject !== undefined
+          ? undefined
+          : describeOmissions(route, config.policies)
+      }
+      return await (json ? callForJson : callForText)(dispatch, request, omissions, io)
     } finally {
       await link.close()
       wheel.stop()
@@ -80,17 +88,23 @@ function announced(name: string, next: Dispatch, io: Io): Dispatch {
   }
 }
 
-async function callForText(dispatch: Dispatch, request: CallRequest, io: Io): Promise<number> {
+/** What the call has left out of the route that took it; known once it is over. */
+type Omissions = () => string | undefined
+
+async function callForText(dispatch: Dispatch, request: CallRequest, omissions: Omissions, io: Io): Promise<number> {
   const outcome = await call(dispatch, request, createTextOutput(io), io.signal)
   if (outcome.error !== undefined) {
-    const { code, title, detail, status, advice } = describeError(outcome.error, request.head)
+    const { code, title, detail, status, advice } = describeError(outcome.error, request.head, omissions())
     const paint = createPaint(io.stderr, io.env)
     io.stderr.write(`${paint('red', 'error:')} ${code} (${status}): ${detail ?? title}${advice ? `; ${advice}` : ''}\n`)
+  } else if (exitCodeOf(outcome) !== 0) {
+    const advice = omissions()
+    if (advice !== undefined) io.stderr.write(`${advice}\n`)
   }
   return exitCodeOf(outcome)
 }
 
-async function callForJson(dispatch: Dispatch, request: CallRequest, io: Io): Promise<number> {
+async function callForJson(dispatch: Dispatch, request: CallRequest, omissions: Omissions, io: Io): Promise<number> {
   const output = createCollectedOutput()
   const outcome = await call(dispatch, request, output, io.signal)
   const { head } = request
@@ -98,14 +112,15 @@ async function callForJson(dispatch: Dispatch, request: CallRequest, io: Io): Pr
     route: head.route?.name,
     subject: head.subject === '' ? undefined : head.subject,
     ...output.toJson(),
-    error: outcome.error && describeError(outcome.error, head),
+    error: outcome.error && describeError(outcome.error, head, omissions()),
+    advice: outcome.error === undefined && exitCodeOf(outcome) !== 0 ? omissions() : undefined,
   })
   return exitCodeOf(outcome)
 }
 
-function describeError(error: ExchangeError, head: RequestHead) {
+function describeError(error: ExchangeError, head: RequestHead, omissions: string | undefined) {
   const { code, detail, status } = error
-  return { code, status, title: ERRORS[code].title, detail, advice: adviceFor(error, head) }
+  return { code, status, title: ERRORS[code].title, detail, advice: adviceFor(error, head, omissions) }
 }
 
 function exitCodeOf({ status, error }: CallOutcome): number {

@@ -13,6 +13,9 @@ version: 1
 routes:
   - { name: one, match: { methods: [POST], path: "/call/{verb}" }, subject: "clitest.{verb}" }
   - { name: gold, match: { host: "*.example.com", path: "/tier", headers: { x-tier: gold } }, subject: clitest.echo }
+  - { name: guarded, match: { path: "/guarded" }, subject: clitest.refuse, policies: [{ apiKey: {} }] }
+  - { name: mine, match: { path: "/mine" }, subject: "clitest.{claims.sub}" }
+  - { name: tenant, match: { path: "/tenant/{w}" }, subject: "clitest.{w}", params: { w: { workspace: true } } }
   - { name: ticks, match: { path: "/ticks" }, subject: clitest.ticks, reply: many }
 `
 
@@ -146,6 +149,35 @@ describe('engine-router call', () => {
     assert.equal(code, 1)
     assert.equal(stdout, 'no coffee')
     assert.match(stderr, /\n418\n/)
+  })
+
+  test('says what it has left out of a route that fails, and nothing of that where it does not matter', async () => {
+    const claims = await call('GET', '/mine', '-r', 'routes.yaml')
+    assert.equal(claims.code, 1)
+    assert.match(claims.stderr, /error: unauthorized \(401\): .*route mine has claims, which call leaves out/)
+    const tenant = JSON.parse((await call('GET', '/tenant/acme', '-r', 'routes.yaml', '--json')).stdout)
+    assert.equal(tenant.error.code, 'busy')
+    assert.match(tenant.error.advice, /route tenant has workspaces, which call leaves out/)
+
+    const guarded = await call('GET', '/guarded', '-r', 'routes.yaml')
+    assert.equal(guarded.code, 1)
+    assert.match(guarded.stderr, /\n418\n.*route guarded has apiKey, which call leaves out/s)
+    assert.match(
+      JSON.parse((await call('GET', '/guarded', '-r', 'routes.yaml', '--json')).stdout).advice,
+      /route guarded has apiKey/,
+    )
+
+    await writeFile(join(cwd, 'guarded.yaml'), 'policies:\n  - jwt: { jwks: keys.json }\n')
+    const withDefaults = ['-r', 'routes.yaml', '-c', 'guarded.yaml']
+    const refused = await call('POST', '/call/refuse', ...withDefaults)
+    assert.match(refused.stderr, /route one has jwt, which call leaves out/)
+    for (const words of [
+      ['POST', '/call/refuse', '-r', 'routes.yaml'],
+      ['POST', '/call/echo', ...withDefaults],
+      ['GET', '/', '-s', 'clitest.refuse', '-c', 'guarded.yaml'],
+    ]) {
+      assert.doesNotMatch((await call(...words)).stderr, /leaves out/, words.join(' '))
+    }
   })
 
   test('stops waiting when it is interrupted', async () => {
