@@ -11,6 +11,16 @@ export const ADMIN_OPTIONS = {
   config: CONFIG_OPTIONS.config,
 } as const satisfies Record<string, OptionSpec>
 
+/** An answer that is an error; `code` is the API's, such as `no_connection`. */
+export class AdminRefusal extends VerbError {
+  readonly code: unknown
+
+  constructor(code: unknown, message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
 /** The admin listener of one router. */
 export interface AdminClient {
   /** Where it is. */
@@ -44,9 +54,9 @@ export async function createAdminClient(args: VerbArgs, io: Io): Promise<AdminCl
       const { response, text } = await send(method, path)
       const value = parseJson(text, base.origin)
       if (response.ok) return value
-      const { title } = value as { title?: unknown }
+      const { code, title } = value as { code?: unknown; title?: unknown }
       const advice = response.status === 401 ? '; set ENGINE_ROUTER_ADMIN_TOKEN to what the router has' : ''
-      throw new VerbError(`${base.origin} says ${response.status}: ${String(title)}${advice}`)
+      throw new AdminRefusal(code, `${base.origin} says ${response.status}: ${String(title)}${advice}`)
     },
     async metrics() {
       const { response, text } = await send('GET', '/metrics')

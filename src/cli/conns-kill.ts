@@ -1,6 +1,6 @@
-import { ADMIN_OPTIONS, createAdminClient } from './admin-client.ts'
+import { ADMIN_OPTIONS, type AdminClient, AdminRefusal, createAdminClient } from './admin-client.ts'
 import { printJson, printLine } from './print.ts'
-import { UsageError, type Verb } from './verb.ts'
+import { UsageError, type Verb, VerbError } from './verb.ts'
 
 export const verb: Verb = {
   usage: 'ID...',
@@ -10,11 +10,29 @@ export const verb: Verb = {
     const ids = args.positionals
     if (ids.length === 0) throw new UsageError('the id of a connection is needed, as `conns ls` shows it')
     const admin = await createAdminClient(args, io)
-    for (const id of ids) {
-      await admin.ask('DELETE', `/api/connections/${encodeURIComponent(id)}`)
+    const closed: string[] = []
+    const unknown: string[] = []
+    for (const id of new Set(ids)) {
+      if (!(await closeConnection(admin, id))) {
+        unknown.push(id)
+        continue
+      }
+      closed.push(id)
       if (args.options.json !== true) printLine(io, `closed ${id}`)
     }
-    if (args.options.json === true) printJson(io, { closed: ids })
+    if (args.options.json === true) printJson(io, { closed })
+    if (unknown.length > 0) throw new VerbError(`no such connection: ${unknown.join(', ')}; \`conns ls\` shows them`)
     return 0
   },
+}
+
+/** False if no connection with this id is open. */
+async function closeConnection(admin: AdminClient, id: string): Promise<boolean> {
+  try {
+    await admin.ask('DELETE', `/api/connections/${encodeURIComponent(id)}`)
+    return true
+  } catch (error) {
+    if (error instanceof AdminRefusal && error.code === 'no_connection') return false
+    throw error
+  }
 }

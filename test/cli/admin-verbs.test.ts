@@ -64,13 +64,29 @@ describe('verbs for a running router', () => {
     const killed = await runCli(['conns', 'kill', 'ws-1', '--url', adminUrl])
     assert.deepEqual([killed.code, killed.stdout], [0, 'closed ws-1\n'])
     assert.equal((await closed)[0], 1012)
-    const again = await runCli(['conns', 'kill', 'ws-1', '--url', adminUrl])
-    assert.equal(again.code, 1)
-    assert.match(again.stderr, /No connection with this id is open/)
 
     const drain = await runCli(['drain', '--json', '--url', adminUrl])
     assert.deepEqual(JSON.parse(drain.stdout), { status: 'draining' })
     await app.drainRequested
+  })
+
+  test('conns kill closes those that there are, and names the others', async (t) => {
+    const { app, adminUrl } = await startRouter(t)
+    for (const [id, json] of [
+      ['ws-1', []],
+      ['ws-2', ['--json']],
+    ] as const) {
+      const socket = new WebSocket(`ws://127.0.0.1:${app.httpPort}/ws`)
+      await once(socket, 'open')
+      const closed = once(socket, 'close')
+      const words = ['conns', 'kill', 'nope', id, '../routes', ...json, '--url', adminUrl]
+      const { code, stdout, stderr } = await runCli(words)
+      assert.equal((await closed)[0], 1012)
+      assert.equal(code, 1)
+      if (json.length > 0) assert.deepEqual(JSON.parse(stdout), { closed: [id] })
+      else assert.equal(stdout, `closed ${id}\n`)
+      assert.match(stderr, /no such connection: nope, \.\.\/routes; `conns ls` shows them/)
+    }
   })
 
   test('conns ls pages as far as it is asked to', async (t) => {
