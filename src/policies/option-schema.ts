@@ -36,18 +36,28 @@ export const headersOption = z
     if (seen.size > 64) context.addIssue({ code: 'custom', message: 'at most 64 header fields' })
   })
 
+/** Text, as only 0 needs no unit. */
+export type DurationOption = string | 0
+
 /** @param range for people, such as `1s to 1h` */
-export function durationOption(minMs: number, maxMs: number, range: string) {
-  return z
-    .string()
-    .refine((text) => {
+export function durationOption(minMs: number, maxMs: number, range: string): z.ZodType<DurationOption> {
+  const error = ({ input }: { readonly input?: unknown }) => {
+    const number = typeof input === 'number' || typeof input === 'string' ? String(input) : ''
+    const hasNoUnit = /^\d+(?:\.\d+)?$/.test(number) && Number(number) !== 0
+    return `${hasNoUnit ? 'a unit is missing: ' : ''}expected a duration such as \`500ms\` or \`5m\`, ${range}`
+  }
+  const text = z.string({ error }).refine(
+    (text) => {
       const ms = parseDurationMs(text)
       return ms !== undefined && ms >= minMs && ms <= maxMs
-    }, `expected a duration such as \`500ms\` or \`5m\`, ${range}`)
-    .meta({ title: `duration, ${range}` })
+    },
+    { error },
+  )
+  const option = minMs === 0 ? z.union([text, z.literal(0)], { error }) : text
+  return option.meta({ title: `duration, ${range}` })
 }
 
 /** Of what a `durationOption` has let pass. */
-export function durationMs(text: string | undefined, defaultMs: number): number {
-  return (text === undefined ? undefined : parseDurationMs(text)) ?? defaultMs
+export function durationMs(option: DurationOption | undefined, defaultMs: number): number {
+  return (option === undefined ? undefined : parseDurationMs(String(option))) ?? defaultMs
 }
