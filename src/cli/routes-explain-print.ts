@@ -1,5 +1,6 @@
 import { ERRORS } from '../exchange/errors.ts'
 import type { Interest } from '../nats/interest.ts'
+import type { LateParam } from '../routing/subject-params.ts'
 import type { QuarantinedRoute } from '../store/routes-table.ts'
 import type { Explained } from './explained-request.ts'
 import { alignColumns, createPaint, printLine } from './print.ts'
@@ -29,7 +30,7 @@ export function printExplanation(
 }
 
 function outcomeOf(explained: Explained, interest: Interest | undefined): string[][] {
-  const { winner, subject, params, error, detail, allow, preflightFor } = explained
+  const { winner, subject, late, params, error, detail, allow, preflightFor } = explained
   const rows = [['route', winner?.name ?? 'none']]
   if (preflightFor !== undefined) {
     rows.push(['preflight', `answered by the router with 204; all else is of the ${preflightFor} that it asks about`])
@@ -42,7 +43,16 @@ function outcomeOf(explained: Explained, interest: Interest | undefined): string
     ])
   }
   if (subject !== '') rows.push(['subject', subject])
-  for (const [name, value] of params) rows.push([`{${name}}`, value])
+  for (const [name, value] of params) if (!late.some((param) => param.name === name)) rows.push([`{${name}}`, value])
+  for (const param of late) {
+    rows.push([`{${param.name}}`, `filled in after the policies, from ${sourceOf(param, params)}`])
+  }
   if (interest !== undefined) rows.push(['listening', `${interest.listening}: ${interest.reason}`])
   return rows
+}
+
+function sourceOf({ name, source, key }: LateParam, params: Explained['params']): string {
+  if (source === 'path') return `${params.find(([captured]) => captured === name)?.[1]} of the path`
+  if (source === 'host') return `label ${key} of the host`
+  return source === 'query' ? `${key} of the query` : `the ${source} ${key}`
 }

@@ -50,13 +50,14 @@ async function readTable({ options }: VerbArgs, config: RouterConfig, io: Io): P
 
 /** Undefined when there is no subject to ask about. */
 async function interestIn(
-  { subject }: Explained,
+  { subject, late }: Explained,
   method: string,
   { options }: VerbArgs,
   config: RouterConfig,
   io: Io,
 ): Promise<Interest | undefined> {
   if (subject === '') return undefined
+  if (late.length > 0) return { listening: 'unknown', reason: 'not known before the subject is filled in' }
   const { link, connect } = createNatsAttempt(config.nats, 'engine-router explain')
   try {
     const client = await connect(CONNECT_TIMEOUT_MS, io.signal)
@@ -72,10 +73,11 @@ async function interestIn(
 }
 
 function toJson(explained: Explained, interest: Interest | undefined, quarantined: RoutesSnapshot['quarantined']) {
-  const { winner, subject, params, error, detail, allow, policies, preflightFor, verdicts } = explained
+  const { winner, subject, late, params, error, detail, allow, policies, preflightFor, verdicts } = explained
   return {
     route: winner?.name ?? null,
     subject: subject === '' ? null : subject,
+    late: late.map(({ name, source, key }) => ({ name, source, key: key === '' ? null : key })),
     params: Object.fromEntries(params),
     error: error ?? null,
     detail,

@@ -6,6 +6,7 @@ import { PATH_FAULT, PathScan } from './path-scan.ts'
 import { decodePercent } from './percent.ts'
 import { comparePrecedence } from './precedence.ts'
 import type { RouteSpec } from './spec.ts'
+import type { LateParam } from './subject-params.ts'
 import { renderSubject, subjectFault } from './subject-plan.ts'
 import type { Match } from './table.ts'
 
@@ -28,8 +29,10 @@ export interface Explanation {
   readonly winner: RouteSpec | undefined
   /** Of the winner: name and value of each parameter, percent-decoded where that is possible. */
   readonly params: readonly (readonly [name: string, value: string])[]
-  /** Empty if there is an error. */
+  /** Empty if there is an error. A late value is its name in braces. */
   readonly subject: string
+  /** The values in the subject that are filled in after the policies, each once. */
+  readonly late: readonly LateParam[]
   readonly error: Match['error']
   readonly allow: readonly string[]
   /** What the client is told beside the error's title. */
@@ -50,7 +53,7 @@ export function explainRequest(specs: readonly RouteSpec[], request: ExplainedRe
   const judged = routes.map((route) => judge(route, request, isPath ? path : undefined))
   const verdicts = judged.map(({ name, mismatch }) => ({ name, mismatch }))
   if (!isPath) {
-    return { verdicts, winner: undefined, params: [], subject: '', error: 'bad_request', allow: [], detail: PATH_FAULT }
+    return { verdicts, winner: undefined, params: [], ...failed('bad_request', PATH_FAULT) }
   }
   const winner = judged.find(({ mismatch }) => mismatch === undefined)?.route
   const params = winner === undefined ? [] : capturedBy(winner, path)
@@ -61,14 +64,21 @@ function outcome(
   winner: CompiledRoute | undefined,
   verdicts: readonly Verdict[],
   path: PathScan,
-): Pick<Explanation, 'subject' | 'error' | 'allow' | 'detail'> {
+): Pick<Explanation, 'subject' | 'late' | 'error' | 'allow' | 'detail'> {
   if (winner !== undefined) {
     const subject = renderSubject(winner.subject, path)
-    if (subject !== undefined) return { subject, error: undefined, allow: [], detail: '' }
-    return { subject: '', error: 'subject_invalid', allow: [], detail: subjectFault(winner.subject, path) }
+    if (subject === undefined) return failed('subject_invalid', subjectFault(winner.subject, path))
+    const late = [...new Map(winner.subject.late.map((param) => [param.name, param])).values()]
+    // What the path has for a late value is among the parameters. Without late ones, a brace is the path's own.
+    const shown = late.length > 0 ? subject.replace(/\{([^{}=]+)=[^{}]*\}/g, '{$1}') : subject
+    return { subject: shown, late, error: undefined, allow: [], detail: '' }
   }
   const allow = allowHeader(verdicts.flatMap(({ route, methodOnly }) => (methodOnly ? [...(route.methods ?? [])] : [])))
-  return { subject: '', error: allow.length > 0 ? 'method_not_allowed' : 'no_route', allow, detail: '' }
+  return { ...failed(allow.length > 0 ? 'method_not_allowed' : 'no_route', ''), allow }
+}
+
+function failed(error: Match['error'], detail: string) {
+  return { subject: '', late: [], error, allow: [], detail }
 }
 
 function judge(route: CompiledRoute, request: ExplainedRequest, path: PathScan | undefined): Verdict {

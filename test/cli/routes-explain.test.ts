@@ -19,6 +19,10 @@ routes:
     match: { path: /guarded }
     subject: guarded
     policies: [{ off: headers }, { concurrency: { max: 5 } }, { rateLimit: { rate: 2/s } }]
+  - name: late
+    match: { path: "/late/{workspace}/{id}/{region}" }
+    subject: "late.{workspace}.{claims.sub}.{id}.{region}"
+    params: { workspace: { workspace: true }, region: { header: X-Region } }
 `
 const SETTINGS = 'policies: [{ cors: { origins: ["*"] } }, { rateLimit: { rate: 9/s } }, { headers: {} }]'
 
@@ -114,6 +118,26 @@ describe('routes explain', () => {
   test('sends nothing for an unsafe method, unless it is told to', async () => {
     assert.equal((await json('POST', '/explain/1')).listening.listening, 'unknown')
     assert.equal((await json('POST', '/explain/1', '--probe')).listening.listening, 'no')
+  })
+
+  test('says what is filled in after the policies, and asks nobody about such a subject', async () => {
+    const { code, stdout } = await explain('GET', '/late/acme/1/eu', '--probe', '--nats-url', 'nats://127.0.0.1:1')
+    assert.equal(code, 0)
+    assert.match(stdout, /^subject +late\.\{workspace\}\.\{claims\.sub\}\.1\.\{region\}$/m)
+    assert.match(stdout, /^\{workspace\} +filled in after the policies, from acme of the path$/m)
+    assert.match(stdout, /^\{claims\.sub\} +filled in after the policies, from the claim sub$/m)
+    assert.match(stdout, /^\{region\} +filled in after the policies, from the header x-region$/m)
+    assert.doesNotMatch(stdout, /^\{region\} +eu/m)
+    assert.match(stdout, /^listening +unknown: not known before the subject is filled in$/m)
+    const { subject, late, params, listening } = await json('GET', '/late/acme/1/eu')
+    assert.equal(subject, 'late.{workspace}.{claims.sub}.1.{region}')
+    assert.deepEqual(late, [
+      { name: 'workspace', source: 'path', key: null },
+      { name: 'claims.sub', source: 'claim', key: 'sub' },
+      { name: 'region', source: 'header', key: 'x-region' },
+    ])
+    assert.deepEqual([params.workspace, listening.listening], ['acme', 'unknown'])
+    assert.deepEqual((await json('GET', '/explain/{x=y}')).subject, 'explain.{x=y}', 'a brace of the path is no value')
   })
 
   test('explains the routing also without NATS', async () => {
