@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { RequestHead } from '../../src/exchange/exchange.ts'
 import type { RouteDocument } from '../../src/routing/spec.ts'
 import { createMatch } from '../../src/routing/table.ts'
@@ -46,14 +47,34 @@ function realisticRoute(n: number): { document: RouteDocument; head: Partial<Req
 }
 
 /** The best of several rounds, and of more where the bar is missed: the machine may be busy with other things. */
-function bestMs(run: () => void, barMs: number): number {
+async function bestMs(run: () => void, barMs: number): Promise<number> {
   let best = Number.POSITIVE_INFINITY
   for (let round = 0; round < ROUNDS || (best >= barMs && round < ROUNDS * 10); round++) {
     const beganMs = performance.now()
     run()
     best = Math.min(best, performance.now() - beganMs)
+    // Others share the machine: some moments are quieter than this one.
+    await delay(10)
   }
   return best
+}
+
+/** What `referenceWork` takes on the machine that the bars are for. */
+const REFERENCE_MS = 1.25
+const paths = Array.from({ length: 10_000 }, (_, n) => `/tenants/t${n}/orders/${n * 7}/items`)
+const numbers = new Map(paths.map((path, n) => [path.split('/')[2], n]))
+let sum = 0
+
+/** Of the kind that is measured: text that is cut, and looked up among much. */
+function referenceWork(): void {
+  for (const path of paths) sum += numbers.get(path.split('/')[2]) ?? 0
+}
+
+/** How much slower this machine is, at this time, than the one that the bars are for; 1 if it is not. */
+async function slowness(): Promise<number> {
+  const factor = (await bestMs(referenceWork, REFERENCE_MS)) / REFERENCE_MS
+  assert.ok(sum > 0)
+  return Math.max(1, factor)
 }
 
 describe(`${ROUTES} routes`, () => {
@@ -61,12 +82,13 @@ describe(`${ROUTES} routes`, () => {
   const specs = shapes.map(({ document }) => specOf(document))
   const heads = shapes.map(({ head }) => request({ headers: HEADERS, ...head }))
 
-  test('compile in less than 300 ms', () => {
-    const ms = bestMs(() => tableOf(specs), 300)
-    assert.ok(ms < 300, `${ms} ms`)
+  test('compile in less than 300 ms', async () => {
+    const barMs = 300 * (await slowness())
+    const ms = await bestMs(() => tableOf(specs), barMs)
+    assert.ok(ms < barMs, `${ms} of ${barMs} ms`)
   })
 
-  test('are matched in less than 2 us on average', () => {
+  test('are matched in less than 2 us on average', async () => {
     const table = tableOf(specs)
     const match = createMatch()
     for (const [n, head] of heads.entries()) {
@@ -74,8 +96,10 @@ describe(`${ROUTES} routes`, () => {
       assert.equal(match.route?.name, `r${n}`)
       assert.equal(match.error, undefined)
     }
-    const barMs = (2 * ROUTES) / 1000
-    const us = (bestMs(() => heads.forEach((head) => void table.match(head, match)), barMs) * 1000) / ROUTES
-    assert.ok(us < 2, `${us} us`)
+    const barUs = 2 * (await slowness())
+    const barMs = (barUs * ROUTES) / 1000
+    const ms = await bestMs(() => heads.forEach((head) => void table.match(head, match)), barMs)
+    const us = (ms * 1000) / ROUTES
+    assert.ok(us < barUs, `${us} of ${barUs} us`)
   })
 })
