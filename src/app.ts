@@ -29,6 +29,7 @@ import { Admission } from './routing/admission.ts'
 import { createRouting } from './routing/dispatch.ts'
 import type { RouteSpec } from './routing/spec.ts'
 import { checkSharing, sharesPorts, untilReady } from './shared-ports.ts'
+import { SocketRound } from './socket-round.ts'
 import { startTcpListeners } from './tcp-listeners.ts'
 import { writeCircuits } from './telemetry/circuit-gauges.ts'
 import { createExchangeLog } from './telemetry/exchange-log.ts'
@@ -105,11 +106,20 @@ export async function startApp(
     const shared = transport.dispatchFor(route)
     return workspaceTransports?.dispatchFor(route, shared) ?? shared
   }
+  const round = new SocketRound()
   const admission = new Admission({
     maxLoopDelayMs: limits.loopDelayMs,
     now: () => wheel.now(),
     workedMs: threadWorkMs,
     afterTurn: setImmediate,
+    afterRound: (callback) =>
+      round.after(() => {
+        // The end of the turn, for which it waits, may be long in coming.
+        transport.flush()
+        workspaceTransports?.flush()
+        callback()
+      }),
+    random: Math.random,
     onChange: (isShedding) =>
       isShedding
         ? logger.warn({}, 'more requests than this router can serve: some get busy')
@@ -191,6 +201,7 @@ export async function startApp(
     policies.close()
     await Promise.all([link.close(), workspaceTransports?.close()])
     wheel.stop()
+    round.close()
   }
   const isShared = sharesPorts(config)
   if (isShared) {
@@ -206,7 +217,7 @@ export async function startApp(
     ...config.listen.http,
     ...clients,
     logger,
-    adapters: [createHttpAdapter({ ...clients, dispatch: routing.dispatch }), webSockets],
+    adapters: [createHttpAdapter({ ...clients, dispatch: routing.dispatch, gate: admission }), webSockets],
   }).catch(async (error) => {
     await stopRouting()
     throw error

@@ -7,6 +7,8 @@ const DRAIN_MS = 5000
 export interface OpenLoopOptions {
   readonly port: number
   readonly path: string
+  /** As `name: value`. */
+  readonly headers?: readonly string[]
   readonly connections: number
   /** Infinity: each connection asks again as soon as it has its answer, which is a closed loop. */
   readonly requestsPerSecond: number
@@ -39,8 +41,9 @@ interface Client {
  * finds no free connection waits for it, and its time counts: what waits at the client is waiting, too.
  */
 export async function runOpenLoop(options: OpenLoopOptions): Promise<OpenLoopResult> {
-  const { port, path, connections, requestsPerSecond, seconds, warmUpSeconds = 0 } = options
-  const request = `GET ${path} HTTP/1.1\r\nhost: bench\r\naccept: application/json\r\n\r\n`
+  const { port, path, headers = [], connections, requestsPerSecond, seconds, warmUpSeconds = 0 } = options
+  const fields = ['host: bench', 'accept: application/json', ...headers]
+  const request = `GET ${path} HTTP/1.1\r\n${fields.join('\r\n')}\r\n\r\n`
   const isClosedLoop = requestsPerSecond === Number.POSITIVE_INFINITY
   const idle: Client[] = []
   const latenciesMs: number[] = []

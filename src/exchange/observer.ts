@@ -1,5 +1,6 @@
 import type { ExchangeError } from './errors.ts'
 import type { RequestHead } from './exchange.ts'
+import type { Kind } from './route.ts'
 
 /** Hears of every exchange, once, when it is over. Called on the request path: must be quick and must not throw. */
 export interface ExchangeObserver {
@@ -16,4 +17,6 @@ export interface ExchangeObserver {
     bytesIn: number,
     bytesOut: number,
   ): void
+  /** One was refused unread, in place of the two above. */
+  refused(kind: Kind, error: ExchangeError): void
 }

@@ -14,31 +14,36 @@ export interface Outgoing {
   onPublishFailed(cause: unknown): void
 }
 
+/** The system call is a small part of what so many cost, and a turn may be long where very many clients send at once. */
+const MAX_QUEUED = 64
+
 /**
  * Publishes once a turn of the event loop: the client library writes to its socket after each callback of a client
  * connection, and that system call costs more than all else on the way; so requests that came in together leave
- * together. Order is kept.
+ * together, or so many of them as are enough. Order is kept.
  */
 export class Outbox {
   readonly #client: () => NatsConnection | undefined
   #queue: Outgoing[] = []
-  #spare: Outgoing[] = []
-  readonly #onImmediate = () => this.#flush()
+  readonly #onImmediate = () => this.flush()
 
   constructor(client: () => NatsConnection | undefined) {
     this.#client = client
   }
 
   push(message: Outgoing): void {
-    if (this.#queue.push(message) === 1) setImmediate(this.#onImmediate)
+    const queued = this.#queue.push(message)
+    if (queued === 1) setImmediate(this.#onImmediate)
+    else if (queued === MAX_QUEUED) this.flush()
   }
 
-  #flush(): void {
+  /** What waits goes now. */
+  flush(): void {
     const queue = this.#queue
-    this.#queue = this.#spare
+    // What fails may bring new ones.
+    this.#queue = []
     const client = this.#client()
-    for (let i = 0; i < queue.length; i++) {
-      const message = queue[i]!
+    for (const message of queue) {
       if (!message.wantsPublish()) continue
       try {
         if (client === undefined) throw new Error('there is no connection')
@@ -50,7 +55,5 @@ export class Outbox {
         message.onPublishFailed(error)
       }
     }
-    queue.length = 0
-    this.#spare = queue
   }
 }

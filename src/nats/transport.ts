@@ -66,6 +66,8 @@ export interface Transport {
   list(after?: number): Iterable<OpenExchange>
   /** Messages that came for an exchange that was over. */
   readonly lateMessages: number
+  /** What waits to be published goes now. */
+  flush(): void
 }
 
 /** Exchanges by NATS request-reply. Takes over the link's events; the link stays the caller's to start and close. */
@@ -107,6 +109,7 @@ export function createTransport(options: TransportOptions): Transport {
     get lateMessages() {
       return inbox.late
     },
+    flush: () => parts.outbox.flush(),
     dispatchFor(route) {
       const wide = encodeOpenPrefix(route, WINDOW_BYTES)
       const narrow = encodeOpenPrefix(route, NARROW_WINDOW_BYTES)

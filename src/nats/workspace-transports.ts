@@ -55,6 +55,11 @@ export class WorkspaceTransports {
     for (const { transport } of this.#entries.values()) yield* transport.list(after)
   }
 
+  /** What waits to be published goes now. */
+  flush(): void {
+    for (const { transport } of this.#entries.values()) transport.flush()
+  }
+
   /** A request that names a workspace goes over the connection of that, any other to `shared`. */
   dispatchFor(route: RouteSettings, shared: Dispatch): Dispatch {
     const own = new WeakMap<Transport, Dispatch>()

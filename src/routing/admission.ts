@@ -1,15 +1,30 @@
 import { CLOSED_SIDE } from '../exchange/closed-side.ts'
 import { ExchangeError } from '../exchange/errors.ts'
+import type { Gate } from '../exchange/gate.ts'
 import type { RouteService } from '../exchange/route.ts'
 
 /** How long turns have to be too long, one and all, before requests are refused. */
-const PATIENCE_MS = 200
-/** Of the time that long turns take, the part that has to be work of our own: else others keep the machine busy. */
-const OWN_PART = 1 / 2
-/** The part of the longest turn that is for serving while others are refused: what waits is to become less. */
-const SHEDDING_PART = 1 / 4
+const PATIENCE_MS = 500
+/**
+ * Of the time that long turns take, the part that has to be work of our own: else others keep the machine busy. Less than a
+ * container may have of a processor.
+ */
+const OWN_PART = 1 / 5
+/** Of the longest turn: how long requests are to wait while others are refused. */
+const TARGET_PART = 1 / 4
+/** Of all requests, how much more are refused for each second that they wait too long, and in each second in which they do. */
+const PER_SECOND_TOO_LONG = 5
+const PER_SECOND_SQUARED = 10
+/** Never all of them: where many clients try again at once, refusing could take all of the time. */
+const MAX_REFUSED_PART = 0.85
+/** In which the part falls to a third, once nothing waits to speak of. */
+const DECAY_S = 0.25
 /** Nothing was refused for so long: there is room again. */
 const RECOVERY_MS = 1000
+/** After how many requests the clock is read again, within a turn. */
+const CLOCK_EVERY = 64
+/** So many of the longest turns in one: it is judged before it is over, which may be long in coming. */
+const CUT_AFTER = 4
 
 export interface AdmissionOptions {
   /**
@@ -23,6 +38,10 @@ export interface AdmissionOptions {
   readonly workedMs: () => number
   /** Calls back once the turn of the event loop is over: `setImmediate`. */
   readonly afterTurn: (callback: () => void) => void
+  /** Calls back when the event loop has come to what was ready at this moment: sooner, see `SocketRound`. */
+  readonly afterRound: (callback: () => void) => void
+  /** From 0 to 1: chance decides who is refused, as in a fixed order it would always be the same ones. */
+  readonly random: () => number
   readonly onChange: (isShedding: boolean) => void
 }
 
@@ -31,18 +50,25 @@ export interface AdmissionOptions {
  * cannot be seen, but makes each turn of the event loop longer: a request that is read has waited for about one turn.
  * Turns that are long because others have the machine are no reason: refusing would not make them shorter.
  *
- * States: `calm` until turns have been too long for a while without a short one between them -> `shedding`, where each
- * turn serves what comes first and refuses the rest, at a fraction of its cost -> `calm` once nothing was refused for a
- * while. Where many clients try again at once, refusing takes long as well: as much time goes to serving then.
+ * States: `calm` until turns have been too long for a while without a short one between them -> `shedding`, where the wait
+ * is measured in rounds, and as many requests are refused, at a fraction of what they cost, as keep it short: a controller
+ * of the kind of PIE (RFC 8033) -> `calm` once nothing was refused for a while.
  */
-export class Admission {
+export class Admission implements Gate {
   readonly #options: AdmissionOptions
-  readonly #minServingMs: number
-  readonly #error: ExchangeError
+  readonly #targetMs: number
+  /** One for all: a stack for each would cost more than the refusal. */
+  readonly refusal = new ExchangeError('busy', 'the router has more requests than it can serve')
   readonly #onTurnEnd = () => this.#endTurn()
-  #inTurn = false
+  readonly #onRoundEnd = () => this.#endRound()
+  /** What ends the turn; a request that comes while there is none begins one. */
+  #until: 'nothing' | 'turn' | 'round' = 'nothing'
   /** When the first request of the turn came. */
   #turnMs = 0
+  /** When it was judged the last time, before its end. */
+  #cutMs = 0
+  /** Requests of turns, of which each is counted but the first. */
+  #ofTurn = 0
   /** A request that comes first in its turn, and as late, has not waited: what was too much before has been served. */
   #calmMs = 0
   /** Since when turns are too long; undefined: the last one was not. */
@@ -51,20 +77,18 @@ export class Admission {
   #longTurns = 0
   #workedBeforeMs = 0
   #isShedding = false
-  /** Of each turn, while it sheds. */
-  #servingMs: number
-  /** Whether what comes in this turn is refused. */
-  #isRefusing = false
-  /** Since when, now or the last time. */
+  /** Of all requests, the part to refuse; and what of it the wait of the moment alone would not ask for. */
+  #refusedPart = 0
+  #lastingPart = 0
+  /** When that was found out. */
+  #roundMs = 0
+  /** When it was more than none. */
   #refusedMs = 0
   #refused = 0
 
   constructor(options: AdmissionOptions) {
     this.#options = options
-    this.#minServingMs = options.maxLoopDelayMs * SHEDDING_PART
-    this.#servingMs = this.#minServingMs
-    // One for all: a stack for each would cost more than the refusal.
-    this.#error = new ExchangeError('busy', 'the router has more requests than it can serve')
+    this.#targetMs = options.maxLoopDelayMs * TARGET_PART
   }
 
   /** False also when nothing has come for a while, which no request was there to notice. */
@@ -77,58 +101,70 @@ export class Admission {
     return this.#refused
   }
 
-  /** Goes around all else that serves a route, so that a refusal costs nothing more. */
+  /**
+   * Goes around all else that serves a route, so that a refusal costs nothing more: for requests that come over a
+   * connection with others. Those of HTTP were asked for at the door.
+   */
   protect(service: RouteService): RouteService {
     if (this.#options.maxLoopDelayMs === 0) return service
     const { dispatch } = service
     return {
       ...service,
       dispatch: (request, client) => {
-        if (this.#admits()) return dispatch(request, client)
-        client.reset(this.#error)
+        if (request.kind === 'http' || this.admits()) return dispatch(request, client)
+        client.reset(this.refusal)
         return CLOSED_SIDE
       },
     }
   }
 
-  #admits(): boolean {
-    if (!this.#inTurn) {
-      this.#inTurn = true
-      this.#turnMs = this.#options.now()
-      if (this.#turnMs >= this.#calmMs) this.#longSinceMs = undefined
-      this.#options.afterTurn(this.#onTurnEnd)
+  admits(): boolean {
+    if (this.#options.maxLoopDelayMs === 0) return true
+    if (this.#until === 'nothing') this.#beginTurn()
+    if (!this.#isShedding) {
+      if (++this.#ofTurn % CLOCK_EVERY === 0) this.#cutTurn()
       return true
     }
-    if (!this.#isShedding) return true
-    if (!this.#isRefusing) {
-      const nowMs = this.#options.now()
-      if (nowMs - this.#turnMs <= this.#servingMs) return true
-      this.#isRefusing = true
-      this.#refusedMs = nowMs
-    }
+    if (this.#refusedPart === 0 || this.#options.random() >= this.#refusedPart) return true
     this.#refused++
     return false
   }
 
-  #endTurn(): void {
-    this.#inTurn = false
-    const nowMs = this.#options.now()
-    this.#calmMs = nowMs + (nowMs - this.#turnMs) + PATIENCE_MS
-    const { maxLoopDelayMs } = this.#options
-    if (this.#isRefusing) {
-      this.#isRefusing = false
-      this.#servingMs = Math.min(Math.max(nowMs - this.#refusedMs, this.#minServingMs), maxLoopDelayMs)
-    } else if (this.#isShedding) {
-      if (nowMs - this.#refusedMs >= RECOVERY_MS) this.#change(false)
-    } else if (nowMs - this.#turnMs < maxLoopDelayMs) {
-      this.#longSinceMs = undefined
-    } else {
-      this.#onLongTurn(nowMs)
-    }
+  #beginTurn(): void {
+    this.#turnMs = this.#options.now()
+    this.#cutMs = this.#turnMs
+    if (this.#turnMs >= this.#calmMs) this.#longSinceMs = undefined
+    // Nothing came for so long that there cannot be too much.
+    if (this.#isShedding && this.#turnMs - this.#roundMs >= RECOVERY_MS) this.#change(false)
+    this.#until = this.#isShedding ? 'round' : 'turn'
+    if (this.#isShedding) this.#options.afterRound(this.#onRoundEnd)
+    else this.#options.afterTurn(this.#onTurnEnd)
   }
 
-  #onLongTurn(nowMs: number): void {
+  /** It may be over for us before it is over. */
+  #endTurn(): void {
+    if (this.#until !== 'turn') return
+    this.#until = 'nothing'
+    const nowMs = this.#options.now()
+    this.#calmMs = nowMs + (nowMs - this.#turnMs) + PATIENCE_MS
+    this.#judge(nowMs)
+  }
+
+  #cutTurn(): void {
+    const nowMs = this.#options.now()
+    if (nowMs - this.#cutMs < this.#options.maxLoopDelayMs * CUT_AFTER) return
+    this.#cutMs = nowMs
+    this.#judge(nowMs)
+    if (this.#isShedding) this.#until = 'nothing'
+  }
+
+  /** Of a turn that has come so far, and in which nothing was refused. */
+  #judge(nowMs: number): void {
     const { workedMs, maxLoopDelayMs } = this.#options
+    if (nowMs - this.#turnMs < maxLoopDelayMs) {
+      this.#longSinceMs = undefined
+      return
+    }
     if (this.#longSinceMs === undefined) {
       this.#longSinceMs = this.#turnMs
       this.#longTurns = 0
@@ -141,12 +177,33 @@ export class Admission {
     this.#longSinceMs = undefined
     if (workOfTurnMs < maxLoopDelayMs * OWN_PART) return
     this.#refusedMs = nowMs
+    this.#roundMs = nowMs
     this.#change(true)
+  }
+
+  #endRound(): void {
+    this.#until = 'nothing'
+    const nowMs = this.#options.now()
+    const waitMs = nowMs - this.#turnMs
+    const tooLongS = (waitMs - this.#targetMs) / 1000
+    const sinceS = (nowMs - this.#roundMs) / 1000
+    this.#roundMs = nowMs
+    if (waitMs < this.#targetMs / 2) this.#lastingPart *= Math.exp(-sinceS / DECAY_S)
+    this.#lastingPart = toPart(this.#lastingPart + tooLongS * sinceS * PER_SECOND_SQUARED)
+    this.#refusedPart = toPart(this.#lastingPart + tooLongS * PER_SECOND_TOO_LONG)
+    if (this.#refusedPart > 0) this.#refusedMs = nowMs
+    else if (nowMs - this.#refusedMs >= RECOVERY_MS) this.#change(false)
   }
 
   #change(isShedding: boolean): void {
     this.#isShedding = isShedding
+    this.#refusedPart = 0
+    this.#lastingPart = 0
     this.#longSinceMs = undefined
     this.#options.onChange(isShedding)
   }
+}
+
+function toPart(part: number): number {
+  return Math.min(Math.max(part, 0), MAX_REFUSED_PART)
 }

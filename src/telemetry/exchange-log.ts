@@ -24,6 +24,7 @@ export function createExchangeLog(logger: PinoLogger, now: () => number = () => 
   }
   return {
     begun() {},
+    refused() {},
     ended(request, status, error, durationMs, bytesIn, bytesOut) {
       const level = levelOf(error, status)
       if (!logger.isLevelEnabled(level)) return

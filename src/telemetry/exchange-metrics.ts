@@ -1,6 +1,7 @@
 import type { ExchangeError } from '../exchange/errors.ts'
 import type { RequestHead } from '../exchange/exchange.ts'
 import type { ExchangeObserver } from '../exchange/observer.ts'
+import type { Kind } from '../exchange/route.ts'
 import type { TransportObserver } from '../exchange/transport-observer.ts'
 import type { MetricsWriter } from './metrics-writer.ts'
 import { RouteSeries } from './route-series.ts'
@@ -33,6 +34,10 @@ export class ExchangeMetrics implements ExchangeObserver, TransportObserver {
   ): void {
     this.#inFlight--
     this.#of(request.route?.name ?? NO_ROUTE).onEnded(request.kind, error?.code, durationMs, bytesIn, bytesOut)
+  }
+
+  refused(kind: Kind, error: ExchangeError): void {
+    this.#of(NO_ROUTE).onEnded(kind, error.code, 0, 0, 0)
   }
 
   onFirstReply(route: string, roundTripMs: number): void {

@@ -11,5 +11,9 @@ export function observeAll(first: ExchangeObserver, second: ExchangeObserver): E
       first.ended(request, status, error, durationMs, bytesIn, bytesOut)
       second.ended(request, status, error, durationMs, bytesIn, bytesOut)
     },
+    refused(kind, error) {
+      first.refused(kind, error)
+      second.refused(kind, error)
+    },
   }
 }

@@ -41,6 +41,7 @@ export function createTracing(recorder: SpanRecorder): Tracing {
     },
     observer: {
       begun() {},
+      refused() {},
       ended(request, status, error, durationMs, bytesIn, bytesOut) {
         request.trace ??= traceRefused(recorder, request, durationMs)
         request.trace.onEnded(status, error, bytesIn, bytesOut)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { measureOverload } from './overload.ts'
+import { ask, startBlockingRouter } from './overload.ts'
 
 /** Each holds the router up for half a millisecond. */
 const TOO_MANY = 2500
@@ -8,7 +8,14 @@ const TOO_MANY = 2500
 // How near the peak and how quick it stays is for overload.soak.ts to say, on a machine that does nothing else; here a
 // router that did not refuse would have seconds' worth of requests waiting by the end.
 test('a router with too many requests refuses some, and serves the others soon', { timeout: 60_000 }, async (t) => {
-  const { peak, over } = await measureOverload(t, { seconds: 5, demand: () => TOO_MANY })
+  const router = await ask(t, startBlockingRouter)
+  const { goodput: peak } = await router({
+    requestsPerSecond: Number.POSITIVE_INFINITY,
+    connections: 16,
+    seconds: 2,
+    warmUpSeconds: 1,
+  })
+  const over = await router({ requestsPerSecond: TOO_MANY, connections: 1000, seconds: 5, warmUpSeconds: 2 })
   t.diagnostic(JSON.stringify({ peak, over }))
   assert.equal(over.errors, 0)
   assert.ok(over.refusedPart > 0.1, `${over.refusedPart} refused`)

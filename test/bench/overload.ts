@@ -1,50 +1,61 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
-import { type OpenLoopResult, runOpenLoop } from '../../src/bench/open-loop.ts'
-import type { Child } from '../../src/dev/child.ts'
+import { startPolicyRoutes, startResponder } from '../../src/bench/gateways.ts'
+import { type OpenLoopOptions, type OpenLoopResult, runOpenLoop } from '../../src/bench/open-loop.ts'
 import { ChildGuard } from '../../src/dev/child-guard.ts'
+import { startNatsServer } from '../../src/dev/nats-server.ts'
 import { natsUrl } from '../support/nats.ts'
 
 const READY_MS = 15_000
-/** More than can be waiting, so that what is due never waits for a connection. */
-const CONNECTIONS = 1000
 
-export interface OverloadOptions {
-  readonly seconds: number
-  /** What is asked for each second, given what the router serves at most. */
-  readonly demand: (peak: number) => number
-}
+/** What is asked, and where. */
+type Target = Pick<OpenLoopOptions, 'port' | 'path' | 'headers'>
 
-export interface Overload {
-  /** The most that the router serves, each second. */
-  readonly peak: number
-  /** At 80% of the peak. */
-  readonly normal: OpenLoopResult
-  /** From when the router has noticed. */
-  readonly over: OpenLoopResult
-}
+/** Asks a router for so much. */
+export type Ask = (load: Omit<OpenLoopOptions, keyof Target>) => Promise<OpenLoopResult>
 
-/** A router at and beyond its capacity. */
-export async function measureOverload(t: TestContext, { seconds, demand }: OverloadOptions): Promise<Overload> {
+/** A router that is there until the test is over. */
+export async function ask(t: TestContext, start: (guard: ChildGuard) => Promise<Target>): Promise<Ask> {
   const guard = new ChildGuard()
   t.after(() => guard.close())
-  const env = { ...process.env, NATS_URL: await natsUrl() }
-  const start = (file: string): Child =>
-    guard.spawn({ name: file, command: process.execPath, args: [join(import.meta.dirname, file)], env })
-  await start('../../src/bench/responder.ts').waitForLine(/^ready/, READY_MS)
-  const [, text] = await start('blocking-router.ts').waitForLine(/^ready (\d+)/, READY_MS)
-  const run = (requestsPerSecond: number, connections: number, seconds: number, warmUpSeconds: number) =>
-    runOpenLoop({
-      port: Number(text),
-      path: '/bench/42',
-      connections,
-      requestsPerSecond,
-      seconds,
-      warmUpSeconds,
-    })
-  const shortS = Math.min(seconds / 3, 10)
-  const { goodput: peak } = await run(Number.POSITIVE_INFINITY, 16, shortS, 1)
-  const normal = await run(0.8 * peak, CONNECTIONS, shortS, 1)
-  const over = await run(demand(peak), CONNECTIONS, seconds, 2)
-  return { peak, normal, over }
+  const target = await start(guard)
+  return (load) => runOpenLoop({ ...target, ...load })
+}
+
+/** One whose event loop is held up for half a millisecond by each request: see there. */
+export async function startBlockingRouter(guard: ChildGuard): Promise<Target> {
+  const url = await natsUrl()
+  await startResponder(guard, url)
+  const child = guard.spawn({
+    name: 'blocking-router',
+    command: process.execPath,
+    args: [join(import.meta.dirname, 'blocking-router.ts')],
+    env: { ...process.env, NATS_URL: url },
+  })
+  const [, port] = await child.waitForLine(/^ready (\d+)/, READY_MS)
+  return { port: Number(port), path: '/bench/42' }
+}
+
+/**
+ * One as it is served, whose requests have policies. It shares a processor with the backend, so that it is the router that
+ * cannot do more, long before those who ask and NATS, on the other one, are busy.
+ */
+export async function startServedRouter(guard: ChildGuard): Promise<Target> {
+  runOn(1)
+  const { url } = await startNatsServer(guard, { binary: process.env.NATS_SERVER_BIN ?? 'nats-server' })
+  runOn(0)
+  await startResponder(guard, url)
+  const routes = await startPolicyRoutes(guard, url, 1000)
+  runOn(1)
+  const { url: asked, headers = [] } = routes.find(({ name }) => name === 'policies')!
+  const { port, pathname: path } = new URL(asked)
+  return { port: Number(port), path, headers }
+}
+
+/** With all that is started after it. */
+function runOn(processor: number): void {
+  const { status, stderr } = spawnSync('taskset', ['-a', '-c', '-p', String(processor), String(process.pid)])
+  assert.equal(status, 0, String(stderr))
 }

@@ -19,6 +19,10 @@ test('a router with too many requests refuses them over HTTP, rpc and mux alike,
     afterTurn: (callback) => {
       onTurnEnd = callback
     },
+    afterRound: (callback) => {
+      onTurnEnd = callback
+    },
+    random: () => 0,
     onChange() {},
   })
   const gateway = await startGateway({
@@ -28,6 +32,7 @@ test('a router with too many requests refuses them over HTTP, rpc and mux alike,
       { name: 'rpc', match: { kind: 'ws', path: '/rpc' }, subject: `${P}.rpc`, websocket: 'rpc' },
     ],
     admit: (service) => admission.protect(service),
+    gate: admission,
   })
   t.after(() => gateway.close())
   const nats = await connect({ servers: await natsUrl() })
@@ -48,7 +53,8 @@ test('a router with too many requests refuses them over HTTP, rpc and mux alike,
     onTurnEnd()
   }
   assert.equal((await fetch(`${gateway.url}/one`)).status, 200)
-  nowMs += 6
+  nowMs += 50
+  onTurnEnd()
   const askedBefore = asked
 
   const response = await fetch(`${gateway.url}/one`)
@@ -71,7 +77,11 @@ test('a router with too many requests refuses them over HTTP, rpc and mux alike,
 
   assert.equal(asked, askedBefore)
   assert.equal(admission.refused, 3)
-  onTurnEnd()
+  while (admission.isShedding) {
+    await fetch(`${gateway.url}/one`)
+    onTurnEnd()
+    nowMs += 100
+  }
   assert.equal((await fetch(`${gateway.url}/one`)).status, 200)
   await gateway.assertIdle()
 })

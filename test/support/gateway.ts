@@ -12,6 +12,7 @@ import type { TcpListener } from '../../src/config/router-config.ts'
 import { BufferBudget } from '../../src/exchange/buffer-budget.ts'
 import { DeadlineWheel } from '../../src/exchange/deadline-wheel.ts'
 import type { ErrorCode } from '../../src/exchange/errors.ts'
+import type { Gate } from '../../src/exchange/gate.ts'
 import type { ExchangeObserver } from '../../src/exchange/observer.ts'
 import type { RouteService } from '../../src/exchange/route.ts'
 import { createAsk } from '../../src/nats/ask.ts'
@@ -28,6 +29,7 @@ import { WorkspaceDirectory } from '../../src/routing/workspace-directory.ts'
 import { startTcpListeners, type TcpListeners } from '../../src/tcp-listeners.ts'
 import { LimitHits } from '../../src/telemetry/limit-hits.ts'
 import { eventually } from './eventually.ts'
+import { OPEN_GATE } from './open-gate.ts'
 import { silentLogger } from './silent-logger.ts'
 
 /** One exchange that is over, as the observer was told. */
@@ -52,6 +54,8 @@ export interface Gateway {
   readonly apiKeys: ApiKeyDirectory
   readonly workspaces: WorkspaceDirectory
   readonly ended: Ended[]
+  /** Exchanges refused unread. */
+  readonly refused: number
   /** What clients went over. */
   readonly limited: LimitHits
   readonly connectionLimits: ConnectionLimits
@@ -85,6 +89,8 @@ export interface GatewayOptions {
   readonly policyContext?: Partial<PolicyContext>
   /** Around all that serves a route. */
   readonly admit?: (service: RouteService) => RouteService
+  /** Default: open. */
+  readonly gate?: Gate
   /** Listeners on free ports. */
   readonly tcp?: readonly Pick<TcpListener, 'protocol' | 'route'>[]
   readonly webSocket?: Partial<
@@ -100,6 +106,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     maxConnections = 10_000,
     keepEnded = true,
     admit = (service) => service,
+    gate = OPEN_GATE,
   } = options
   const link = new NatsLink({ servers: [natsUrl], name: 'test gateway', logger: silentLogger })
   const wheel = new DeadlineWheel()
@@ -136,9 +143,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     })
   let table = compile(parseAll(options.routes), 1)
   const ended: Ended[] = []
+  let refused = 0
   let next = 0
   const observer: ExchangeObserver = {
     begun() {},
+    refused() {
+      refused++
+    },
     ended({ route, requestId }, status, error, _durationMs, bytesIn, bytesOut) {
       if (keepEnded) ended.push({ route: route?.name, status, code: error?.code ?? 'ok', requestId, bytesIn, bytesOut })
     },
@@ -178,7 +189,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     certificatePollMs: options.certificatePollMs,
     logger: silentLogger,
     adapters: [
-      createHttpAdapter({ ...clients, dispatch: routing.dispatch }),
+      createHttpAdapter({ ...clients, dispatch: routing.dispatch, gate }),
       createWebSocketAdapter({
         ...clients,
         resolve: routing.resolve,
@@ -210,6 +221,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     apiKeys,
     workspaces,
     ended,
+    get refused() {
+      return refused
+    },
     limited,
     connectionLimits,
     buffers,

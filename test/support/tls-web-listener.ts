@@ -10,6 +10,7 @@ import { DeadlineWheel } from '../../src/exchange/deadline-wheel.ts'
 import type { Dispatch, RequestHead } from '../../src/exchange/exchange.ts'
 import { DEAF_LIMIT_OBSERVER } from '../../src/exchange/limit.ts'
 import type { Logger } from '../../src/exchange/logger.ts'
+import { OPEN_GATE } from './open-gate.ts'
 import { testRoute } from './test-route.ts'
 import { unlimitedWebConnections } from './unlimited.ts'
 
@@ -39,7 +40,7 @@ export async function startTlsWebListener(t: TestContext, tls: TlsOptions): Prom
     maxHeaderBytes: 16 * 1024,
     maxUriBytes: 8 * 1024,
     wheel,
-    observer: { begun() {}, ended() {} },
+    observer: { begun() {}, refused() {}, ended() {} },
     makeRequestId: () => 'id',
     connections: unlimitedWebConnections(),
     proxies: undefined,
@@ -64,7 +65,7 @@ export async function startTlsWebListener(t: TestContext, tls: TlsOptions): Prom
     certificatePollMs: 20,
     logger,
     adapters: [
-      createHttpAdapter({ ...shared, dispatch }),
+      createHttpAdapter({ ...shared, dispatch, gate: OPEN_GATE }),
       createWebSocketAdapter({ ...shared, resolve, connectMux, origins: undefined, maxMessageBytes: 1024 }),
     ],
   })

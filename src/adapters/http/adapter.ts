@@ -3,6 +3,7 @@ import type { BufferBudget } from '../../exchange/buffer-budget.ts'
 import type { DeadlineWheel } from '../../exchange/deadline-wheel.ts'
 import { ExchangeError } from '../../exchange/errors.ts'
 import type { Dispatch } from '../../exchange/exchange.ts'
+import type { Gate } from '../../exchange/gate.ts'
 import type { LimitObserver } from '../../exchange/limit.ts'
 import type { ExchangeObserver } from '../../exchange/observer.ts'
 import type { WebClientCertificates } from '../tls/web-client-certificates.ts'
@@ -12,11 +13,13 @@ import type { WebAdapter } from '../web-listener.ts'
 import { HttpExchange } from './http-exchange.ts'
 import { type HeadLimits, overLimit } from './over-limit.ts'
 import type { HttpAdapterParts } from './parts.ts'
+import { QuickRefusal } from './quick-refusal.ts'
 import { readRequestHead } from './request-head.ts'
 import type { TransferLimits } from './transfer-watch.ts'
 
 export interface HttpAdapterOptions extends HeadLimits {
   readonly dispatch: Dispatch
+  readonly gate: Gate
   readonly wheel: DeadlineWheel
   readonly observer: ExchangeObserver
   readonly connections: WebConnections
@@ -46,13 +49,19 @@ export function createHttpAdapter(options: HttpAdapterOptions): WebAdapter {
     draining: false,
     onIdle: undefined,
   }
+  const { gate } = options
+  const quickRefusal = new QuickRefusal(gate.refusal, options.observer, options.makeRequestId)
   return {
     get exchanges() {
       return parts.open.size
     },
     attach(app, owner) {
       parts.onIdle = owner.onIdle
-      app.any('/*', (res, req) => handle(parts, options, owner.certificates, res, req))
+      app.any('/*', (res, req) => {
+        const isTaken = gate.admits()
+        if (!isTaken && quickRefusal.tryWrite(res, req, parts.draining)) return
+        handle(parts, options, owner.certificates, isTaken, res, req)
+      })
     },
     drain(timeoutMs) {
       parts.draining = true
@@ -73,6 +82,7 @@ function handle(
   parts: HttpAdapterParts,
   options: HttpAdapterOptions,
   certificates: WebClientCertificates | undefined,
+  isTaken: boolean,
   res: HttpResponse,
   req: HttpRequest,
 ): void {
@@ -85,7 +95,7 @@ function handle(
     setImmediate(() => exchange.reset(error))
     return
   }
-  const error = overLimit(request, options)
+  const error = isTaken ? overLimit(request, options) : options.gate.refusal
   if (error !== undefined) {
     exchange.reset(error)
     return

@@ -88,7 +88,8 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
   /** The exchange has begun; it may be over already. */
   onBegun(backend: BackendSide): void {
     if (this.#state !== 'closed') this.#backend = backend
-    else backend.reset(new ExchangeError('client_gone', 'the exchange was over before it had begun'))
+    else if (backend !== CLOSED_SIDE)
+      backend.reset(new ExchangeError('client_gone', 'the exchange was over before it had begun'))
   }
 
   onBody(chunk: ArrayBuffer, isLast: boolean): void {

@@ -144,6 +144,7 @@ export function startSession(options: SessionOptions = {}): SessionUnderTest {
     messageRate: { messagesPerSecond: 0, bytesPerSecond: 0 },
     ...(options.maxExchanges !== undefined && { maxExchanges: options.maxExchanges }),
     observer: {
+      refused() {},
       begun: () => begun++,
       ended(_request, status, error, _durationMs, bytesIn, bytesOut) {
         ended.push({ status, code: error?.code ?? 'ok', bytesIn, bytesOut })

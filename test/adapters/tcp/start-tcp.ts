@@ -146,6 +146,7 @@ async function startTcp(
   const logger: Logger = { ...silentLogger, warn: (_fields, message) => void warnings.push(message) }
   const observer: ExchangeObserver = {
     begun() {},
+    refused() {},
     ended({ route, remote, certificate }, status, error, _durationMs, bytesIn, bytesOut) {
       const client = certificate?.commonName
       ended.push({ route: route?.name, remote, client, status, code: error?.code ?? 'ok', bytesIn, bytesOut })

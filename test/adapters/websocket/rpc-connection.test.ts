@@ -20,7 +20,7 @@ function connectSlowClient() {
   const heard: string[] = []
   const parts: WebSocketParts = {
     wheel: new DeadlineWheel({ now: () => 0 }),
-    observer: { begun() {}, ended() {} },
+    observer: { begun() {}, refused() {}, ended() {} },
     connections: unlimitedWebConnections(),
     limitObserver: DEAF_LIMIT_OBSERVER,
     buffers: new BufferBudget(),

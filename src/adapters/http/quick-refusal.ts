@@ -1,0 +1,59 @@
+import type { HttpRequest, HttpResponse } from 'uWebSockets.js'
+import type { ExchangeError } from '../../exchange/errors.ts'
+import type { HeaderList } from '../../exchange/exchange.ts'
+import type { ExchangeObserver } from '../../exchange/observer.ts'
+import { isSaneRequestId } from '../request-id.ts'
+import { encodeProblem, problemFields } from './problem.ts'
+import { statusLine } from './status-line.ts'
+
+/** Of so many refusals, the one that is read like any request: for the log, which says who they are, and for traces. */
+const READ_EVERY = 64
+
+/**
+ * Answers requests that are not taken without reading more of them than it takes to know where they end. Otherwise it would
+ * cost nearly as much to refuse a request as to serve it, and there would be little to gain.
+ */
+export class QuickRefusal {
+  readonly #error: ExchangeError
+  readonly #observer: ExchangeObserver
+  readonly #makeRequestId: () => string
+  readonly #statusLine: string
+  readonly #fields: HeaderList
+  /** Of the body: the rest is the request id. */
+  readonly #bodyStart: string
+  #refused = 0
+
+  constructor(error: ExchangeError, observer: ExchangeObserver, makeRequestId: () => string) {
+    this.#error = error
+    this.#observer = observer
+    this.#makeRequestId = makeRequestId
+    this.#statusLine = statusLine(error.status)
+    this.#fields = withoutRequestId(problemFields(error, '', undefined))
+    this.#bodyStart = encodeProblem(error, undefined, '').slice(0, -BODY_END.length)
+  }
+
+  /** False: it is to be read and refused like any other. @param isLast of its connection */
+  tryWrite(res: HttpResponse, req: HttpRequest, isLast: boolean): boolean {
+    if (this.#refused++ % READ_EVERY === 0 || hasBody(req) || req.getCaseSensitiveMethod() === 'HEAD') return false
+    const own = req.getHeader('x-request-id')
+    const requestId = isSaneRequestId(own) ? own : this.#makeRequestId()
+    // No cork: uWebSockets' own is around each request.
+    res.writeStatus(this.#statusLine).writeHeader('x-request-id', requestId)
+    const fields = this.#fields
+    for (let i = 0; i < fields.length; i += 2) res.writeHeader(fields[i]!, fields[i + 1]!)
+    res.end(this.#bodyStart + requestId + BODY_END, isLast)
+    this.#observer.refused('http', this.#error)
+    return true
+  }
+}
+
+const BODY_END = '"}\n'
+
+function hasBody(req: HttpRequest): boolean {
+  return req.getHeader('content-length') !== '' || req.getHeader('transfer-encoding') !== ''
+}
+
+function withoutRequestId(fields: HeaderList): HeaderList {
+  const i = fields.indexOf('x-request-id')
+  return fields.toSpliced(i, 2)
+}

@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict'
+import { request } from 'node:http'
+import { after, before, describe, test } from 'node:test'
+import { connect, type NatsConnection } from 'nats'
+import { ExchangeError } from '../../../src/exchange/errors.ts'
+import { eventually } from '../../support/eventually.ts'
+import { type Gateway, startGateway } from '../../support/gateway.ts'
+import { natsUrl } from '../../support/nats.ts'
+
+const SUBJECT = `t${process.pid}refusal`
+/** More than enough to see both those that are read and those that are not. */
+const MANY = 200
+
+describe('a request that is not taken', () => {
+  let gateway: Gateway
+  let nats: NatsConnection
+  let isOpen = false
+  let published = 0
+
+  before(async () => {
+    gateway = await startGateway({
+      natsUrl: await natsUrl(),
+      routes: [{ name: 'echo', match: { path: '/echo' }, subject: SUBJECT }],
+      gate: { admits: () => isOpen, refusal: new ExchangeError('busy', 'too much of everything') },
+    })
+    nats = await connect({ servers: await natsUrl() })
+    nats.subscribe(SUBJECT, {
+      callback(_error, message) {
+        published++
+        message.respond(message.data)
+      },
+    })
+    await nats.flush()
+  })
+  after(async () => {
+    await gateway.assertIdle()
+    await nats.close()
+    await gateway.close()
+  })
+
+  const url = () => `${gateway.url}/echo`
+
+  test('gets 503 with a problem, and nothing is published', async () => {
+    for (let i = 0; i < MANY; i++) {
+      const response = await fetch(url())
+      const { requestId, ...problem } = (await response.json()) as Record<string, unknown>
+      assert.deepEqual(problem, {
+        type: 'about:blank',
+        status: 503,
+        code: 'busy',
+        title: 'The service is busy',
+        route: null,
+      })
+      assert.equal(requestId, response.headers.get('x-request-id'))
+      assert.deepEqual(
+        ['content-type', 'retry-after', 'cache-control', 'x-content-type-options'].map((name) =>
+          response.headers.get(name),
+        ),
+        ['application/problem+json', '1', 'no-store', 'nosniff'],
+      )
+    }
+    assert.equal(published, 0)
+  })
+
+  test('is counted once, read or not, and some of them are in the log', async () => {
+    const before = gateway.ended.length + gateway.refused
+    for (let i = 0; i < MANY; i++) await (await fetch(url())).arrayBuffer()
+    assert.equal(gateway.ended.length + gateway.refused - before, MANY)
+    assert.ok(gateway.ended.length >= 2)
+  })
+
+  test('gets the id back that it came with, unless that could do harm', async () => {
+    for (let i = 0; i < MANY; i++) {
+      const response = await fetch(url(), { headers: { 'x-request-id': `mine-${i}` } })
+      assert.equal(response.headers.get('x-request-id'), `mine-${i}`)
+      assert.equal(((await response.json()) as { requestId: string }).requestId, `mine-${i}`)
+      const other = await fetch(url(), { headers: { 'x-request-id': '"}{' } })
+      assert.match(((await other.json()) as { requestId: string }).requestId, /^test-\d+$/)
+    }
+  })
+
+  test('has no content in the response to HEAD', async () => {
+    for (let i = 0; i < 3; i++) {
+      const response = await fetch(url(), { method: 'HEAD' })
+      assert.deepEqual([response.status, await response.text()], [503, ''])
+    }
+  })
+
+  for (const [name, headers] of [
+    ['a body', {}],
+    ['a body in chunks', { 'transfer-encoding': 'chunked' }],
+  ] as const) {
+    test(`with ${name} leaves no trace of it for the request behind it`, async () => {
+      for (let i = 0; i < 3; i++) {
+        assert.equal(await post(url(), headers), 503)
+        isOpen = true
+        const response = await fetch(url(), { method: 'POST', body: 'taken' })
+        isOpen = false
+        assert.deepEqual([response.status, await response.text()], [200, 'taken'])
+      }
+    })
+  }
+
+  test('leaves the connection to the next one, which may be taken', async () => {
+    await eventually('idle', () => gateway.http.exchanges === 0)
+    const opened = gateway.http.connections
+    for (let i = 0; i < MANY; i++) {
+      isOpen = i % 2 === 0
+      const response = await fetch(url())
+      await response.arrayBuffer()
+      assert.equal(response.status, isOpen ? 204 : 503)
+    }
+    isOpen = false
+    assert.ok(gateway.http.connections <= opened + 1)
+  })
+})
+
+function post(url: string, headers: Record<string, string>): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const sent = request(url, { method: 'POST', headers }, (response) => {
+      response.resume().once('end', () => resolve(response.statusCode!))
+    })
+    sent.once('error', reject)
+    sent.end('GET /echo HTTP/1.1\r\nhost: smuggled\r\n\r\n')
+  })
+}
