@@ -1,4 +1,5 @@
 import type { HeaderList } from '../exchange/exchange.ts'
+import { isNamed } from '../exchange/header-list.ts'
 
 /**
  * The backend's header fields with those of policies, which stand in place of its own of the same name; but a response
@@ -13,9 +14,4 @@ export function withPolicyFields(fields: HeaderList, fromPolicies: HeaderList | 
   }
   merged.push(...fromPolicies)
   return merged
-}
-
-function isNamed(list: HeaderList, name: string): boolean {
-  for (let i = 0; i < list.length; i += 2) if (list[i] === name) return true
-  return false
 }

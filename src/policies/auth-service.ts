@@ -1,13 +1,13 @@
 import { z } from 'zod'
 import { ExchangeError } from '../exchange/errors.ts'
 import type { Dispatch, RequestHead } from '../exchange/exchange.ts'
+import { withoutFields } from '../exchange/header-list.ts'
 import { Identity, type IdentityParts } from '../exchange/identity.ts'
 import { type Answer, parseAnswer } from './auth-service/answer.ts'
 import { type Decision, Decisions } from './auth-service/decisions.ts'
 import { encodeQuestion, REQUEST_FACTS, type RequestFact, type Told, toldValues } from './auth-service/question.ts'
 import { durationMs, durationOption, headerNameOption, isSettableHeader } from './option-schema.ts'
 import { definePolicy } from './policy.ts'
-import { withoutFields } from './without-fields.ts'
 
 const NAME = 'authService'
 const DEFAULT_HEADERS = ['authorization', 'cookie']

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Dispatch, HeaderList, RequestHead, ResponseHead } from '../exchange/exchange.ts'
-import { firstValue } from '../exchange/first-value.ts'
+import { firstValue } from '../exchange/header-list.ts'
 import { CorsOrigins, originOption } from './cors-origins.ts'
 import { durationMs, durationOption, headerNameOption } from './option-schema.ts'
 import { definePolicy } from './policy.ts'

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { ClientSide, Dispatch, HeaderList } from '../exchange/exchange.ts'
+import { withoutFields } from '../exchange/header-list.ts'
 import { headerNameOption, headersOption } from './option-schema.ts'
 import { definePolicy } from './policy.ts'
 import { ResponseFilter } from './response-filter.ts'
@@ -26,7 +27,7 @@ export const headers = definePolicy({
       wrap:
         (next): Dispatch =>
         (head, client) => {
-          if (removed !== undefined) head.headers = without(head.headers, removed)
+          if (removed !== undefined) head.headers = withoutFields(head.headers, removed)
           if (toBackend !== undefined) head.backendHeaders = [...(head.backendHeaders ?? []), ...toBackend]
           if (toClient !== undefined) head.responseHeaders = [...(head.responseHeaders ?? []), ...toClient]
           return next(head, removedFromResponse === undefined ? client : filtered(client, removedFromResponse))
@@ -36,11 +37,7 @@ export const headers = definePolicy({
 })
 
 function filtered(client: ClientSide, removed: ReadonlySet<string>): ClientSide {
-  return new ResponseFilter(client, (head) => ({ ...head, headers: without(head.headers, removed) }))
-}
-
-function without(list: HeaderList, names: ReadonlySet<string>): HeaderList {
-  return list.filter((_, i) => !names.has(list[i - (i % 2)]!))
+  return new ResponseFilter(client, (head) => ({ ...head, headers: withoutFields(head.headers, removed) }))
 }
 
 function toHeaderList(fields: Readonly<Record<string, string>> | undefined): HeaderList | undefined {

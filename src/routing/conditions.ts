@@ -1,6 +1,6 @@
 /** What a route asks of a request beside its host and path; the table and `routes explain` share these rules. */
 import type { HeaderList } from '../exchange/exchange.ts'
-import { firstValue } from '../exchange/first-value.ts'
+import { firstValue } from '../exchange/header-list.ts'
 
 /** What of a request decides, beside its path. */
 export interface RequestFacts {

@@ -1,5 +1,5 @@
 import type { ClientSide, RequestHead } from '../exchange/exchange.ts'
-import { firstValue } from '../exchange/first-value.ts'
+import { firstValue } from '../exchange/header-list.ts'
 import type { RequestFacts } from './conditions.ts'
 import type { RouteTable } from './table.ts'
 

@@ -1,4 +1,5 @@
 import type { HeaderList, RequestHead } from '../exchange/exchange.ts'
+import { isNamed } from '../exchange/header-list.ts'
 import type { Route, RouteSettings } from '../exchange/route.ts'
 import { isForwardable, toAsciiValue } from './header-field.ts'
 
@@ -77,11 +78,6 @@ function encodeFields(fields: HeaderList): string {
   let block = ''
   for (let i = 0; i < fields.length; i += 2) block += metadata(fields[i]!, fields[i + 1]!)
   return block
-}
-
-function isNamed(list: HeaderList, name: string): boolean {
-  for (let i = 0; i < list.length; i += 2) if (list[i] === name) return true
-  return false
 }
 
 /** RFC 9110 section 7.6.1: what `Connection` names is hop-by-hop too. Undefined if it names nothing of interest. */
