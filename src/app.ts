@@ -257,6 +257,7 @@ export async function startApp(
     tableLoadedAtMs: tables.loadedAtMs,
     quarantinedRoutes: tables.quarantined,
     draining,
+    certificateExpiriesMs: { http: web.certificateExpiresAtMs, ...tcp.certificateExpiriesMs },
   })
   const processMetrics = new ProcessMetrics()
   const renderMetrics = () => {

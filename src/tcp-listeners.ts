@@ -33,6 +33,11 @@ export interface TcpListeners {
   readonly connections: number
   /** Connections closed because there were too many. */
   readonly refusedConnections: number
+  /**
+   * When the certificate of each expires, since the epoch; undefined: no TLS. `tcp0` is the first of the configuration,
+   * as in the ids of its connections.
+   */
+  readonly certificateExpiriesMs: Readonly<Record<string, number | undefined>>
   /** Those open, listener by listener. @param after where the list begins; undefined: at the beginning */
   list(after?: ConnectionPosition): Iterable<ClientConnection>
   /** Takes no new connections, finishes what is under way within `timeoutMs`, cuts the rest, closes. */
@@ -64,6 +69,11 @@ export async function startTcpListeners(options: TcpListenersOptions): Promise<T
     },
     get refusedConnections() {
       return adapters.reduce((sum, { refusedConnections }) => sum + refusedConnections, 0)
+    },
+    get certificateExpiriesMs() {
+      return Object.fromEntries(
+        adapters.map(({ certificateExpiresAtMs }, index) => [`tcp${index}`, certificateExpiresAtMs]),
+      )
     },
     *list(after) {
       const { listener: first = 0, number = 0 } = after ?? {}

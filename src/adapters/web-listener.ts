@@ -55,6 +55,8 @@ export interface WebListener {
   readonly connections: number
   /** Connections closed because there were too many. */
   readonly refusedConnections: number
+  /** When the certificate that new connections get expires, since the epoch; undefined: no TLS. */
+  readonly certificateExpiresAtMs: number | undefined
   /** Takes no new connections, finishes what is under way within `timeoutMs`, cuts the rest, closes. */
   drain(timeoutMs: number): Promise<void>
   /** Cuts everything at once. */
@@ -153,6 +155,9 @@ export async function startWebListener(options: WebListenerOptions): Promise<Web
     },
     get refusedConnections() {
       return connections.refused
+    },
+    get certificateExpiresAtMs() {
+      return identity?.expiresAtMs
     },
     async drain(timeoutMs) {
       stopListening()

@@ -29,6 +29,8 @@ export interface RouterGauges {
   readonly tableLoadedAtMs: number | undefined
   readonly quarantinedRoutes: number
   readonly draining: boolean
+  /** By listener, since the epoch; undefined: no TLS. */
+  readonly certificateExpiriesMs: Readonly<Record<string, number | undefined>>
 }
 
 export function writeRouterGauges(out: MetricsWriter, gauges: RouterGauges, nowMs: number): void {
@@ -58,4 +60,9 @@ export function writeRouterGauges(out: MetricsWriter, gauges: RouterGauges, nowM
   }
   out.single('engine_router_quarantined_routes', 'gauge', 'Rows that do not parse.', gauges.quarantinedRoutes)
   out.single('engine_router_draining', 'gauge', '1 if the router is about to stop.', Number(gauges.draining))
+  const expiry = 'engine_router_certificate_expiry_timestamp_seconds'
+  out.family(expiry, 'gauge', 'When the certificate of a listener expires, since the epoch.')
+  for (const [listener, expiresAtMs] of Object.entries(gauges.certificateExpiriesMs)) {
+    if (expiresAtMs !== undefined) out.sample(expiry, { listener }, expiresAtMs / 1000)
+  }
 }

@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import { connect, type Msg } from 'nats'
+import { createAuthority, temporaryFiles } from '../support/certificates.ts'
 import { eventually } from '../support/eventually.ts'
 import { natsUrl } from '../support/nats.ts'
+import { needs } from '../support/needs.ts'
 import { openRaw } from '../support/raw-http.ts'
 import { metricValue, parseMetrics } from '../telemetry/parse-metrics.ts'
 import { startTestApp } from './start-test-app.ts'
 
+const noOpenssl = needs(spawnSync('openssl', ['version']).status === 0, 'openssl is not here')
 const P = `t${process.pid}metrics`
 
 describe('the metrics of a router', () => {
@@ -97,6 +101,25 @@ describe('the metrics of a router', () => {
 
     const documented = readFileSync('docs/metrics.md', 'utf8').matchAll(/^\| `(engine_router_\w+)/gm)
     assert.deepEqual([...documented].map(([, name]) => name).sort(), [...after.keys()].sort())
+  })
+
+  test('tell when the certificate of each listener with TLS expires', { skip: noOpenssl }, async (t) => {
+    const { cert, key } = createAuthority(temporaryFiles(t)).issue('localhost', { days: 30 })
+    const { adminUrl } = await startTestApp(
+      t,
+      [],
+      [
+        { host: '127.0.0.1', port: 0, protocol: 'mux' },
+        { host: '127.0.0.1', port: 0, protocol: 'mux', tls: { cert, key } },
+      ],
+    )
+    const metrics = parseMetrics(await (await fetch(`${adminUrl}/metrics`)).text())
+    const { samples } = metrics.get('engine_router_certificate_expiry_timestamp_seconds')!
+    assert.deepEqual(
+      samples.map(({ labels }) => labels),
+      [{ listener: 'tcp1' }],
+    )
+    assert.ok(Math.abs(samples[0]!.value - Date.now() / 1000 - 30 * 86_400) < 3600)
   })
 
   test('tell of a client that takes no more, for as long as that is so', async (t) => {

@@ -32,9 +32,14 @@ export interface IssueOptions {
   readonly subject?: string
   /** Its day is over. */
   readonly expired?: boolean
+  /** Of its life. */
+  readonly days?: number
   /** In openssl's words; default: P-256. */
   readonly keyType?: readonly string[]
 }
+
+/** So many that nobody has to be warned. */
+const DAYS = 90
 
 const P256 = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1']
 
@@ -48,15 +53,16 @@ export function createAuthority(directory: string, commonName = 'test authority'
   let serial = 1
   return {
     cert: authority.cert,
-    issue(name, { altNames = 'DNS:localhost,IP:127.0.0.1', subject = '', expired = false, keyType = P256 } = {}) {
+    issue(name, options = {}) {
+      const { altNames = 'DNS:localhost,IP:127.0.0.1', subject = '', keyType = P256 } = options
+      const { expired = false, days = expired ? -1 : DAYS } = options
       const [cert, key, request, extensions] = ['crt', 'key', 'csr', 'ext'].map((end) =>
         join(directory, `${name}.${end}`),
       ) as [string, string, string, string]
       openssl('req', ...keyType, '-nodes', '-subj', `${subject}/CN=${name}`, '-keyout', key, '-out', request)
       writeFileSync(extensions, `subjectAltName=${altNames}\n`)
       const signer = ['-CA', authority.cert, '-CAkey', authority.key, '-set_serial', String(serial++)]
-      const days = ['-days', expired ? '-1' : '2']
-      openssl('x509', '-req', '-in', request, ...signer, ...days, '-extfile', extensions, '-out', cert)
+      openssl('x509', '-req', '-in', request, ...signer, '-days', String(days), '-extfile', extensions, '-out', cert)
       return { cert, key }
     },
   }
@@ -66,7 +72,20 @@ function selfSigned(directory: string, commonName: string): KeyPair {
   // Without a space, which scanners would take for the end of the name.
   const file = join(directory, commonName.replaceAll(' ', '-'))
   const [cert, key] = [`${file}.crt`, `${file}.key`]
-  openssl('req', '-x509', ...P256, '-nodes', '-days', '2', '-subj', `/CN=${commonName}`, '-keyout', key, '-out', cert)
+  openssl(
+    'req',
+    '-x509',
+    ...P256,
+    '-nodes',
+    '-days',
+    String(DAYS),
+    '-subj',
+    `/CN=${commonName}`,
+    '-keyout',
+    key,
+    '-out',
+    cert,
+  )
   return { cert, key }
 }
 

@@ -51,6 +51,8 @@ export interface TcpAdapter {
   readonly connections: number
   /** Connections closed because there were too many. */
   readonly refusedConnections: number
+  /** When the certificate that new connections get expires, since the epoch; undefined: no TLS. */
+  readonly certificateExpiresAtMs: number | undefined
   /**
    * Those open, by number.
    * @param prefix of their ids, this listener's own
@@ -137,6 +139,9 @@ export async function startTcpAdapter(options: TcpAdapterOptions): Promise<TcpAd
     },
     get refusedConnections() {
       return refused
+    },
+    get certificateExpiresAtMs() {
+      return tls?.expiresAtMs
     },
     list: (prefix, after) => connections.connections(prefix, after),
     async drain(timeoutMs) {

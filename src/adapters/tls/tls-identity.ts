@@ -2,10 +2,16 @@ import { constants, X509Certificate } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import { createSecureContext, type SecureContext } from 'node:tls'
 import type { Logger } from '../../exchange/logger.ts'
+import { expiresSoon } from './certificate-expiry.ts'
 import { CIPHERS, type TlsOptions } from './tls-options.ts'
 
 /** Asked for, not told of: of files that are links, or on a network, the system tells no change. */
 const POLL_MS = 5000
+
+interface LoadedFiles {
+  readonly context: SecureContext
+  readonly expiresAtMs: number
+}
 
 /**
  * Who we are to clients of TLS. Reads the files again when they change: connections that come later get the new
@@ -17,14 +23,14 @@ export class TlsIdentity {
   onChange: (() => void) | undefined
   readonly #logger: Logger
   readonly #timer: NodeJS.Timeout
-  #context: SecureContext
+  #files: LoadedFiles
   #version: string
   #isPolling = false
 
-  private constructor(options: TlsOptions, logger: Logger, context: SecureContext, version: string, pollMs: number) {
+  private constructor(options: TlsOptions, logger: Logger, files: LoadedFiles, version: string, pollMs: number) {
     this.options = options
     this.#logger = logger
-    this.#context = context
+    this.#files = files
     this.#version = version
     this.#timer = setInterval(() => void this.#poll(), pollMs).unref()
   }
@@ -33,11 +39,18 @@ export class TlsIdentity {
   static async load(options: TlsOptions, logger: Logger, pollMs: number = POLL_MS): Promise<TlsIdentity> {
     // Before they are read: a change in between is found by the first poll.
     const version = await versionOf(options)
-    return new TlsIdentity(options, logger, await readContext(options), version, pollMs)
+    const identity = new TlsIdentity(options, logger, await readFiles(options), version, pollMs)
+    identity.#warnOfExpiry()
+    return identity
   }
 
   get context(): SecureContext {
-    return this.#context
+    return this.#files.context
+  }
+
+  /** When the certificate expires, in milliseconds since the epoch. */
+  get expiresAtMs(): number {
+    return this.#files.expiresAtMs
   }
 
   close(): void {
@@ -58,13 +71,22 @@ export class TlsIdentity {
 
   async #reload(): Promise<void> {
     try {
-      const context = await readContext(this.options)
+      const files = await readFiles(this.options)
       this.onChange?.()
-      this.#context = context
+      this.#files = files
       this.#logger.info({ ...this.options }, 'the TLS certificate was read again')
+      this.#warnOfExpiry()
     } catch (error) {
       this.#logger.warn({ err: error }, 'the TLS certificate has changed and cannot be used; the old one stays')
     }
+  }
+
+  #warnOfExpiry(): void {
+    const nowMs = Date.now()
+    if (!expiresSoon(this.expiresAtMs, nowMs)) return
+    const fields = { cert: this.options.cert, expiresAt: new Date(this.expiresAtMs).toISOString() }
+    const message = this.expiresAtMs <= nowMs ? 'the TLS certificate has expired' : 'the TLS certificate expires soon'
+    this.#logger.warn(fields, `${message}: put a new one in its place, which needs no restart`)
   }
 }
 
@@ -79,7 +101,7 @@ async function versionOf({ cert, key, clientCa }: TlsOptions): Promise<string> {
   }
 }
 
-async function readContext({ cert, key, clientCa, clientAuth }: TlsOptions): Promise<SecureContext> {
+async function readFiles({ cert, key, clientCa, clientAuth }: TlsOptions): Promise<LoadedFiles> {
   const authorities = clientAuth === 'none' ? undefined : clientCa
   const among = authorities === undefined ? '' : ` and the authorities ${authorities}`
   try {
@@ -90,7 +112,7 @@ async function readContext({ cert, key, clientCa, clientAuth }: TlsOptions): Pro
     ])
     // A file without any would be taken, and no client would ever be let in.
     if (ca !== undefined) new X509Certificate(ca)
-    return createSecureContext({
+    const context = createSecureContext({
       cert: certificate,
       key: privateKey,
       ...(ca === undefined ? {} : { ca }),
@@ -102,6 +124,8 @@ async function readContext({ cert, key, clientCa, clientAuth }: TlsOptions): Pro
       // Without one, OpenSSL refuses to resume a session of a client that has shown a certificate.
       sessionIdContext: 'engine-router',
     })
+    // The first one is ours, those behind it lead to a root.
+    return { context, expiresAtMs: Date.parse(new X509Certificate(certificate).validTo) }
   } catch (cause) {
     const { message } = cause as Error
     throw new Error(`cannot use the TLS certificate ${cert} with the key ${key}${among}: ${message}`, { cause })

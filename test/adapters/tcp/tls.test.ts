@@ -128,9 +128,11 @@ describe('a TCP listener with TLS', { skip }, () => {
 
   test('shows new connections a new certificate and leaves old ones as they are', async (t) => {
     const directory = temporaryFiles(t)
-    const [one, two] = [createCertificate(directory, 'one'), createCertificate(directory, 'two')]
-    const files = { ...one, cert: join(directory, 'live.crt'), key: join(directory, 'live.key') }
-    const use = ({ cert, key }: typeof one) => {
+    const authority = createAuthority(directory)
+    const [one, two] = [authority.issue('one', { days: 60 }), authority.issue('two', { days: 30 })]
+    const live = { cert: join(directory, 'live.crt'), key: join(directory, 'live.key') }
+    const files = { ...live, clientCa: undefined, clientAuth: 'none' } as const
+    const use = ({ cert, key }: KeyPair) => {
       copyFileSync(cert, files.cert)
       copyFileSync(key, files.key)
     }
@@ -139,6 +141,7 @@ describe('a TCP listener with TLS', { skip }, () => {
     const name = (socket: TLSSocket) => socket.getPeerCertificate().subject.CN
     const old = watch(await connectTls(t, tcp.port))
     assert.equal(name(old.socket as TLSSocket), 'one')
+    const expiresAtMs = tcp.adapter.certificateExpiresAtMs!
     use(two)
     await eventually('the new certificate', async () => {
       const socket = await connectTls(t, tcp.port)
@@ -146,6 +149,7 @@ describe('a TCP listener with TLS', { skip }, () => {
       socket.destroy()
       return isNew
     })
+    assert.ok(tcp.adapter.certificateExpiresAtMs! < expiresAtMs)
     old.socket.end('still there')
     assert.equal(await old.outcome, 'end')
     assert.equal(old.received().toString(), 'still there')

@@ -84,6 +84,7 @@ describe('an HTTP listener with TLS', { skip }, () => {
     t.after(() => agent.destroy())
     const oldConnection = { agent, ca: readFileSync(authority.cert) }
     const first = await ask(port, authority, oldConnection)
+    assert.ok(Math.abs(listener.certificateExpiresAtMs! - Date.now() - 90 * 86_400_000) < 3_600_000)
     assert.equal(first.server, 'CN=one')
 
     const reloads = () => log.filter((line) => /was read again/.test(line)).length
@@ -162,8 +163,8 @@ describe('an HTTP listener that asks for certificates of clients', { skip }, () 
     assert.equal(answer.body, 'alice')
     const fingerprint = spawnSync('openssl', ['x509', '-in', alice.cert, '-noout', '-fingerprint', '-sha256'])
     const { expiresAtMs, ...certificate } = requests[0]!.certificate!
-    // Of two days, made just now.
-    assert.ok(Math.abs(expiresAtMs - Date.now() - 2 * 86_400_000) < 3_600_000)
+    // Of 90 days, made just now.
+    assert.ok(Math.abs(expiresAtMs - Date.now() - 90 * 86_400_000) < 3_600_000)
     assert.deepEqual(certificate, {
       subject: 'C=DE, O=Acme\\, Inc, CN=alice',
       commonName: 'alice',
