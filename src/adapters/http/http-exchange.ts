@@ -4,28 +4,20 @@ import type { WheelEntry } from '../../exchange/deadline-wheel.ts'
 import { ExchangeError } from '../../exchange/errors.ts'
 import type { BackendSide, ClientSide, HeaderList, MessageMeta, ResponseHead } from '../../exchange/exchange.ts'
 import type { Peer } from '../connection-limits.ts'
-import { withPolicyFields } from '../response-fields.ts'
 import { ChunkedBody } from './chunked-body.ts'
 import type { HttpAdapterParts } from './parts.ts'
-import { encodeProblem, problemFields } from './problem.ts'
 import type { HttpRequestHead } from './request-head.ts'
 import { EventEncoder, encodeRetry, SSE_COMMENT } from './server-sent-events.ts'
 import { type Progress, SizedBody } from './sized-body.ts'
-import { statusLine } from './status-line.ts'
 import { type Transfer, TransferWatch } from './transfer-watch.ts'
+import { isBodyless, REQUEST_TIMEOUT, writeProblem, writeStreamHead, writeWhole } from './write-response.ts'
 
 /** Proxies close a stream that is quiet for longer, commonly after a minute. */
 const SSE_COMMENT_EVERY_MS = 15_000
 /** The system's buffers take this much of a response at once; more may have to wait for the client to read. */
 const AT_ONCE_BYTES = 64 * 1024
-const REQUEST_TIMEOUT = 408
 
 type State = 'waiting' | 'headed' | 'streaming' | 'closed'
-
-/** A response without content, whatever its headers say (RFC 9110 section 6.4.1). */
-function hasNoContent(status: number): boolean {
-  return status === 204 || status === 304
-}
 
 /**
  * The client of one HTTP request.
@@ -252,7 +244,7 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
         this.drained()
         corked = this
         corkedBody = chunk
-        this.#res.cork(writeWhole)
+        this.#res.cork(writeCorkedWhole)
         if (!this.#isBodyless()) this.#bytesOut += chunk.length
         this.#close(undefined)
         return true
@@ -273,7 +265,7 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
     if (this.#state === 'headed') {
       corked = this
       corkedBody = undefined
-      this.#res.cork(writeWhole)
+      this.#res.cork(writeCorkedWhole)
     } else if (this.#state === 'streaming') {
       // Over when the last of it is on its way, and not before.
       if (this.#sized !== undefined) return
@@ -298,7 +290,7 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
     this.#status = error.status
     corked = this
     corkedError = error
-    this.#res.cork(writeProblem)
+    this.#res.cork(writeCorkedProblem)
     this.#close(error)
   }
 
@@ -316,7 +308,7 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
     if (length > 0 && !messages && !this.#isBodyless()) this.#sized = new SizedBody(this.#res, length)
     else this.#chunked = new ChunkedBody(this.#res)
     corked = this
-    this.#res.cork(writeStreamHead)
+    this.#res.cork(writeCorkedStreamHead)
     if (this.#events !== undefined) this.#parts.wheel.schedule(this, SSE_COMMENT_EVERY_MS)
   }
 
@@ -326,7 +318,7 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
   }
 
   #isBodyless(): boolean {
-    return this.#request.method === 'HEAD' || hasNoContent(this.#status)
+    return isBodyless(this.#request, this.#status)
   }
 
   /**
@@ -409,81 +401,31 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
     return this.#sized!.onWritable(this.#res.getWriteOffset())
   }
 
-  writeWhole(body: string | Uint8Array | undefined): void {
-    this.#writeHead(true)
-    if (hasNoContent(this.#status)) this.#endWithoutBody(undefined, this.#isLast())
-    else this.#endWith(body ?? '', this.#isLast())
+  writeWhole(body: Uint8Array | undefined): void {
+    writeWhole(this.#res, this.#request, this.#head!, body, this.#isLast())
   }
 
   writeStreamHead(): void {
     this.#res.onWritable((offset) => this.onWritable(offset))
-    this.#writeHead(this.#events === undefined)
-    if (this.#events !== undefined) {
-      this.#res.writeHeader('content-type', 'text/event-stream').writeHeader('cache-control', 'no-cache')
-      // Tells nginx and its kin not to collect the stream.
-      this.#res.writeHeader('x-accel-buffering', 'no')
-    }
-    if (this.#isLast()) this.#res.writeHeader('connection', 'close')
-    // A head is not complete before the first write, and the first event may be long in coming.
-    if (this.#events !== undefined && !this.#isBodyless()) this.#res.write(SSE_COMMENT)
+    writeStreamHead(this.#res, this.#request, this.#head!, this.#events !== undefined, this.#isLast())
   }
 
   writeProblem(error: ExchangeError): void {
-    const res = this.#res
-    const body = encodeProblem(error, this.#request.route?.name, this.#request.requestId)
-    res.writeStatus(statusLine(error.status))
-    writeFields(res, problemFields(error, this.#request.requestId, this.#request.responseHeaders))
-    if (this.#request.fault !== undefined) {
-      // Where this request ends is in doubt: what follows must not be read as another one, after HEAD neither.
-      res.end(this.#request.method === 'HEAD' ? '' : body, true)
-      return
-    }
-    // After a refusal the rest of the body is of no use: closing saves both sides from moving it.
-    this.#endWith(body, this.#isLast() || error.code === 'too_large' || error.status === REQUEST_TIMEOUT)
+    writeProblem(this.#res, this.#request, error, this.#isLast())
   }
-
-  #endWith(body: Uint8Array | string, close: boolean): void {
-    if (this.#request.method === 'HEAD') this.#endWithoutBody(Buffer.byteLength(body), close)
-    else this.#res.end(body, close)
-  }
-
-  /** uWebSockets' own ways to say a length or to close here leave the response unfinished in its eyes: headers do not. */
-  #endWithoutBody(length: number | undefined, close: boolean): void {
-    if (length !== undefined) this.#res.writeHeader('content-length', String(length))
-    if (close) this.#res.writeHeader('connection', 'close')
-    this.#res.endWithoutBody()
-  }
-
-  #writeHead(withOwnType: boolean): void {
-    const { status } = this.#head!
-    const headers = withPolicyFields(this.#head!.headers, this.#request.responseHeaders)
-    const res = this.#res
-    // 200 is what uWebSockets writes by itself.
-    if (status !== 200) res.writeStatus(statusLine(status))
-    res.writeHeader('x-request-id', this.#request.requestId)
-    for (let i = 0; i < headers.length; i += 2) {
-      const name = headers[i]!
-      if (name === 'x-request-id' || (!withOwnType && name === 'content-type')) continue
-      res.writeHeader(name, headers[i + 1]!)
-    }
-  }
-}
-
-function writeFields(res: HttpResponse, fields: HeaderList): void {
-  for (let i = 0; i < fields.length; i += 2) res.writeHeader(fields[i]!, fields[i + 1]!)
 }
 
 // A cork runs its callback before it returns: what it works on is handed over here, not in a closure for each request.
 let corked: HttpExchange
-let corkedBody: string | Uint8Array | undefined
+let corkedBody: Uint8Array | undefined
 let corkedProgress: Progress = 'room'
 let corkedError: ExchangeError
-const writeWhole = () => corked.writeWhole(corkedBody)
+const writeCorkedWhole = () => corked.writeWhole(corkedBody)
 const writeSizedChunk = () => {
-  corkedProgress = corked.writeSizedChunk(corkedBody as Uint8Array)
+  corkedProgress = corked.writeSizedChunk(corkedBody!)
 }
 const writeSizedAgain = () => {
   corkedProgress = corked.writeSizedAgain()
 }
-const writeStreamHead = () => corked.writeStreamHead()
-const writeProblem = () => corked.writeProblem(corkedError)
+const writeCorkedStreamHead = () => corked.writeStreamHead()
+const writeCorkedProblem = () => corked.writeProblem(corkedError)
