@@ -33,6 +33,14 @@ export class ExchangeWatch {
     this.#observer.onFirstReply(this.#route, this.#clock.now() - this.#publishedMs)
   }
 
+  /** The first reply, with which the head of the response is there: `onFirstReply` and `onHead` for one look at the clock. */
+  onReply(): void {
+    const nowMs = this.#clock.now()
+    this.#headed = true
+    this.#observer.onFirstReply(this.#route, nowMs - this.#publishedMs)
+    this.#observer.onHead(this.#route, nowMs - this.begunMs)
+  }
+
   /** @param backendSubject where the backend that took it listens */
   onAccepted(backendSubject: string): void {
     this.#trace?.onBackend(peerInstance(backendSubject))

@@ -407,13 +407,13 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
   }
 
   #onFirstReply(reply: PlainReply, data: Uint8Array, isBare: boolean): void {
-    this.#watch.onFirstReply()
     const error = reply.error ?? (data.length === 0 ? reply.failure : undefined)
     if (error !== undefined) {
+      this.#watch.onFirstReply()
       this.#fail(error)
       return
     }
-    this.#watch.onHead()
+    this.#watch.onReply()
     const { failure } = reply
     const many = this.#route.reply === 'many' && failure === undefined
     const status = failure?.status ?? reply.status ?? (data.length === 0 && !many ? 204 : 200)

@@ -20,6 +20,13 @@ describe('addresses of clients', () => {
     assert.equal(withoutMapping('2001:db8::1'), '2001:db8::1')
   })
 
+  test('of IPv4 are the right ones, however many there are', () => {
+    for (let i = 0; i < 10_000; i++) {
+      const bytes = [i % 256, (i >> 8) % 256, 255 - (i % 256), (7 * i) % 256]
+      for (let again = 0; again < 2; again++) assert.equal(addressText(new Uint8Array(bytes).buffer), bytes.join('.'))
+    }
+  })
+
   test('of IPv6 are written as node writes them', () => {
     const group = fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 0xffff }))
     fc.assert(
