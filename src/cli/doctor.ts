@@ -2,6 +2,7 @@ import { ConfigError } from '../config/config-error.ts'
 import { DocumentError } from '../config/document-error.ts'
 import type { RouterConfig } from '../config/router-config.ts'
 import { CONFIG_OPTIONS, loadVerbConfig } from './config-options.ts'
+import { checkCertificates } from './doctor-certificates.ts'
 import { checkDatabase } from './doctor-database.ts'
 import { type Finding, fail, ok } from './doctor-finding.ts'
 import { checkMachine } from './doctor-machine.ts'
@@ -32,6 +33,7 @@ async function examine(args: VerbArgs, io: Io): Promise<Finding[]> {
   const database = checkDatabase(config.database, TIMEOUT_MS)
   const groups = await Promise.all([
     checkMachine(config),
+    checkCertificates(config.listen),
     checkNats(config.nats, database, TIMEOUT_MS, io.signal),
     database.then(({ findings }) => findings),
   ])

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,10 +9,14 @@ import { checkClock } from '../../src/cli/doctor-database.ts'
 import { subjectCovers } from '../../src/cli/doctor-subjects.ts'
 import { applyRoutes } from '../../src/store/apply-routes.ts'
 import { openDatabase } from '../../src/store/database.ts'
+import { createAuthority, type KeyPair } from '../support/certificates.ts'
 import { natsUrl, startNats } from '../support/nats.ts'
+import { needs } from '../support/needs.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
 import { silentLogger } from '../support/silent-logger.ts'
 import { runCli } from './run-cli.ts'
+
+const noOpenssl = needs(spawnSync('openssl', ['version']).status === 0, 'openssl is not here')
 
 interface Report {
   readonly code: number
@@ -70,6 +75,32 @@ describe('engine-router doctor', () => {
     assert.match(checks.nats ?? '', /^fail .*NATS_URL/)
     assert.match(checks.postgres ?? '', /^fail .*DATABASE_URL/)
     assert.doesNotMatch(JSON.stringify(checks), /s3cret/)
+  })
+
+  test('looks at the certificate of each listener with TLS', { skip: noOpenssl }, async () => {
+    const authority = createAuthority(cwd)
+    const file = join(cwd, 'tls.yaml')
+    const tls = (pair: KeyPair) => `tls: { cert: ${pair.cert}, key: ${pair.key} }`
+    const [good, soon] = [authority.issue('good', { days: 30 }), authority.issue('soon', { days: 20 })]
+    const late = authority.issue('late', { expired: true })
+    await writeFile(
+      file,
+      `listen:
+  http: { ${tls(good)} }
+  tcp:
+    - { port: 7000, protocol: mux }
+    - { port: 7001, protocol: mux, ${tls(soon)} }
+    - { port: 7002, protocol: mux, ${tls(late)} }
+    - { port: 7003, protocol: mux, ${tls({ cert: good.cert, key: soon.key })} }
+`,
+    )
+    const { code, checks } = await examine({ ENGINE_ROUTER_CONFIG: file })
+    assert.equal(code, 1)
+    assert.match(checks['certificate http'] ?? '', /^ok .*good\.crt expires at /)
+    assert.match(checks['certificate tcp1'] ?? '', /^warn .*soon\.crt expires at .* -> put a new one/)
+    assert.match(checks['certificate tcp2'] ?? '', /^fail .*late\.crt expired at .* -> put a new one/)
+    assert.match(checks['certificate tcp3'] ?? '', /^fail cannot use the TLS certificate .*good\.crt with .*soon\.key/)
+    assert.equal('certificate tcp0' in checks, false)
   })
 
   test('fails when the tables are missing', async () => {
