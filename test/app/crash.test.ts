@@ -19,5 +19,6 @@ test('a router that crashed with clients connected can listen again on its port 
   crashed.signal('SIGKILL')
   await crashed.exitCode
   const next = await startRouter(t, settings)
+  await next.ready()
   assert.equal((await fetch(`${next.url}/nothing`)).status, 404)
 })
