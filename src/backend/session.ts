@@ -54,7 +54,6 @@ export class Session implements InboxEntry, WheelEntry, Held {
     this.#stream = new Stream({
       role: 'backend',
       local: {
-        head() {},
         data: (chunk, meta) => this.#exchange.incoming.data(chunk, meta),
         end: (_trailers, closeCode) => this.#exchange.onClientEnd(closeCode),
         reset: (error) => this.#exchange.fail(error),

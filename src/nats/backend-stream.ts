@@ -1,10 +1,9 @@
 import type { MsgHdrs } from 'nats'
-import type { ExchangeError } from '../exchange/errors.ts'
-import type { ClientSide, HeaderList, MessageMeta, RequestHead, ResponseHead } from '../exchange/exchange.ts'
+import type { ClientSide, RequestHead, ResponseHead, Side } from '../exchange/exchange.ts'
 import type { RouteSettings } from '../exchange/route.ts'
 import { announcedLength } from '../wire/content-length.ts'
 import { Stream } from '../wire/stream.ts'
-import type { StreamLocal, StreamOptions } from '../wire/stream-options.ts'
+import type { StreamOptions } from '../wire/stream-options.ts'
 import type { WindowBudget } from '../wire/window-budget.ts'
 import { EncodedHeaders } from './encoded-headers.ts'
 import type { TransportParts } from './transport.ts'
@@ -44,10 +43,9 @@ export function openBackendStream(parts: TransportParts, options: BackendStreamO
 }
 
 /**
- * What a stream needs of this router, and the client with the response's head as the client protocols take it. One object
- * without closures: connections last, and there are many.
+ * What a stream needs of this router and of the client. One object without closures: connections last, and there are many.
  */
-class BackendStream implements StreamOptions, StreamLocal {
+class BackendStream implements StreamOptions {
   readonly #parts: TransportParts
   readonly #client: ClientSide
   readonly #messages: boolean
@@ -70,14 +68,12 @@ class BackendStream implements StreamOptions, StreamLocal {
     this.windowBytes = options.windowBytes
   }
 
-  // The stream asks.
-
   get role(): 'router' {
     return 'router'
   }
 
-  get local(): StreamLocal {
-    return this
+  get local(): Side {
+    return this.#client
   }
 
   get receives(): boolean {
@@ -122,9 +118,8 @@ class BackendStream implements StreamOptions, StreamLocal {
     this.#owner.onStreamClosed()
   }
 
-  // The backend speaks.
-
-  head({ status, headers, length }: ResponseHead): void {
+  /** The client protocols take it without what belongs to their own framing. */
+  onHead({ status, headers, length }: ResponseHead): void {
     const list: string[] = []
     for (let i = 0; i < headers.length; i += 2) {
       const name = headers[i]!
@@ -134,21 +129,5 @@ class BackendStream implements StreamOptions, StreamLocal {
     const announced = this.#lengthOf === 'absent body' ? announcedLength(headers) : -1
     if (announced >= 0) list.push('content-length', String(announced))
     this.#client.head({ status, headers: list, length, messages: this.#messages })
-  }
-
-  data(chunk: Uint8Array, meta?: MessageMeta): boolean {
-    return this.#client.data(chunk, meta)
-  }
-
-  end(trailers?: HeaderList, closeCode?: number): void {
-    this.#client.end(trailers, closeCode)
-  }
-
-  reset(error: ExchangeError): void {
-    this.#client.reset(error)
-  }
-
-  drained(): void {
-    this.#client.drained()
   }
 }

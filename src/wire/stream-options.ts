@@ -1,15 +1,13 @@
 import type { ResponseHead, Side } from '../exchange/exchange.ts'
 import type { WindowBudget } from './window-budget.ts'
 
-/** What one end of a stream gets. A backend has no use for `head`. */
-export interface StreamLocal extends Side {
-  head(head: ResponseHead): void
-}
-
 export interface StreamOptions {
   /** The router's end sends no head; a backend's end takes none. */
   readonly role: 'router' | 'backend'
-  readonly local: StreamLocal
+  /** Our end: gets what the peer sends. */
+  readonly local: Side
+  /** Of a router: the response begins. Comes before anything that `local` gets of it. */
+  onHead?(head: ResponseHead): void
   /**
    * Publishes a frame to the peer. With `asksReply`, our own subject is its reply: a peer that is gone then draws a 503.
    */

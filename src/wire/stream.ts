@@ -213,7 +213,7 @@ export class Stream implements Side, DeliveryOwner {
     this.#length?.onHead(status, headers)
     if (!this.#fitsLength(end)) return
     const length = end ? payload.length : (this.#length?.announced ?? -1)
-    this.#options.local.head({ status, headers, length, messages: false })
+    this.#options.onHead?.({ status, headers, length, messages: false })
     // Each call of our end may be its last.
     if (this.#closed) return
     if (payload.length > 0) this.#delivery.push(payload, undefined)

@@ -125,10 +125,10 @@ export class RouterEnd {
         const headers = new EncodedHeaders(block) as unknown as MsgHdrs
         this.#nats.publish(peer, payload, asksReply ? { headers, reply: this.#inbox } : { headers })
       },
+      onHead: ({ status }) => {
+        this.status = status
+      },
       local: {
-        head: ({ status }) => {
-          this.status = status
-        },
         data: (chunk) => {
           this.#chunks.push(Uint8Array.prototype.slice.call(chunk))
           return !this.#full

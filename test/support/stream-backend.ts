@@ -1,15 +1,15 @@
 import { randomFillSync } from 'node:crypto'
 import { connect, type MsgHdrs, type NatsConnection } from 'nats'
 import type { ExchangeError } from '../../src/exchange/errors.ts'
+import type { Side } from '../../src/exchange/exchange.ts'
 import { createIdSource } from '../../src/exchange/id-source.ts'
 import { EncodedHeaders } from '../../src/nats/encoded-headers.ts'
 import { decodeFrame, decodeOpen } from '../../src/wire/decode-frame.ts'
 import type { OpenFrame } from '../../src/wire/frame.ts'
 import { Stream } from '../../src/wire/stream.ts'
-import type { StreamLocal } from '../../src/wire/stream-options.ts'
 
 /** What a test's backend does with one exchange. Return the handlers for what the router sends. */
-export type StreamHandler = (stream: Stream, open: OpenFrame) => Partial<Omit<StreamLocal, 'head'>>
+export type StreamHandler = (stream: Stream, open: OpenFrame) => Partial<Side>
 
 /** A backend of SX/1 as bare as can be, so that a test can make it do wrong. */
 export interface StreamBackend {
@@ -57,11 +57,10 @@ export async function startStreamBackend(url: string): Promise<StreamBackend> {
           if (open === undefined || open.type === 'broken') throw new Error('not an OPEN')
           const token = nextToken()
           const replySubject = message.reply!
-          let local: Partial<StreamLocal> = {}
+          let local: Partial<Side> = {}
           const stream = new Stream({
             role: 'backend',
             local: {
-              head() {},
               data: (chunk, meta) => local.data?.(chunk, meta) ?? true,
               end: (trailers, closeCode) => local.end?.(trailers, closeCode),
               reset(error) {

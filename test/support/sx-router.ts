@@ -153,11 +153,11 @@ export class SxExchange {
         const headers = encoded(block)
         this.#nats.publish(peer, payload, asksReply ? { headers, reply: this.#inbox } : { headers })
       },
+      onHead: ({ status, headers }) => {
+        this.status = status
+        this.headers = headers
+      },
       local: {
-        head: ({ status, headers }) => {
-          this.status = status
-          this.headers = headers
-        },
         data: (chunk, meta) => {
           this.messages.push({ data: Buffer.from(chunk), meta })
           return !this.#full

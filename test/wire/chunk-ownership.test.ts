@@ -10,7 +10,7 @@ function openStream(ownsChunks: boolean) {
   const sent: Uint8Array[] = []
   const stream = new Stream({
     role: 'backend',
-    local: { head() {}, data: () => true, end() {}, reset() {}, drained() {} },
+    local: { data: () => true, end() {}, reset() {}, drained() {} },
     send: (_headerBlock, payload) => void (payload.length > 0 && sent.push(payload)),
     onClosed() {},
     now: () => 0,

@@ -36,11 +36,11 @@ class Harness {
         const text = payload.length > 0 ? ` ${Buffer.from(payload)}` : ''
         this.sent.push(`${sx}${text}${asksReply ? ' ?' : ''}`)
       },
+      onHead: ({ status, length }) => {
+        this.length = length
+        this.#hear('head', `head ${status}`)
+      },
       local: {
-        head: ({ status, length }) => {
-          this.length = length
-          this.#hear('head', `head ${status}`)
-        },
         data: (chunk: Uint8Array, _meta?: MessageMeta) => {
           this.#hear('data', `data ${Buffer.from(chunk)}`)
           return this.hasRoom

@@ -8,7 +8,6 @@ test('a chunk that waits for a full end is a copy, which keeps nothing else of i
   const stream = new Stream({
     role: 'backend',
     local: {
-      head() {},
       data(chunk) {
         kept.push(chunk)
         return false

@@ -229,8 +229,8 @@ class EndUnderTest {
         const lines = Buffer.from(block).toString('latin1').split('\r\n').slice(1, -2)
         this.published.push({ lines, payload: Buffer.from(payload).toString(), asksReply })
       },
+      onHead: ({ status, headers }) => heard.push({ hears: 'head', status, headers }),
       local: {
-        head: ({ status, headers }) => heard.push({ hears: 'head', status, headers }),
         data: (chunk: Uint8Array, meta?: MessageMeta) => {
           heard.push({ hears: 'data', payload: Buffer.from(chunk).toString(), ...meta })
           return !this.#full

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
 import { MsgHdrsImpl } from 'nats/lib/nats-base-client/internal_mod.js'
 import { type ErrorCode, ExchangeError } from '../../../src/exchange/errors.ts'
-import type { MessageMeta } from '../../../src/exchange/exchange.ts'
+import type { MessageMeta, Side } from '../../../src/exchange/exchange.ts'
 import { decodeFrame } from '../../../src/wire/decode-frame.ts'
 import { encodeFrame } from '../../../src/wire/encode-frame.ts'
 import { Stream } from '../../../src/wire/stream.ts'
-import type { StreamLocal } from '../../../src/wire/stream-options.ts'
 import type { Habits } from './habits.ts'
 import type { Addressee, Connection, Message } from './network.ts'
 import type { Process, Tenant } from './process.ts'
@@ -44,7 +43,7 @@ export interface EndOptions {
  * One end of a simulated exchange: a stream, the application behind it, and what carries its messages. The application
  * checks each call that it gets against what the other end has said and against the order that `Side` promises.
  */
-export class End implements StreamLocal, Addressee, Tenant {
+export class End implements Side, Addressee, Tenant {
   readonly said = new Transcript()
   readonly stream: Stream
   /** A numbered frame of ours got lost with NATS: the exchange cannot be whole any more. */
@@ -85,6 +84,7 @@ export class End implements StreamLocal, Addressee, Tenant {
     this.stream = new Stream({
       role,
       local: this,
+      onHead: () => this.#onHead(),
       send: (headerBlock, payload, asksReply) => this.#publish(headerBlock, payload, asksReply),
       onClosed: () => this.#onClosed(),
       now: () => clock.nowMs,
@@ -173,7 +173,7 @@ export class End implements StreamLocal, Addressee, Tenant {
 
   // The stream speaks.
 
-  head(): void {
+  #onHead(): void {
     assert.equal(this.#options.role, 'router')
     this.#assertMayHear()
     assert.ok(!this.#heardHead, 'a second head')
