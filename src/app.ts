@@ -8,28 +8,24 @@ import { WebConnections } from './adapters/web-connections.ts'
 import { startWebListener } from './adapters/web-listener.ts'
 import { createWebSocketAdapter } from './adapters/websocket/adapter.ts'
 import { startAdminServer } from './admin/server.ts'
-import type { AdminSource } from './admin/source.ts'
+import { createAdminSource } from './admin-source.ts'
 import { describeConfig, type RouterConfig } from './config/router-config.ts'
 import { BufferBudget } from './exchange/buffer-budget.ts'
 import { DeadlineWheel } from './exchange/deadline-wheel.ts'
-import type { MicroService } from './exchange/micro-service.ts'
-import type { RouteService, RouteSettings } from './exchange/route.ts'
+import type { RouteService } from './exchange/route.ts'
 import { createAsk } from './nats/ask.ts'
 import { NatsLink } from './nats/connection.ts'
-import { discoverServices } from './nats/discover-services.ts'
-import { createCounter, createTransport } from './nats/transport.ts'
-import { WorkspaceTransports } from './nats/workspace-transports.ts'
-import { SERVICE_NAME, startOperatorService } from './operator-service.ts'
+import { createTransports } from './nats/transports.ts'
+import { startOperatorService } from './operator-service.ts'
 import { ApiKeyDirectory } from './policies/api-key-directory.ts'
 import type { Circuit } from './policies/circuit.ts'
 import { createPolicies } from './policies/policies.ts'
 import { mergePolicies } from './policies/policy-list.ts'
 import { createRouteTables } from './route-tables.ts'
-import { Admission } from './routing/admission.ts'
 import { createRouting } from './routing/dispatch.ts'
 import type { RouteSpec } from './routing/spec.ts'
 import { checkSharing, sharesPorts, untilReady } from './shared-ports.ts'
-import { SocketRound } from './socket-round.ts'
+import { startShedding } from './shedding.ts'
 import { startTcpListeners } from './tcp-listeners.ts'
 import { writeCircuits } from './telemetry/circuit-gauges.ts'
 import { createExchangeLog } from './telemetry/exchange-log.ts'
@@ -41,9 +37,6 @@ import { observeAll } from './telemetry/observe-all.ts'
 import { ProcessMetrics } from './telemetry/process-metrics.ts'
 import { type RouterGauges, writeRouterGauges } from './telemetry/router-gauges.ts'
 import type { Tracing } from './telemetry/tracing.ts'
-
-/** For micro services to tell of themselves. */
-const DISCOVERY_MS = 500
 
 /** A running router. */
 export interface App {
@@ -82,49 +75,22 @@ export async function startApp(
   const link = new NatsLink({ ...config.nats, name: 'engine-router', logger })
   const limitObserver = new LimitHits(logger)
   const buffers = new BufferBudget({ maxBytes: limits.bufferedBytes, observer: limitObserver })
-  const transportOptions = {
-    wheel,
-    buffers,
-    inboxPrefix: config.nats.inboxPrefix,
-    randomFill: randomFillSync,
-    random: Math.random,
-    observer: metrics,
-    maxExchanges: limits.exchanges,
-    nextNumber: createCounter(),
-  }
-  const transport = createTransport({ ...transportOptions, link })
-  const { workspaceCreds } = config.nats
-  const workspaceTransports =
-    workspaceCreds === undefined
-      ? undefined
-      : new WorkspaceTransports({
-          creds: workspaceCreds,
-          link: { ...config.nats, name: 'engine-router', logger },
-          transport: transportOptions,
-        })
-  const dispatchFor = (route: RouteSettings) => {
-    const shared = transport.dispatchFor(route)
-    return workspaceTransports?.dispatchFor(route, shared) ?? shared
-  }
-  const round = new SocketRound()
-  const admission = new Admission({
-    maxLoopDelayMs: limits.loopDelayMs,
-    now: () => wheel.now(),
-    workedMs: threadWorkMs,
-    afterTurn: setImmediate,
-    afterRound: (callback) =>
-      round.after(() => {
-        // The end of the turn, for which it waits, may be long in coming.
-        transport.flush()
-        workspaceTransports?.flush()
-        callback()
-      }),
-    random: Math.random,
-    onChange: (isShedding) =>
-      isShedding
-        ? logger.warn({}, 'more requests than this router can serve: some get busy')
-        : logger.info({}, 'this router can serve all requests again'),
+  const transports = createTransports({
+    link,
+    workspaceLink: { ...config.nats, name: 'engine-router', logger },
+    workspaceCreds: config.nats.workspaceCreds,
+    transport: {
+      wheel,
+      buffers,
+      inboxPrefix: config.nats.inboxPrefix,
+      randomFill: randomFillSync,
+      random: Math.random,
+      observer: metrics,
+      maxExchanges: limits.exchanges,
+    },
   })
+  const shedding = startShedding({ maxLoopDelayMs: limits.loopDelayMs, wheel, logger, flush: transports.flush })
+  const { admission } = shedding
   const apiKeys = new ApiKeyDirectory({ wheel, now: Date.now })
   const circuits = new Set<Circuit>()
   const policies = createPolicies({ wheel, now: Date.now, logger, buffers, ask: createAsk(link), apiKeys, circuits })
@@ -132,14 +98,14 @@ export async function startApp(
     config,
     logger,
     {
-      dispatch: dispatchFor,
+      dispatch: transports.dispatchFor,
       protect: (route, spec, service) =>
         admission.protect(
           traced(tracing, spec, policies.protect(route, mergePolicies(config.policies, spec.policies), service)),
         ),
     },
     apiKeys,
-    (workspaces) => workspaceTransports?.replace(workspaces),
+    transports.setWorkspaces,
   )
   const observer = observeAll(metrics, createExchangeLog(logger))
   let draining = false
@@ -199,9 +165,9 @@ export async function startApp(
   const stopRouting = async () => {
     await tables.stop()
     policies.close()
-    await Promise.all([link.close(), workspaceTransports?.close()])
+    await Promise.all([link.close(), transports.close()])
     wheel.stop()
-    round.close()
+    shedding.close()
   }
   const isShared = sharesPorts(config)
   if (isShared) {
@@ -245,10 +211,10 @@ export async function startApp(
     webExchanges: web.exchanges,
     shedding: admission.isShedding,
     shedExchanges: admission.refused,
-    natsExchanges: transport.size + (workspaceTransports?.size ?? 0),
+    natsExchanges: transports.size,
     deadlines: wheel.size,
     bufferedBytes: buffers.heldBytes,
-    lateMessages: transport.lateMessages,
+    lateMessages: transports.lateMessages,
     natsConnected: link.connected,
     natsReconnects: link.reconnects,
     natsPendingBytes: link.pendingBytes,
@@ -272,26 +238,15 @@ export async function startApp(
   }
 
   const { promise: drainRequested, resolve: requestDrain } = Promise.withResolvers<void>()
-  const source: AdminSource = {
+  const source = createAdminSource({
     table: tables.current,
-    get connectionCount() {
-      return webSockets.exchanges + tcp.connections
-    },
-    *connections(after) {
-      const isPastWebSockets = after?.listener !== undefined
-      if (!isPastWebSockets) yield* webSockets.list(after?.number)
-      yield* tcp.list(isPastWebSockets ? after : undefined)
-    },
-    get exchangeCount() {
-      return transport.size + (workspaceTransports?.size ?? 0)
-    },
-    *exchanges(after) {
-      if (workspaceTransports === undefined) yield* transport.list(after)
-      else yield* [...transport.list(after), ...workspaceTransports.list(after)].sort((a, b) => a.number - b.number)
-    },
-    services: createServiceQuestion(link, config.nats.inboxPrefix),
+    webSockets,
+    tcp,
+    transports,
+    link,
+    inboxPrefix: config.nats.inboxPrefix,
     drain: requestDrain,
-  }
+  })
   const admin = await startAdminServer({
     ...config.listen.admin,
     source,
@@ -348,26 +303,6 @@ function traced(
 ): RouteService {
   if (tracing === undefined) return service
   return { ...service, dispatch: tracing.trace({ name, subject, path: match.path }, service.dispatch) }
-}
-
-/** Asks who there is over NATS, for all that want to know at a time at once. */
-function createServiceQuestion(link: NatsLink, inboxPrefix: string): AdminSource['services'] {
-  let asked: Promise<readonly MicroService[]> | undefined
-  return () => {
-    const { client, connected } = link
-    if (client === undefined || !connected) return undefined
-    asked ??= discoverServices(client, { inboxPrefix, timeoutMs: DISCOVERY_MS }).finally(() => {
-      asked = undefined
-    })
-    // Routers are services too, and nobody's backend.
-    return asked.then((services) => services.filter(({ name }) => name !== SERVICE_NAME))
-  }
-}
-
-/** Of the main thread, in user and system together. */
-function threadWorkMs(): number {
-  const { user, system } = process.threadCpuUsage()
-  return (user + system) / 1000
 }
 
 /** Unique, not secret: a prefix for this process and a counter. */

@@ -15,7 +15,7 @@ export interface WorkspaceTransportsOptions {
 }
 
 /** A workspace, as far as its connection goes. */
-interface Tenant {
+export interface Tenant {
   readonly id: string
   readonly name: string
 }
