@@ -1,42 +1,26 @@
 import type { HttpRequest, HttpResponse, us_socket_context_t } from 'uWebSockets.js'
-import type { BufferBudget } from '../../exchange/buffer-budget.ts'
 import type { ClientConnection } from '../../exchange/client-connection.ts'
-import type { DeadlineWheel } from '../../exchange/deadline-wheel.ts'
 import { ExchangeError } from '../../exchange/errors.ts'
-import type { RequestHead } from '../../exchange/exchange.ts'
-import type { LimitObserver } from '../../exchange/limit.ts'
-import type { ExchangeObserver } from '../../exchange/observer.ts'
 import { DrainSchedule } from '../drain-schedule.ts'
 import { FlushQueue } from '../flush-queue.ts'
 import { type HeadLimits, overLimit } from '../http/over-limit.ts'
 import { readRequestHead } from '../http/request-head.ts'
-import type { MessageRateLimits } from '../message-rate.ts'
 import type { FragmentingWebSocket } from '../native.ts'
 import type { TrustedProxies } from '../trusted-proxies.ts'
-import type { WebConnections } from '../web-connections.ts'
 import type { WebAdapter } from '../web-listener.ts'
 import { ClientSocket, type SocketData } from './client-socket.ts'
 import { readHandshake } from './handshake.ts'
 import { createOriginCheck } from './origin.ts'
-import type { WebSocketParts } from './parts.ts'
+import type { GivenParts, WebSocketParts } from './parts.ts'
 import { PendingUpgrade } from './pending-upgrade.ts'
 import { refuseUpgrade } from './refusal.ts'
+import { copyRequest } from './request-copy.ts'
 import { acceptUpgrade, checkUpgrade, type UpgradeOptions } from './upgrade.ts'
 import { WritableQueue } from './writable-queue.ts'
 
-export interface WebSocketAdapterOptions extends HeadLimits, UpgradeOptions {
+export interface WebSocketAdapterOptions extends HeadLimits, UpgradeOptions, GivenParts {
   /** Of pages that may connect; undefined: of the same host. */
   readonly origins: readonly string[] | undefined
-  /** Largest message that a client may send, where its route allows as much. */
-  readonly maxMessageBytes: number
-  readonly wheel: DeadlineWheel
-  readonly observer: ExchangeObserver
-  readonly connections: WebConnections
-  readonly limitObserver: LimitObserver
-  readonly buffers: BufferBudget
-  readonly messageRate: MessageRateLimits
-  /** For which a client may take nothing of what is sent. */
-  readonly stallTimeoutMs: number
   /** Undefined: nobody's word is taken. */
   readonly proxies: TrustedProxies | undefined
   /** Default 25 seconds. */
@@ -94,21 +78,7 @@ export function createWebSocketAdapter(options: WebSocketAdapterOptions): WebSoc
       req.setYield(true)
       return
     }
-    const { method, host, path, query, remote, certificate, requestId } = head
-    const request: RequestHead = {
-      kind: 'ws',
-      method,
-      host,
-      path,
-      query,
-      remote,
-      certificate,
-      requestId,
-      headers: handshake.headers,
-      length: -1,
-      route: undefined,
-      subject: '',
-    }
+    const request = copyRequest(head, head.requestId, handshake.headers, -1)
     const settle = (error: ExchangeError | undefined, isGone = false) => {
       const accepted = error ?? drainError() ?? acceptUpgrade(options, parts, request, handshake)
       if (accepted instanceof ExchangeError) {

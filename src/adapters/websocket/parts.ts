@@ -9,8 +9,8 @@ import type { WebAdapterOwner } from '../web-listener.ts'
 import type { ClientSocket } from './client-socket.ts'
 import type { WritableQueue } from './writable-queue.ts'
 
-/** What the connections of one WebSocket adapter share. */
-export interface WebSocketParts {
+/** What a WebSocket adapter is given and hands on to its connections. */
+export interface GivenParts {
   readonly wheel: DeadlineWheel
   readonly observer: ExchangeObserver
   readonly connections: WebConnections
@@ -19,6 +19,12 @@ export interface WebSocketParts {
   readonly messageRate: MessageRateLimits
   /** For which a client may take nothing of what is sent. */
   readonly stallTimeoutMs: number
+  /** Largest message that a client may send, where its route allows as much. */
+  readonly maxMessageBytes: number
+}
+
+/** What the connections of one WebSocket adapter share. */
+export interface WebSocketParts extends GivenParts {
   /** Connections, until all that was theirs is released. */
   readonly open: Set<ClientSocket>
   readonly writable: WritableQueue
@@ -26,8 +32,6 @@ export interface WebSocketParts {
   readonly pingEveryMs: number
   /** For a backend to end its direction, once the client has closed. */
   readonly lingerMs: number
-  /** Largest message that a client may send, where its route allows as much. */
-  readonly maxMessageBytes: number
   /** Set once they listen. */
   owner: WebAdapterOwner | undefined
   /** Connections are numbered. */

@@ -8,6 +8,7 @@ import type { ClientSocket, SocketHandler } from './client-socket.ts'
 import { ABNORMAL, TRY_AGAIN_LATER } from './close-codes.ts'
 import { MAX_OVERRUN_BYTES, MESSAGE_OVERHEAD_BYTES } from './overrun.ts'
 import type { WebSocketParts } from './parts.ts'
+import { copyRequest } from './request-copy.ts'
 import { RpcCall } from './rpc-call.ts'
 
 const MAX_IN_FLIGHT = 16
@@ -161,33 +162,14 @@ export class RpcConnection implements SocketHandler, Flushable, IdentityHolder {
   }
 
   #begin(bytes: Uint8Array, isText: boolean): void {
-    const call = new RpcCall(this, this.#requestHead(bytes.length), isText, this.#parts.wheel.now())
+    const request = copyRequest(this.#head, this.#makeRequestId(), this.#head.headers, bytes.length)
+    const call = new RpcCall(this, request, isText, this.#parts.wheel.now())
     if (this.#last === undefined) this.#first = call
     else this.#last.next = call
     this.#last = call
     this.#inFlight++
     this.#parts.observer.begun()
     call.begin(bytes)
-  }
-
-  #requestHead(length: number): RequestHead {
-    const { method, host, path, query, remote, certificate, headers, route, subject, identity } = this.#head
-    const requestId = this.#makeRequestId()
-    return {
-      kind: 'ws',
-      method,
-      host,
-      path,
-      query,
-      remote,
-      certificate,
-      requestId,
-      headers,
-      length,
-      route,
-      subject,
-      identity,
-    }
   }
 
   #wait(bytes: Uint8Array, isText: boolean): void {

@@ -15,6 +15,7 @@ import type { ClientSocket, SocketHandler } from './client-socket.ts'
 import { ABNORMAL, closeCodeOfError, closeCodeOfStatus, NO_CODE, NORMAL, TRY_AGAIN_LATER } from './close-codes.ts'
 import { MAX_OVERRUN_BYTES, MESSAGE_OVERHEAD_BYTES } from './overrun.ts'
 import type { WebSocketParts } from './parts.ts'
+import { copyRequest } from './request-copy.ts'
 
 const SWITCHING_PROTOCOLS = 101
 
@@ -209,24 +210,8 @@ export class StreamConnection implements ClientSide, SocketHandler {
   }
 }
 
-/** Spelled out: a copy made by spreading takes twice the memory. */
 function withoutHeaders(request: RequestHead): RequestHead {
-  const { kind, method, host, path, query, remote, certificate, requestId, length, route, subject, trace } = request
-  const headers = NO_HEADERS
-  const copy: RequestHead = {
-    kind,
-    method,
-    host,
-    path,
-    query,
-    remote,
-    certificate,
-    requestId,
-    headers,
-    length,
-    route,
-    subject,
-  }
-  if (trace !== undefined) copy.trace = trace
+  const copy = copyRequest(request, request.requestId, NO_HEADERS, request.length)
+  if (request.trace !== undefined) copy.trace = request.trace
   return copy
 }
