@@ -22,8 +22,8 @@ function checkPattern<T>(parse: () => T, context: Refinement, path: string[] = [
 
 const HTTP_TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const DAY_MS = 86_400_000
-/** The router's own, see docs/mux.md. */
-const MUX_PATH = '/_sx'
+/** Of paths that are the router's own, see docs/mux.md. */
+const OWN_SEGMENT = '_sx'
 
 const headerName = z.string().max(128).regex(HTTP_TOKEN, 'expected a header name')
 
@@ -130,12 +130,14 @@ function checkAcrossKeys(route: Interdependent, context: Refinement): void {
   } else if (match.path === undefined) {
     complain(['match', 'path'], `a route of kind ${match.kind ?? 'http'} needs a path, such as \`/orders/{id}\``)
     return
-  } else if (match.kind === 'ws' && match.path === MUX_PATH) {
-    complain(['match', 'path'], `${MUX_PATH} is where multiplexed connections begin: choose another path`)
   }
   const path = parsedOrUndefined(() => (match.path === undefined ? [] : parsePath(match.path)))
   const template = parsedOrUndefined(() => parseTemplate(subject))
   if (path === undefined || template === undefined) return
+  if (path[0]?.kind === 'literal' && path[0].text === OWN_SEGMENT) {
+    const whose = `\`/${OWN_SEGMENT}\` and all below it is the router’s own, for multiplexed connections`
+    complain(['match', 'path'], `${whose}: choose another path`)
+  }
   checkPattern(() => assertNamesExist(template, path, params), context, ['subject'])
   const used = new Set(template.map((token) => (token.kind === 'capture' ? token.name : '')))
   for (const name of Object.keys(params ?? {})) {

@@ -104,11 +104,10 @@ describe('parseRoute', () => {
     ['headers as a list', { match: { path: '/a/{id}', headers: ['a'] } }, 'match.headers'],
     ['an http route without a path', { match: {}, subject: 'a' }, 'match.path'],
     ['a WebSocket route without a path', { match: { kind: 'ws' }, subject: 'a' }, 'match.path'],
-    [
-      'a WebSocket route where the multiplexed connections are',
-      { match: { kind: 'ws', path: '/_sx' }, subject: 'a' },
-      'match.path',
-    ],
+    ['a WebSocket route at /_sx', { match: { kind: 'ws', path: '/_sx' }, subject: 'a' }, 'match.path'],
+    ['an http route at /_sx', { match: { path: '/_sx' }, subject: 'a' }, 'match.path'],
+    ['a route below /_sx', { match: { path: '/_sx/{id}' }, subject: 'a' }, 'match.path'],
+    ['a route at /_sx in other letters', { match: { kind: 'ws', path: '/%5Fsx/' }, subject: 'a' }, 'match.path'],
     ['a tcp route with a path', { match: { kind: 'tcp', path: '/a/{id}' } }, 'match.path'],
     ['a tcp route with a parameter', { match: { kind: 'tcp' } }, 'subject'],
     ['a subject with a name that the path lacks', { subject: 'a.{di}' }, 'subject'],
@@ -119,6 +118,16 @@ describe('parseRoute', () => {
       assert.ok(issues[0]?.startsWith(`${path}: `), issues[0])
     })
   }
+
+  test('says whose a path at or below /_sx is', () => {
+    assert.deepEqual(issuesOf({ ...MINIMAL, match: { path: '/_sx/{id}' } }), [
+      'match.path: `/_sx` and all below it is the router’s own, for multiplexed connections: choose another path',
+    ])
+  })
+
+  test('takes paths that only look like /_sx', () => {
+    for (const path of ['/_sx2', '/a/_sx', '/{first}/{rest...}']) specOf({ ...MINIMAL, match: { path }, subject: 'a' })
+  })
 
   test('refuses what is not a mapping', () => {
     for (const input of [null, undefined, 1, 'a', []]) assert.equal(issuesOf(input).length, 1)
