@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { test } from 'node:test'
+import { freePort } from '../support/free-port.ts'
 import { natsUrl } from '../support/nats.ts'
 import { createTestDatabase } from '../support/postgres.ts'
-import { freePort, startRouter } from './router-process.ts'
+import { startRouter } from './router-process.ts'
 
 test('a router that crashed with clients connected can listen again on its port at once', async (t) => {
   const database = await createTestDatabase({ migrated: true })

@@ -4,8 +4,9 @@
  */
 import { Agent, request } from 'node:http'
 import { connect } from 'nats'
+import { freePort } from '../support/free-port.ts'
 import { startNats } from '../support/nats.ts'
-import { freePort, type RouterProcess, startRouter } from './router-process.ts'
+import { type RouterProcess, startRouter } from './router-process.ts'
 
 const HAND_OVERS = 3
 const CLIENTS = 16

@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict'
 import { execFile, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
-import { connect as connectSocket } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { promisify } from 'node:util'
 import { connect, type Msg, type NatsConnection } from 'nats'
 import { query } from '../store/migrated-database.ts'
+import { connectError } from '../support/connect-error.ts'
 import { eventually } from '../support/eventually.ts'
+import { freePort } from '../support/free-port.ts'
 import { natsUrl, startNats } from '../support/nats.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
 import type { HandOverReport } from './hand-over-under-load.ts'
-import { freePort, type RouterSettings, spawnRouter, startRouter, writeSettings } from './router-process.ts'
+import { type RouterSettings, spawnRouter, startRouter, writeSettings } from './router-process.ts'
 
 const P = `t${process.pid}handover`
 
@@ -123,15 +123,3 @@ describe('routers that share their ports', { skip: noSharing }, () => {
     assert.ok(report.answered > 500, `only ${report.answered} requests`)
   })
 })
-
-async function connectError(port: number): Promise<string | undefined> {
-  const socket = connectSocket(port, '127.0.0.1')
-  try {
-    await once(socket, 'connect')
-    return undefined
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code
-  } finally {
-    socket.destroy()
-  }
-}

@@ -5,10 +5,11 @@ import { openDatabase } from '../../src/store/database.ts'
 import { migrateUp } from '../../src/store/migrations.ts'
 import { query } from '../store/migrated-database.ts'
 import { eventually } from '../support/eventually.ts'
+import { freePort } from '../support/free-port.ts'
 import { natsUrl, startNats } from '../support/nats.ts'
 import { createTestDatabase, startPostgres, type TestDatabase, type TestPostgres } from '../support/postgres.ts'
 import { silentLogger } from '../support/silent-logger.ts'
-import { freePort, type RouterProcess, startRouter, temporaryDirectory } from './router-process.ts'
+import { type RouterProcess, startRouter, temporaryDirectory } from './router-process.ts'
 
 const AT_ONCE_MS = 1000
 

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { connect as connectSocket } from 'node:net'
 import { after, afterEach, before, describe, type TestContext, test } from 'node:test'
 import { connect, type Msg, type NatsConnection } from 'nats'
 import { query } from '../store/migrated-database.ts'
+import { connectError } from '../support/connect-error.ts'
 import { eventually } from '../support/eventually.ts'
 import { natsUrl } from '../support/nats.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
@@ -173,15 +172,3 @@ describe('SIGTERM', () => {
     assert.doesNotMatch(await events.raw.closed(), /\r\n0\r\n/)
   })
 })
-
-async function connectError(port: number): Promise<string | undefined> {
-  const socket = connectSocket(port, '127.0.0.1')
-  try {
-    await once(socket, 'connect')
-    return undefined
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code
-  } finally {
-    socket.destroy()
-  }
-}

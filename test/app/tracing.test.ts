@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { runCli } from '../cli/run-cli.ts'
+import { freePort } from '../support/free-port.ts'
 import { natsUrl } from '../support/nats.ts'
 import { createTestDatabase } from '../support/postgres.ts'
 import { startSpanCollector } from '../support/tracing.ts'
-import { freePort, startRouter, temporaryDirectory } from './router-process.ts'
+import { startRouter, temporaryDirectory } from './router-process.ts'
 
 describe('serve', () => {
   test('traces where OTEL_* say so, and sends the last spans before it ends', async (t) => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { freePort } from '../support/free-port.ts'
 import { natsUrl, startNats } from '../support/nats.ts'
-import { freePort } from './router-process.ts'
 import {
   download,
   idle,

@@ -4,9 +4,9 @@ import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
-import pg from 'pg'
 import { ChildGuard } from '../../src/dev/child-guard.ts'
 import { startDevPostgres } from '../../src/dev/postgres.ts'
+import { query } from '../store/migrated-database.ts'
 
 let checkout: string
 let dataDirectory: string
@@ -83,14 +83,4 @@ test('begins anew when its settings are gone', async () => {
 async function claimForDeadProcess(): Promise<void> {
   const settings: unknown = JSON.parse(await readFile(settingsFile, 'utf8'))
   await writeFile(settingsFile, JSON.stringify({ ...Object(settings), ownerPid: spawnSync('true').pid }))
-}
-
-async function query(url: string, sql: string): Promise<unknown[]> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  try {
-    return (await client.query(sql)).rows
-  } finally {
-    await client.end()
-  }
 }

@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { connect as connectTcp } from 'node:net'
 import { test } from 'node:test'
 import { connect } from 'nats'
-import pg from 'pg'
 import { findNatsServer } from '../../src/dev/nats-server.ts'
+import { query } from '../store/migrated-database.ts'
 import { natsUrl, startNats } from '../support/nats.ts'
 import { createTestDatabase, startPostgres } from '../support/postgres.ts'
 
@@ -61,13 +61,3 @@ test('a test database is empty and its own', async () => {
   await assert.rejects(query(two.url, 'select * from mine'), { code: '42P01' })
   await Promise.all([one.drop(), two.drop()])
 })
-
-async function query(url: string, sql: string): Promise<unknown[]> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  try {
-    return (await client.query(sql)).rows
-  } finally {
-    await client.end()
-  }
-}

@@ -2,10 +2,11 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { query } from '../../store/migrated-database.ts'
 import { eventually } from '../../support/eventually.ts'
+import { freePort } from '../../support/free-port.ts'
 import { startHaproxy } from '../../support/haproxy.ts'
 import { natsUrl } from '../../support/nats.ts'
 import { createTestDatabase } from '../../support/postgres.ts'
-import { freePort, type RouterProcess, startRouter } from '../router-process.ts'
+import { type RouterProcess, startRouter } from '../router-process.ts'
 import { type CountingBackend, startCountingBackend } from './backend.ts'
 
 export const CONFIG_FILE = join(import.meta.dirname, '../../../docker/haproxy/haproxy.cfg')
