@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { RequestHead } from '../../src/exchange/exchange.ts'
 import type { Stream } from '../../src/wire/stream.ts'
 import { eventually } from '../support/eventually.ts'
 import { startGateway } from '../support/gateway.ts'
 import { natsUrl } from '../support/nats.ts'
 import { startStreamBackend } from '../support/stream-backend.ts'
+import { testRequest } from '../support/test-request.ts'
 import { testRoute } from '../support/test-route.ts'
 
 test('a body that ends between the OPEN which promised more and its accept is ended', async (t) => {
@@ -31,20 +31,7 @@ test('a body that ends between the OPEN which promised more and its accept is en
   })
   await backend.nats.flush()
 
-  const request: RequestHead = {
-    kind: 'http',
-    method: 'POST',
-    host: 'x',
-    path: '/',
-    query: '',
-    remote: '',
-    certificate: undefined,
-    requestId: 'r',
-    headers: [],
-    length: -1,
-    route: undefined,
-    subject,
-  }
+  const request = testRequest({ method: 'POST', length: -1, subject })
   const client = { head() {}, data: () => true, end() {}, reset() {}, drained() {} }
   const exchange = gateway.transport.dispatchFor(testRoute({ body: 'stream' }))(request, client)
   exchange.data(Buffer.from('abc'))

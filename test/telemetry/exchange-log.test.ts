@@ -1,24 +1,17 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { type ErrorCode, ExchangeError } from '../../src/exchange/errors.ts'
-import type { RequestHead } from '../../src/exchange/exchange.ts'
 import { createExchangeLog } from '../../src/telemetry/exchange-log.ts'
 import { createLogger } from '../../src/telemetry/log.ts'
+import { testRequest } from '../support/test-request.ts'
 
-const REQUEST: RequestHead = {
-  kind: 'http',
-  method: 'GET',
+const REQUEST = testRequest({
   host: 'example.com',
   path: '/a',
   query: 'token=secret',
-  remote: '192.0.2.1',
-  certificate: undefined,
   requestId: 'id-1',
   headers: ['authorization', 'secret'],
-  length: 0,
-  route: undefined,
-  subject: 'a',
-}
+})
 
 function logged(level: string, error: ExchangeError | undefined): Record<string, unknown>[] {
   const lines: string[] = []

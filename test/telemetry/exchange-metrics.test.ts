@@ -6,6 +6,7 @@ import type { RequestHead } from '../../src/exchange/exchange.ts'
 import type { Kind } from '../../src/exchange/route.ts'
 import { ExchangeMetrics } from '../../src/telemetry/exchange-metrics.ts'
 import { MetricsWriter } from '../../src/telemetry/metrics-writer.ts'
+import { testRequest } from '../support/test-request.ts'
 import { testRoute } from '../support/test-route.ts'
 import { metricValue, parseMetrics } from './parse-metrics.ts'
 
@@ -17,20 +18,8 @@ function read(metrics: ExchangeMetrics) {
 }
 
 function request(kind: Kind, route: string | undefined): RequestHead {
-  return {
-    kind,
-    method: 'GET',
-    host: '',
-    path: '/',
-    query: '',
-    remote: '',
-    certificate: undefined,
-    requestId: 'r',
-    headers: [],
-    length: 0,
-    route: route === undefined ? undefined : { ...testRoute({ name: route }), dispatch: () => CLOSED_SIDE },
-    subject: '',
-  }
+  if (route === undefined) return testRequest({ kind })
+  return testRequest({ kind, route: { ...testRoute({ name: route }), dispatch: () => CLOSED_SIDE } })
 }
 
 describe('the metrics of exchanges', () => {

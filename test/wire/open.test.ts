@@ -4,23 +4,18 @@ import fc from 'fast-check'
 import { MsgHdrsImpl } from 'nats/lib/nats-base-client/internal_mod.js'
 import type { RequestHead } from '../../src/exchange/exchange.ts'
 import { encodeOpen, encodeOpenPrefix, MAX_OPEN_HEADER_BYTES } from '../../src/wire/open.ts'
+import { testRequest } from '../support/test-request.ts'
 import { testRoute } from '../support/test-route.ts'
 
-const request = (over: Partial<RequestHead>): RequestHead => ({
-  kind: 'http',
-  method: 'GET',
-  host: 'example.com',
-  path: '/orders/eu',
-  query: 'a=1',
-  remote: '192.0.2.1',
-  certificate: undefined,
-  requestId: 'id-1',
-  headers: [],
-  length: 0,
-  route: undefined,
-  subject: 'orders.eu',
-  ...over,
-})
+const request = (over: Partial<RequestHead>): RequestHead =>
+  testRequest({
+    host: 'example.com',
+    path: '/orders/eu',
+    query: 'a=1',
+    requestId: 'id-1',
+    subject: 'orders.eu',
+    ...over,
+  })
 
 /** As the client library of a responder reads it. */
 function decode(block: Uint8Array | undefined): Map<string, string[]> {
