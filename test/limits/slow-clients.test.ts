@@ -6,6 +6,7 @@ import { eventually } from '../support/eventually.ts'
 import { type Gateway, type GatewayOptions, startGateway } from '../support/gateway.ts'
 import { natsUrl } from '../support/nats.ts'
 import { openRaw } from '../support/raw-http.ts'
+import { sendBytes } from '../support/send-bytes.ts'
 import { startStreamBackend } from '../support/stream-backend.ts'
 
 const STALL_MS = 1000
@@ -63,16 +64,7 @@ async function start(t: TestContext, options: Partial<GatewayOptions> = {}): Pro
   for (const kind of ['sized', 'chunked']) {
     await backend.handle(`${subject}.${kind}`, (stream) => {
       stream.head({ status: 200, headers: kind === 'sized' ? ['content-length', String(LARGE_BYTES)] : [] })
-      let sent = 0
-      const pump = () => {
-        while (sent < LARGE_BYTES) {
-          sent += 64 * 1024
-          if (!stream.data(Buffer.alloc(64 * 1024, 'x'))) return
-        }
-        stream.end()
-      }
-      pump()
-      return { drained: pump }
+      return sendBytes(stream, LARGE_BYTES)
     })
   }
   const gateway = await startGateway({

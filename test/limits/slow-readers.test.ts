@@ -6,6 +6,7 @@ import { eventually } from '../support/eventually.ts'
 import { type Gateway, startGateway } from '../support/gateway.ts'
 import { natsUrl } from '../support/nats.ts'
 import { openRaw } from '../support/raw-http.ts'
+import { sendBytes } from '../support/send-bytes.ts'
 import { startStreamBackend } from '../support/stream-backend.ts'
 
 const STALL_MS = 500
@@ -22,16 +23,7 @@ async function start(t: TestContext): Promise<Gateway> {
   await backend.handle(subject, (stream) => {
     stream.accept(1, 64 * 1024)
     stream.head({ status: 200, headers: [] })
-    let sent = 0
-    const pump = () => {
-      while (sent < LARGE_BYTES) {
-        sent += 32 * 1024
-        if (!stream.data(Buffer.alloc(32 * 1024, 'x'))) return
-      }
-      stream.end()
-    }
-    pump()
-    return { drained: pump, data: () => true }
+    return { ...sendBytes(stream, LARGE_BYTES), data: () => true }
   })
   const gateway = await startGateway({
     natsUrl: url,

@@ -7,6 +7,7 @@ import { eventually } from '../support/eventually.ts'
 import { startGateway } from '../support/gateway.ts'
 import { natsUrl } from '../support/nats.ts'
 import { needs } from '../support/needs.ts'
+import { sendBytes } from '../support/send-bytes.ts'
 import { startStreamBackend } from '../support/stream-backend.ts'
 
 const skip = needs(spawnSync('slowhttptest', ['-h']).error === undefined, 'slowhttptest is not here')
@@ -39,16 +40,7 @@ describe('slowhttptest holds no connection by', { skip }, () => {
       const backend = await startStreamBackend(url)
       await backend.handle(`${subject}.large`, (stream) => {
         stream.head({ status: 200, headers: [] })
-        let sent = 0
-        const pump = () => {
-          while (sent < LARGE_BYTES) {
-            sent += 64 * 1024
-            if (!stream.data(Buffer.alloc(64 * 1024, 'x'))) return
-          }
-          stream.end()
-        }
-        pump()
-        return { drained: pump }
+        return sendBytes(stream, LARGE_BYTES)
       })
       await nats.flush()
       const gateway = await startGateway({
