@@ -31,7 +31,7 @@ export interface TcpListeners {
   readonly ports: readonly number[]
   /** Connections open. */
   readonly connections: number
-  /** Connections closed because there were too many. */
+  /** Connections reset because there were too many. */
   readonly refusedConnections: number
   /**
    * When the certificate of each expires, since the epoch; undefined: no TLS. `tcp0` is the first of the configuration,

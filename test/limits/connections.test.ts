@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
 import { connect, type NatsConnection } from 'nats'
+import { connectTcp } from '../adapters/tcp/tcp-client.ts'
 import { openSocket } from '../adapters/websocket/start-client.ts'
 import { eventually } from '../support/eventually.ts'
 import { type Gateway, type GatewayOptions, startGateway } from '../support/gateway.ts'
@@ -43,8 +44,8 @@ async function ask(raw: RawConnection): Promise<RawConnection> {
   return raw
 }
 
-async function assertRefused(gateway: Gateway, address: string, port = gateway.port): Promise<void> {
-  const raw = await openRaw(port, address)
+async function assertRefused(gateway: Gateway, address: string): Promise<void> {
+  const raw = await openRaw(gateway.port, address)
   raw.write(ASK)
   assert.equal(await raw.closed(), '')
 }
@@ -63,7 +64,7 @@ describe('connections of one address', () => {
     await eventually('all are there', () => gateway.connectionLimits.connections === 5)
 
     await assertRefused(gateway, CLIENT)
-    await assertRefused(gateway, CLIENT, tcpPort)
+    assert.equal(await connectTcp(t, tcpPort, CLIENT).outcome, 'reset')
     assert.equal(gateway.limited.count('connections_per_ip'), 2)
     assert.equal(gateway.http.refusedConnections + gateway.tcp.refusedConnections, 2)
     assert.equal(gateway.connectionLimits.connections, 5)
@@ -141,7 +142,7 @@ describe('connections in all', () => {
     const tcp = await openRaw(tcpPort)
     await eventually('both are there', () => gateway.connectionLimits.connections === 2)
     await assertRefused(gateway, NEIGHBOUR)
-    await assertRefused(gateway, NEIGHBOUR, tcpPort)
+    assert.equal(await connectTcp(t, tcpPort, NEIGHBOUR).outcome, 'reset')
     assert.equal(gateway.limited.count('connections'), 2)
     await ask(web)
     tcp.destroy()

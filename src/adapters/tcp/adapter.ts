@@ -31,7 +31,7 @@ export interface TcpAdapterOptions {
   readonly certificatePollMs?: number | undefined
   /** Connections begin with a PROXY header, and are reset if they do not. */
   readonly proxyProtocol: boolean
-  /** One more is closed as soon as it is accepted. */
+  /** One more is reset as soon as it is accepted. */
   readonly maxConnections: number
   /** Of all listeners together. */
   readonly limits: ConnectionLimits
@@ -49,7 +49,7 @@ export interface TcpAdapter {
   readonly port: number
   /** Connections open. */
   readonly connections: number
-  /** Connections closed because there were too many. */
+  /** Connections reset because there were too many. */
   readonly refusedConnections: number
   /** When the certificate that new connections get expires, since the epoch; undefined: no TLS. */
   readonly certificateExpiresAtMs: number | undefined
@@ -88,18 +88,34 @@ export async function startTcpAdapter(options: TcpAdapterOptions): Promise<TcpAd
     onReady: accept,
   }
   let refused = 0
+  let open = 0
+  const refuse = (socket: Socket) => {
+    refused++
+    // It has no owner that would hear of an error, which would end the process.
+    socket.on('error', () => undefined)
+    // A FIN would be the end of an answer that is empty.
+    socket.resetAndDestroy()
+  }
   const onConnection = (socket: Socket) => {
     // Empty if the client has gone already.
     const remote = withoutMapping(socket.remoteAddress ?? '')
+    if (open >= options.maxConnections) {
+      options.observer.onLimit('connections', remote)
+      refuse(socket)
+      return
+    }
     const lease = new ConnectionLease(options.limits)
     // A proxy's own address says nothing: that of its client is to come.
     if (!lease.take(remote) || (!proxyProtocol && !lease.assign(remote))) {
-      refused++
       lease.release()
-      socket.destroy()
+      refuse(socket)
       return
     }
-    socket.once('close', () => lease.release())
+    open++
+    socket.once('close', () => {
+      open--
+      lease.release()
+    })
     if (proxyProtocol || tls !== undefined) new Handshake(handshake, socket, remote, lease)
     else accept({ socket, raw: socket, remote, certificate: undefined })
   }
@@ -113,11 +129,6 @@ export async function startTcpAdapter(options: TcpAdapterOptions): Promise<TcpAd
     },
     onConnection,
   )
-  server.maxConnections = options.maxConnections
-  server.on('drop', (info) => {
-    refused++
-    options.observer.onLimit('connections', withoutMapping(info?.remoteAddress ?? ''))
-  })
   try {
     await listen(server, options)
   } catch (error) {

@@ -294,13 +294,13 @@ describe('framing', () => {
 })
 
 describe('a raw TCP listener', () => {
-  test('closes connections over its limit, counts them, and takes new ones when others leave', async (t) => {
+  test('resets connections over its limit, counts them, and takes new ones when others leave', async (t) => {
     const tcp = await startRawTcp(t, { handler: echo, maxConnections: 2 })
     const clients = [connectTcp(t, tcp.port), connectTcp(t, tcp.port)]
     await eventually('both are in', () => tcp.adapter.connections === 2)
     const third = connectTcp(t, tcp.port)
-    await third.outcome
-    assert.equal(tcp.adapter.refusedConnections, 1)
+    assert.equal(await third.outcome, 'reset', 'a FIN would be the end of an answer')
+    assert.deepEqual([tcp.adapter.refusedConnections, tcp.limited], [1, ['connections']])
     clients[0]!.socket.end()
     assert.equal(await clients[0]!.outcome, 'end')
     await eventually('room again', () => tcp.adapter.connections === 1)

@@ -11,7 +11,7 @@ import { muxProtocol, type RawProtocolOptions, rawProtocol } from '../../../src/
 import { BufferBudget } from '../../../src/exchange/buffer-budget.ts'
 import { DeadlineWheel } from '../../../src/exchange/deadline-wheel.ts'
 import type { ErrorCode } from '../../../src/exchange/errors.ts'
-import { DEAF_LIMIT_OBSERVER } from '../../../src/exchange/limit.ts'
+import { DEAF_LIMIT_OBSERVER, type Limit } from '../../../src/exchange/limit.ts'
 import type { Logger } from '../../../src/exchange/logger.ts'
 import type { ExchangeObserver } from '../../../src/exchange/observer.ts'
 import { NatsLink } from '../../../src/nats/connection.ts'
@@ -45,6 +45,8 @@ export interface TestTcp {
   readonly transport: Transport
   readonly wheel: DeadlineWheel
   readonly ended: Ended[]
+  /** Those that clients ran into. */
+  readonly limited: Limit[]
   readonly warnings: string[]
   /** Fails unless every map is empty, which it waits for. */
   assertIdle(): Promise<void>
@@ -142,6 +144,7 @@ async function startTcp(
     defaultMaxBodyBytes: 1024 * 1024,
   })
   const ended: Ended[] = []
+  const limited: Limit[] = []
   const warnings: string[] = []
   const logger: Logger = { ...silentLogger, warn: (_fields, message) => void warnings.push(message) }
   const observer: ExchangeObserver = {
@@ -160,7 +163,7 @@ async function startTcp(
     proxyProtocol: options.proxyProtocol ?? false,
     maxConnections: options.maxConnections ?? 10_000,
     limits: options.limits ?? unlimitedConnections(),
-    observer: DEAF_LIMIT_OBSERVER,
+    observer: { onLimit: (limit) => void limited.push(limit) },
     wheel,
     logger,
     protocol: protocol(() => table, {
@@ -196,6 +199,7 @@ async function startTcp(
     transport,
     wheel,
     ended,
+    limited,
     warnings,
     assertRouterIdle: () => assertEmpty(() => transport.size + adapter.connections + wheel.size),
     assertIdle: () => assertEmpty(() => transport.size + adapter.connections + wheel.size + backend.open),

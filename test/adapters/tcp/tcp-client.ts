@@ -10,9 +10,9 @@ export interface TcpClient {
   readonly outcome: Promise<'end' | 'reset'>
 }
 
-/** Half-open, so that a test says itself when it closes. */
-export function connectTcp(t: TestContext, port: number): TcpClient {
-  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+/** Half-open, so that a test says itself when it closes. @param localAddress of the loopback network, 127.0.0.0/8 */
+export function connectTcp(t: TestContext, port: number, localAddress = '127.0.0.1'): TcpClient {
+  const socket = connect({ port, host: '127.0.0.1', localAddress, allowHalfOpen: true })
   t.after(() => void socket.destroy())
   return watch(socket)
 }
