@@ -1,4 +1,4 @@
-/** The grammar of a request's head, where uWebSockets lets more pass than the RFCs do. */
+/** The grammar of a request's head, where what reads it lets more pass than the RFCs do. */
 
 /** RFC 9110 section 5.6.2. */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
@@ -9,7 +9,8 @@ const QUERY = /^[\x21\x22\x24-\x7e]*$/
 const HOST = /^(?:[a-z0-9_.-]{1,255}|\[[0-9a-f:.]{2,45}\])(?::\d{0,5})?$/i
 const MAX_PORT = 65_535
 
-export function isMethod(text: string): boolean {
+/** What a method, the name of a field and a subprotocol have to be. */
+export function isToken(text: string): boolean {
   return TOKEN.test(text)
 }
 

@@ -4,7 +4,7 @@ import { addressText } from '../client-address.ts'
 import { isSaneRequestId } from '../request-id.ts'
 import type { WebClientCertificates } from '../tls/web-client-certificates.ts'
 import type { TrustedProxies } from '../trusted-proxies.ts'
-import { isMethod, isTarget, parseHost } from './head-syntax.ts'
+import { isTarget, isToken, parseHost } from './head-syntax.ts'
 
 let headers: string[] = []
 let headerBytes = 0
@@ -77,7 +77,7 @@ export function readRequestHead(
   const query = req.getQuery() ?? ''
   // A 2xx to it would mean a tunnel (RFC 9110 section 9.3.6).
   if (method === 'CONNECT') fault = 'the method CONNECT, and this is no proxy'
-  else if (!isMethod(method)) fault = 'a method that is no token'
+  else if (!isToken(method)) fault = 'a method that is no token'
   if (!isTarget(path, query)) fault = 'a target with characters that a URL cannot have; percent-encode them'
   const certificate = certificates?.of(res)
   if (certificates?.isRequired && certificate === undefined) fault = 'no client certificate, and needs one here'

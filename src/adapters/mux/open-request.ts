@@ -1,6 +1,8 @@
 import { ExchangeError } from '../../exchange/errors.ts'
 import type { HeaderList, RequestHead } from '../../exchange/exchange.ts'
+import { isNamed } from '../../exchange/header-list.ts'
 import type { MuxHeaders, MuxOpen } from '../framing/mux-frame.ts'
+import { isTarget, isToken } from '../http/head-syntax.ts'
 import type { HeadLimits } from '../http/over-limit.ts'
 import { isSaneRequestId } from '../request-id.ts'
 import type { MuxPeer } from './mux-socket.ts'
@@ -13,10 +15,6 @@ export interface OpenRequest extends RequestHead {
   credential: HeaderList | undefined
 }
 
-/** RFC 9110 section 5.6.2. */
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
-/** Origin form without a fragment. What is not ASCII has to be percent-encoded. */
-const TARGET = /^\/[\x21\x22\x24-\x7e]*$/
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
 const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/
 
@@ -33,22 +31,22 @@ export function readOpen(
   makeRequestId: () => string,
 ): OpenRequest {
   const headers: string[] = []
-  const target = open.path
-  let fault = targetFault(target, limits) ?? methodFault(open.method)
+  const question = open.path.indexOf('?')
+  const path = question < 0 ? open.path : open.path.slice(0, question)
+  const query = question < 0 ? '' : open.path.slice(question + 1)
+  let fault = lengthFault(open.path, limits) ?? targetFault(path, query) ?? methodFault(open.method)
   if (open.headers !== undefined) fault = readHeaders(open.headers, headers, limits) ?? fault
   const requestId = takeRequestId(headers)
-  const isOfConnection = peer.headers.length > 0 && !isNamed(headers, headers.length, 'authorization')
+  const isOfConnection = peer.headers.length > 0 && !isNamed(headers, 'authorization')
   const credential = isOfConnection ? peer.headers : undefined
   addMissing(headers, peer.headers)
-  const question = target.indexOf('?')
-  // What is refused is in the log, where it should not be longer than what is taken.
-  const path = (question < 0 ? target : target.slice(0, question)).slice(0, limits.maxUriBytes)
   return {
     kind: peer.kind,
     method: (open.method ?? 'GET').slice(0, MAX_METHOD_LENGTH),
     host: peer.host,
-    path,
-    query: question < 0 ? '' : target.slice(question + 1),
+    // What is refused is in the log, where it should not be longer than what is taken.
+    path: path.slice(0, limits.maxUriBytes),
+    query,
     remote: peer.remote,
     certificate: peer.certificate,
     requestId: requestId ?? makeRequestId(),
@@ -61,15 +59,19 @@ export function readOpen(
   }
 }
 
-function targetFault(target: string, { maxUriBytes }: HeadLimits): ExchangeError | undefined {
-  if (target.length > maxUriBytes) return new ExchangeError('uri_too_long', `more than ${maxUriBytes} bytes of path`)
-  if (TARGET.test(target)) return undefined
+function lengthFault(target: string, { maxUriBytes }: HeadLimits): ExchangeError | undefined {
+  if (target.length <= maxUriBytes) return undefined
+  return new ExchangeError('uri_too_long', `more than ${maxUriBytes} bytes of path`)
+}
+
+function targetFault(path: string, query: string): ExchangeError | undefined {
+  if (isTarget(path, query)) return undefined
   return badRequest('a path that does not begin with / or has characters that a URL cannot have')
 }
 
 function methodFault(method: string | undefined): ExchangeError | undefined {
   if (method === undefined) return undefined
-  if (method.length > MAX_METHOD_LENGTH || !TOKEN.test(method)) return badRequest('a method that is not a token')
+  if (method.length > MAX_METHOD_LENGTH || !isToken(method)) return badRequest('a method that is not a token')
   // A 2xx to it would mean a tunnel (RFC 9110 section 9.3.6).
   return method === 'CONNECT' ? badRequest('the method CONNECT, and this is no proxy') : undefined
 }
@@ -78,7 +80,7 @@ function methodFault(method: string | undefined): ExchangeError | undefined {
 function readHeaders(fields: MuxHeaders, list: string[], { maxHeaderBytes }: HeadLimits): ExchangeError | undefined {
   let bytes = 0
   for (const field of Object.keys(fields)) {
-    if (!TOKEN.test(field)) return badRequest('a header name that is not a token')
+    if (!isToken(field)) return badRequest('a header name that is not a token')
     const name = field.toLowerCase()
     const values = fields[field]!
     for (const value of typeof values === 'string' ? [values] : values) {
@@ -111,13 +113,8 @@ function takeRequestId(list: string[]): string | undefined {
 function addMissing(list: string[], handshake: MuxPeer['headers']): void {
   const own = list.length
   for (let i = 0; i < handshake.length; i += 2) {
-    if (!isNamed(list, own, handshake[i]!)) list.push(handshake[i]!, handshake[i + 1]!)
+    if (!isNamed(list, handshake[i]!, own)) list.push(handshake[i]!, handshake[i + 1]!)
   }
-}
-
-function isNamed(list: readonly string[], length: number, name: string): boolean {
-  for (let i = 0; i < length; i += 2) if (list[i] === name) return true
-  return false
 }
 
 function badRequest(fault: string): ExchangeError {

@@ -1,4 +1,5 @@
 import type { HeaderList } from '../../exchange/exchange.ts'
+import { isToken } from '../http/head-syntax.ts'
 
 /** Of WebSocket, the only one that there is. */
 export const VERSION = '13'
@@ -26,8 +27,6 @@ const USUAL_NAMES: ReadonlyMap<string, string> = new Map(
     'x-forwarded-proto',
   ].map((name) => [name, name]),
 )
-
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 
 /** What a request says of the WebSocket that it asks for (RFC 6455 section 4.2.1). */
 export interface Handshake {
@@ -85,5 +84,5 @@ function joined(before: string | undefined, value: string): string {
 function parseProtocols(offered: string | undefined): readonly string[] | undefined {
   if (offered === undefined) return []
   const protocols = offered.split(',').map((protocol) => protocol.trim())
-  return protocols.every((protocol) => TOKEN.test(protocol)) ? protocols : undefined
+  return protocols.every(isToken) ? protocols : undefined
 }
