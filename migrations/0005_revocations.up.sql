@@ -1,0 +1,15 @@
+-- Tokens that count no more although they have not expired.
+create table revocations (
+  kind       text not null check (kind in ('subject', 'jti')),
+  value      text not null check (value <> ''),   -- whose tokens, or the id of one
+  issuer     text check (issuer <> ''),           -- NULL: of any
+  revoked_at timestamptz not null default now(),  -- of a subject: what was issued until then
+  expires_at timestamptz not null default now() + interval '30 days', -- by when all such tokens have expired
+  reason     text
+);
+-- NULL is one issuer here, which a key of columns alone would not have it be before Postgres 15.
+create unique index revocations_key on revocations (kind, value, coalesce(issuer, ''));
+insert into table_versions (table_name, revision) values ('revocations', 0);
+
+create trigger revocations_changed after insert or update or delete or truncate on revocations
+  for each statement execute function table_changed();
