@@ -28,3 +28,13 @@ test('docs/security.md names all targets of the fuzzer', () => {
     [],
   )
 })
+
+test('docs/security.md says how many packages go into production', () => {
+  const lock = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, { dev?: true; optional?: true; devOptional?: true }>
+  }
+  const inProduction = Object.entries(lock.packages).filter(
+    ([place, { dev, optional, devOptional }]) => place !== '' && !dev && !optional && !devOptional,
+  )
+  assert.match(text, new RegExp(`^${inProduction.length} packages go into production`, 'm'))
+})
