@@ -13,6 +13,7 @@ import { describeConfig, type RouterConfig } from './config/router-config.ts'
 import { BufferBudget } from './exchange/buffer-budget.ts'
 import { DeadlineWheel } from './exchange/deadline-wheel.ts'
 import type { RouteService } from './exchange/route.ts'
+import { createListenerRoutesCheck } from './listener-routes.ts'
 import { createAsk } from './nats/ask.ts'
 import { NatsLink } from './nats/connection.ts'
 import { createTransports } from './nats/transports.ts'
@@ -155,11 +156,14 @@ export async function startApp(
     const table = tables.current()
     if (table !== undefined) metrics.forgetGone((name) => table.byName(name) !== undefined, Date.now())
   }
+  const checkListenerRoutes = createListenerRoutesCheck(config.listen.tcp, logger)
   const startRouting = () => {
     link.start()
     tables.start(() => {
       policies.settle()
       forgetGoneRoutes()
+      const table = tables.current()
+      if (table !== undefined) checkListenerRoutes(table)
     })
   }
   const stopRouting = async () => {

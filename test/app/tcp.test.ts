@@ -5,6 +5,7 @@ import { createServer } from 'node:net'
 import { describe, test } from 'node:test'
 import { serve } from '../../src/backend/index.ts'
 import { connectTcp } from '../adapters/tcp/tcp-client.ts'
+import { query } from '../store/migrated-database.ts'
 import { eventually } from '../support/eventually.ts'
 import { natsUrl } from '../support/nats.ts'
 import { startTestApp } from './start-test-app.ts'
@@ -57,6 +58,27 @@ describe('listen.tcp', () => {
     const counted = await (await fetch(`${router.adminUrl}/metrics`)).text()
     assert.match(counted, /^engine_router_exchanges_total\{route="shell",kind="tcp",code="ok"\} 1$/m)
     assert.match(counted, /^engine_router_exchanges_total\{route="hello",kind="tcp",code="ok"\} 1$/m)
+  })
+
+  test('says when the table is without the route of a raw listener, and when it is there again', async (t) => {
+    const listener = { host: '127.0.0.1', port: 0, protocol: 'raw', route: 'shell' }
+    const router = await startTestApp(t, [{ name: 'a', match: { path: '/a' }, subject: 'a' }], [listener])
+    const said = () =>
+      router.log().flatMap(({ level, msg, route }) => (/tcp route/.test(msg) ? [`${level} ${route}: ${msg}`] : []))
+    const change = async (statement: string) => {
+      const revision = router.app.gauges().tableRevision
+      await query(router.databaseUrl, statement)
+      await eventually('the change', () => router.app.gauges().tableRevision > revision)
+    }
+    const missing = 'warn shell: the table has no tcp route of the name that a listener has: its connections are reset'
+    const back = 'info shell: the table has the tcp route of a listener again'
+    assert.deepEqual(said(), [missing])
+    await change(`insert into routes (name, path, subject) values ('shell', '/shell', 'b')`)
+    assert.deepEqual(said(), [missing], 'a route of another kind is none, and it has been said')
+    await change(`update routes set kind = 'tcp', path = null where name = 'shell'`)
+    assert.deepEqual(said(), [missing, back])
+    await change(`delete from routes where name = 'shell'`)
+    assert.deepEqual(said(), [missing, back, missing])
   })
 
   test('is all or nothing: the router does not start when one of its ports is taken', async (t) => {
