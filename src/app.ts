@@ -20,6 +20,7 @@ import { createTransports } from './nats/transports.ts'
 import { startOperatorService } from './operator-service.ts'
 import { ApiKeyDirectory } from './policies/api-key-directory.ts'
 import type { Circuit } from './policies/circuit.ts'
+import { RevocationDirectory } from './policies/jwt/revocation-directory.ts'
 import { createPolicies } from './policies/policies.ts'
 import { mergePolicies } from './policies/policy-list.ts'
 import { createRouteTables } from './route-tables.ts'
@@ -93,8 +94,18 @@ export async function startApp(
   const shedding = startShedding({ maxLoopDelayMs: limits.loopDelayMs, wheel, logger, flush: transports.flush })
   const { admission } = shedding
   const apiKeys = new ApiKeyDirectory({ wheel, now: Date.now })
+  const revocations = new RevocationDirectory(Date.now)
   const circuits = new Set<Circuit>()
-  const policies = createPolicies({ wheel, now: Date.now, logger, buffers, ask: createAsk(link), apiKeys, circuits })
+  const policies = createPolicies({
+    wheel,
+    now: Date.now,
+    logger,
+    buffers,
+    ask: createAsk(link),
+    apiKeys,
+    revocations,
+    circuits,
+  })
   const tables = createRouteTables(
     config,
     logger,
@@ -105,8 +116,7 @@ export async function startApp(
           traced(tracing, spec, policies.protect(route, mergePolicies(config.policies, spec.policies), service)),
         ),
     },
-    apiKeys,
-    transports.setWorkspaces,
+    { apiKeys, revocations, onWorkspaces: transports.setWorkspaces },
   )
   const observer = observeAll(metrics, createExchangeLog(logger))
   let draining = false

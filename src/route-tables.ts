@@ -2,10 +2,12 @@ import { resolve } from 'node:path'
 import type { RouterConfig } from './config/router-config.ts'
 import { readRoutesFile } from './config/routes-file.ts'
 import type { ApiKeyDirectory } from './policies/api-key-directory.ts'
+import type { RevocationDirectory } from './policies/jwt/revocation-directory.ts'
 import { compileTable, type RouteTable, type TableOptions } from './routing/table.ts'
 import { isWorkspaceName, type Workspace, WorkspaceDirectory } from './routing/workspace-directory.ts'
 import { watchedApiKeys } from './store/api-keys.ts'
 import { openDatabase } from './store/database.ts'
+import { watchedRevocations } from './store/revocations.ts'
 import { RoutesFileWatch } from './store/routes-file-watch.ts'
 import { TableWatch } from './store/table-watch.ts'
 import { type OnRoutes, watchedRoutes } from './store/watched-routes.ts'
@@ -30,12 +32,18 @@ export interface RouteTables {
   stop(): Promise<void>
 }
 
+/** Who gets what the tables beside that of routes hold. */
+export interface TableReaders {
+  readonly apiKeys: ApiKeyDirectory
+  readonly revocations: RevocationDirectory
+  onWorkspaces(workspaces: readonly Workspace[]): void
+}
+
 export function createRouteTables(
   config: RouterConfig,
   logger: RouterLogger,
   serve: Pick<TableOptions, 'dispatch' | 'protect'>,
-  apiKeys: ApiKeyDirectory,
-  onWorkspaces: (workspaces: readonly Workspace[]) => void,
+  readers: TableReaders,
 ): RouteTables {
   const defaultMaxBodyBytes = config.limits.bodyBytes
   const workspaces = new WorkspaceDirectory()
@@ -54,15 +62,19 @@ export function createRouteTables(
     const [good, bad] = [true, false].map((is) => rows.filter(({ name }) => isWorkspaceName(name) === is))
     for (const { id } of bad!) logger.error({ id }, 'a workspace is left out, as its name can be none')
     workspaces.replace(good!)
-    onWorkspaces(good!)
+    readers.onWorkspaces(good!)
   }
   const watch = new TableWatch({
     url: config.database.url,
     logger,
     tables: [
+      // Before the routes: whoever is let in from disk is not let in with a token that is revoked.
+      watched(
+        watchedRevocations(`${cacheFile}.revocations`, ({ revocations }) => readers.revocations.replace(revocations)),
+      ),
       watched(watchedRoutes({ cacheFile, onSnapshot: onRoutes, logger })),
       watched(watchedWorkspaces(`${cacheFile}.workspaces`, ({ workspaces }) => onWorkspaceRows(workspaces))),
-      watched(watchedApiKeys(`${cacheFile}.api-keys`, ({ keys }) => apiKeys.replace(keys))),
+      watched(watchedApiKeys(`${cacheFile}.api-keys`, ({ keys }) => readers.apiKeys.replace(keys))),
     ],
   })
   const routesFile = createRoutesFileWatch(config, logger)

@@ -6,6 +6,7 @@ import { DeadlineWheel } from '../exchange/deadline-wheel.ts'
 import { Identity } from '../exchange/identity.ts'
 import { KeySet } from '../policies/jwt/key-set.ts'
 import { publicKeySource } from '../policies/jwt/key-source.ts'
+import { RevocationDirectory } from '../policies/jwt/revocation-directory.ts'
 import { TokenVerifier } from '../policies/jwt/token-verifier.ts'
 import { ALGORITHMS, type Algorithm, createIssuer } from './tokens.ts'
 
@@ -60,5 +61,6 @@ function createVerifier(algorithm: Algorithm, file: string): TokenVerifier {
     toleranceS: 5,
   }
   const parts = { wheel: new DeadlineWheel(), now, graceMs: 0 }
-  return new TokenVerifier({ name: 'jwt', rules, keys, parts, maxTokens: WARM_UP + TOKENS })
+  const revocations = new RevocationDirectory(now)
+  return new TokenVerifier({ name: 'jwt', rules, keys, revocations, parts, maxTokens: WARM_UP + TOKENS })
 }

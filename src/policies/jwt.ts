@@ -20,7 +20,7 @@ export const jwt = definePolicy({
   schema: jwtOptions,
   isShared: true,
   needsHeaders: true,
-  create(options, _route, { wheel, now, logger }) {
+  create(options, _route, { wheel, now, logger, revocations }) {
     const { from = {}, optional = false, maxTokens = 10_000 } = options
     const keys = new KeySet({
       source: sourceOf(options),
@@ -30,7 +30,7 @@ export const jwt = definePolicy({
     })
     const rules = rulesOf(options)
     const parts = { wheel, now, graceMs: durationMs(options.grace, 10_000) }
-    const verifier = new TokenVerifier({ name: NAME, rules, keys, parts, maxTokens })
+    const verifier = new TokenVerifier({ name: NAME, rules, keys, revocations, parts, maxTokens })
     const identify = (request: RequestHead) => {
       const token = findToken(request, from)
       return token === undefined ? undefined : verifier.verify(token)
@@ -52,7 +52,10 @@ export const jwt = definePolicy({
             return next(request, client)
           },
       }),
-      close: () => keys.close(),
+      close() {
+        keys.close()
+        verifier.close()
+      },
     }
   },
 })

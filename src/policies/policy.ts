@@ -9,6 +9,7 @@ import type { Logger } from '../exchange/logger.ts'
 import type { RouteSettings } from '../exchange/route.ts'
 import type { ApiKeyDirectory } from './api-key-directory.ts'
 import type { Circuit } from './circuit.ts'
+import type { RevocationDirectory } from './jwt/revocation-directory.ts'
 
 /** What policies may use of the router. */
 export interface PolicyContext {
@@ -18,6 +19,7 @@ export interface PolicyContext {
   readonly logger: Logger
   readonly buffers: BufferBudget
   readonly apiKeys: ApiKeyDirectory
+  readonly revocations: RevocationDirectory
   readonly ask: Ask
   /** Those of all routes, for the metrics: a policy adds its own, and takes it out again. */
   readonly circuits: Set<Circuit>

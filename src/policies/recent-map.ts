@@ -33,6 +33,11 @@ export class RecentMap<Key, Value> {
     this.#young.set(key, value)
   }
 
+  *values(): Generator<Value> {
+    yield* this.#young.values()
+    yield* this.#old.values()
+  }
+
   delete(key: Key): void {
     this.#young.delete(key)
     this.#old.delete(key)

@@ -7,6 +7,7 @@ import { Identity, type IdentityParts } from '../../src/exchange/identity.ts'
 import type { RouteSettings } from '../../src/exchange/route.ts'
 import { ApiKeyDirectory } from '../../src/policies/api-key-directory.ts'
 import type { Circuit } from '../../src/policies/circuit.ts'
+import { RevocationDirectory } from '../../src/policies/jwt/revocation-directory.ts'
 import type { Policy, PolicyContext, PolicyKind } from '../../src/policies/policy.ts'
 import { silentLogger } from '../support/silent-logger.ts'
 import { testRoute } from '../support/test-route.ts'
@@ -89,6 +90,7 @@ export function stagePolicy(
     buffers: new BufferBudget(),
     ask: () => Promise.reject(new Error('there is nobody to ask')),
     apiKeys: new ApiKeyDirectory({ wheel, now }),
+    revocations: new RevocationDirectory(now),
     circuits: new Set<Circuit>(),
     ...over.context,
   }

@@ -19,6 +19,7 @@ import { createAsk } from '../../src/nats/ask.ts'
 import { NatsLink } from '../../src/nats/connection.ts'
 import { createTransport, type Transport } from '../../src/nats/transport.ts'
 import { ApiKeyDirectory } from '../../src/policies/api-key-directory.ts'
+import { RevocationDirectory } from '../../src/policies/jwt/revocation-directory.ts'
 import { createPolicies } from '../../src/policies/policies.ts'
 import type { PolicyContext } from '../../src/policies/policy.ts'
 import { mergePolicies, type PolicySpec } from '../../src/policies/policy-list.ts'
@@ -52,6 +53,7 @@ export interface Gateway {
   readonly link: NatsLink
   readonly wheel: DeadlineWheel
   readonly apiKeys: ApiKeyDirectory
+  readonly revocations: RevocationDirectory
   readonly workspaces: WorkspaceDirectory
   readonly ended: Ended[]
   /** Exchanges refused unread. */
@@ -122,6 +124,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   })
   const workspaces = new WorkspaceDirectory()
   const apiKeys = new ApiKeyDirectory({ wheel, now: Date.now })
+  const revocations = new RevocationDirectory(Date.now)
   const policies = createPolicies({
     wheel,
     now: Date.now,
@@ -129,6 +132,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     buffers,
     ask: createAsk(link),
     apiKeys,
+    revocations,
     circuits: new Set(),
     ...options.policyContext,
   })
@@ -219,6 +223,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     link,
     wheel,
     apiKeys,
+    revocations,
     workspaces,
     ended,
     get refused() {

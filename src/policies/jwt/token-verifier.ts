@@ -7,6 +7,7 @@ import type { Verdict } from '../policy.ts'
 import { RecentMap } from '../recent-map.ts'
 import { type ClaimRules, claimFault, claimText, type Permissions, permissionFault } from './claims.ts'
 import type { KeySet } from './key-set.ts'
+import type { RevocationDirectory } from './revocation-directory.ts'
 
 const MAX_TOKEN_LENGTH = 8192
 const MAX_HEADER_LENGTH = 4096
@@ -25,7 +26,8 @@ export interface TokenVerifierOptions {
   readonly name: string
   readonly rules: TokenRules
   readonly keys: KeySet
-  readonly parts: IdentityParts
+  readonly revocations: RevocationDirectory
+  readonly parts: Omit<IdentityParts, 'held'>
   /** Tokens that are kept once they are verified. */
   readonly maxTokens: number
 }
@@ -37,18 +39,19 @@ export interface TokenVerifierOptions {
 export class TokenVerifier {
   readonly #options: TokenVerifierOptions
   readonly #parts: IdentityParts
-  /** What lasts does so longer than its token may be known. */
-  readonly #held = new Set<Identity>()
+  /** Of identities that are its own. */
   readonly #tokens = new WeakMap<Identity, string>()
   /** Another one as soon as other keys count. */
   #known: RecentMap<string, Identity>
   /** Being verified: any number of requests with one token wait for one check. */
   readonly #pending = new Map<string, Promise<Verdict>>()
+  readonly #remembered = () => this.#known.values()
 
   constructor(options: TokenVerifierOptions) {
     this.#options = options
-    this.#parts = { ...options.parts, held: this.#held }
+    this.#parts = { ...options.parts, held: options.revocations.held }
     this.#known = new RecentMap(options.maxTokens)
+    options.revocations.watch(this.#remembered)
   }
 
   verify(token: string): Verdict | Promise<Verdict> {
@@ -63,7 +66,15 @@ export class TokenVerifier {
   /** Other keys count from now on: tokens are verified anew, and what was opened with one that is not good any more ends. */
   onKeysChanged(): void {
     this.#known = new RecentMap(this.#options.maxTokens)
-    for (const identity of this.#held) void this.#verifyAnew(this.#tokens.get(identity)!, identity)
+    // What lasts does so longer than its token may be known.
+    for (const identity of this.#options.revocations.held) {
+      const token = this.#tokens.get(identity)
+      if (token !== undefined) void this.#verifyAnew(token, identity)
+    }
+  }
+
+  close(): void {
+    this.#options.revocations.unwatch(this.#remembered)
   }
 
   #check(token: string): Verdict | Promise<Verdict> {
@@ -88,7 +99,7 @@ export class TokenVerifier {
       if (typeof subjectId !== 'string' || !isSubjectId(subjectId)) {
         return `its claim ${rules.subject} is not 1 to 256 visible ASCII characters`
       }
-      return claimFault(claims, rules, parts.now()) ?? claims
+      return claimFault(claims, rules, parts.now()) ?? this.#revocationFault(claims) ?? claims
     } catch {
       // jose says no more than that.
       return 'it is malformed'
@@ -101,11 +112,14 @@ export class TokenVerifier {
     // What was found out with keys from before says nothing any more.
     if (known !== this.#known) return this.#verifyOnce(token, claims)
     if (error !== undefined) return error
+    // It may have been revoked meanwhile.
+    const fault = this.#revocationFault(claims)
+    if (fault !== undefined) return refused(fault)
     const { rules, name } = this.#options
     const missing = permissionFault(claims, rules)
     if (missing !== undefined) return new ExchangeError('forbidden', `a token is not enough: ${missing}`)
     const expiresAtMs = claims.exp === undefined ? undefined : (Number(claims.exp) + rules.toleranceS) * 1000
-    const subjectId = String(claimAt(claims, rules.subject))
+    const subjectId = this.#subjectOf(claims)
     const backendHeaders = this.#backendHeaders(claims)
     const identity = new Identity({ subjectId, claims, provedBy: name, expiresAtMs, backendHeaders }, this.#parts)
     this.#tokens.set(identity, token)
@@ -143,6 +157,14 @@ export class TokenVerifier {
         return 'it does not say which of several keys it is signed with'
       return `its signature is not good: ${error instanceof Error ? error.message : String(error)}`
     }
+  }
+
+  #revocationFault(claims: Claims): string | undefined {
+    return this.#options.revocations.isRevoked(claims, this.#subjectOf(claims)) ? 'it is revoked' : undefined
+  }
+
+  #subjectOf(claims: Claims): string {
+    return String(claimAt(claims, this.#options.rules.subject))
   }
 
   #backendHeaders(claims: Claims): HeaderList | undefined {

@@ -5,9 +5,11 @@ import { exportSPKI } from 'jose'
 import { DeadlineWheel } from '../../../src/exchange/deadline-wheel.ts'
 import { ExchangeError } from '../../../src/exchange/errors.ts'
 import { Identity, Lease } from '../../../src/exchange/identity.ts'
+import type { Revocation } from '../../../src/exchange/revocation.ts'
 import { KeySet } from '../../../src/policies/jwt/key-set.ts'
 import { type FindKey, jwksSource, type KeySource } from '../../../src/policies/jwt/key-source.ts'
 import { PUBLIC_ALGORITHMS } from '../../../src/policies/jwt/options.ts'
+import { RevocationDirectory } from '../../../src/policies/jwt/revocation-directory.ts'
 import { type TokenRules, TokenVerifier } from '../../../src/policies/jwt/token-verifier.ts'
 import { eventually } from '../../support/eventually.ts'
 import { silentLogger } from '../../support/silent-logger.ts'
@@ -64,13 +66,21 @@ describe('verifying tokens', () => {
       onChanged: () => verifier.onKeysChanged(),
     })
     const parts = { wheel, now, graceMs: 10_000 }
-    const verifier = new TokenVerifier({ name: 'jwt', rules: { ...RULES, ...rules }, keys, parts, maxTokens })
+    const revocations = new RevocationDirectory(now)
+    const verifier = new TokenVerifier({
+      name: 'jwt',
+      rules: { ...RULES, ...rules },
+      keys,
+      revocations,
+      parts,
+      maxTokens,
+    })
     /** The subject, or the code of the refusal. */
     const outcome = async (token: string) => {
       const verdict = await verifier.verify(token)
       return verdict instanceof Identity ? verdict.subjectId : verdict?.code
     }
-    return { clock, verifier, keys, outcome, requests: () => jwks.requests }
+    return { clock, verifier, keys, revocations, outcome, requests: () => jwks.requests }
   }
 
   for (const alg of ['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA']) {
@@ -293,6 +303,54 @@ describe('verifying tokens', () => {
     resolve()
     assert.equal(await verdict, 'unauthorized')
     assert.ok(verifier.verify(late) instanceof Promise)
+  })
+
+  const revocationOf = (clock: { nowMs: number }, over: Partial<Revocation> = {}): Revocation => ({
+    kind: 'subject',
+    value: 'alice',
+    issuer: undefined,
+    revokedAtMs: clock.nowMs,
+    expiresAtMs: clock.nowMs + HOUR_MS,
+    ...over,
+  })
+
+  test('a token that is revoked is refused at once, and one that is issued later is not', async () => {
+    const { clock, revocations, outcome } = setUp()
+    const token = await signToken(first)
+    assert.equal(await outcome(token), 'alice')
+    revocations.replace([revocationOf(clock)])
+    assert.equal(await outcome(token), 'unauthorized')
+    assert.equal(await outcome(await signToken(first, { jti: 'another' })), 'unauthorized')
+    clock.nowMs += 1000
+    assert.equal(await outcome(await signToken(first, {}, clock.nowMs)), 'alice')
+    revocations.replace([])
+    assert.equal(await outcome(token), 'alice')
+  })
+
+  test('a token that is revoked by its id is refused alone, without a look at its signature', async () => {
+    const { clock, verifier, revocations, outcome } = setUp()
+    revocations.replace([revocationOf(clock, { kind: 'jti', value: 'lost' })])
+    assert.ok(verifier.verify(await signToken(first, { jti: 'lost' })) instanceof ExchangeError)
+    assert.equal(await outcome(await signToken(first, { jti: 'kept' })), 'alice')
+  })
+
+  test('a token that is revoked while it is verified does not get in', async () => {
+    const { clock, revocations, outcome } = setUp()
+    const verdict = outcome(await signToken(first))
+    revocations.replace([revocationOf(clock)])
+    assert.equal(await verdict, 'unauthorized')
+  })
+
+  test('a revocation ends what was opened with a token that others have driven out, or whose policy is gone', async () => {
+    const { clock, verifier, revocations } = setUp({}, 4)
+    const identity = await verifier.verify(await signToken(first))
+    assert.ok(identity instanceof Identity)
+    const ended: string[] = []
+    new Lease(identity, { onRevoked: ({ code }) => ended.push(code) })
+    for (const sub of ['a', 'b', 'c', 'd', 'e', 'f']) await verifier.verify(await signToken(first, { sub }))
+    verifier.close()
+    revocations.replace([revocationOf(clock)])
+    assert.deepEqual(ended, ['unauthorized'])
   })
 
   test('a token that was good is refused once it has expired', async () => {
