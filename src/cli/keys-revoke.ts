@@ -10,7 +10,7 @@ export const verb: Verb = {
   options: DATABASE_OPTIONS,
   examples: ['engine-router keys revoke Zk3xJ0Qd1m2Vb7Rt'],
   async run(args, io) {
-    const ids = args.positionals
+    const ids = [...new Set(args.positionals)]
     if (ids.length === 0) throw new UsageError('the id of a key is needed, as `keys list` shows it')
     const { database } = await loadVerbConfig(args, io)
     const unknown = await withDatabase(database, async (db) => {

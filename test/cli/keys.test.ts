@@ -65,6 +65,13 @@ describe('keys', () => {
     assert.match(stderr, /no such key: nothing/)
   })
 
+  test('revoke says of a key once what it did, however often it is named', async () => {
+    const { id } = JSON.parse((await keys('create', 'shop', '--json')).stdout) as { id: string }
+    assert.deepEqual(JSON.parse((await keys('revoke', id, id, '--json')).stdout), { revoked: [id] })
+    assert.equal((await keys('revoke', id, id)).stdout.split('\n').length, 2)
+    assert.match((await keys('revoke', 'nothing', 'nothing')).stderr, /no such key: nothing;/)
+  })
+
   for (const [what, words] of [
     ['no subject', ['create']],
     ['a subject that is not ASCII', ['create', 'bjørn']],
