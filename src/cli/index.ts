@@ -123,6 +123,21 @@ export const VERBS: readonly VerbEntry[] = [
     load: () => import('./keys-revoke.ts'),
   },
   {
+    name: 'tokens revoke',
+    summary: 'Revoke tokens of a subject, or one: what was opened with them ends on every router',
+    load: () => import('./tokens-revoke.ts'),
+  },
+  {
+    name: 'tokens list',
+    summary: 'List what tokens are revoked',
+    load: () => import('./tokens-list.ts'),
+  },
+  {
+    name: 'tokens restore',
+    summary: 'Take back that tokens are revoked',
+    load: () => import('./tokens-restore.ts'),
+  },
+  {
     name: 'workspaces create',
     summary: 'Make a workspace, for routes whose subject names one',
     load: () => import('./workspaces-create.ts'),
