@@ -8,6 +8,7 @@ import { BufferBudget } from '../../src/exchange/buffer-budget.ts'
 import { CLOSED_SIDE } from '../../src/exchange/closed-side.ts'
 import { DeadlineWheel } from '../../src/exchange/deadline-wheel.ts'
 import type { Dispatch, RequestHead } from '../../src/exchange/exchange.ts'
+import type { Gate } from '../../src/exchange/gate.ts'
 import { DEAF_LIMIT_OBSERVER } from '../../src/exchange/limit.ts'
 import type { Logger } from '../../src/exchange/logger.ts'
 import { OPEN_GATE } from './open-gate.ts'
@@ -23,7 +24,11 @@ export interface TlsWebListener {
   readonly log: string[]
 }
 
-export async function startTlsWebListener(t: TestContext, tls: TlsOptions): Promise<TlsWebListener> {
+export async function startTlsWebListener(
+  t: TestContext,
+  tls: TlsOptions,
+  gate: Gate = OPEN_GATE,
+): Promise<TlsWebListener> {
   const requests: RequestHead[] = []
   const log: string[] = []
   const wheel = new DeadlineWheel()
@@ -65,7 +70,7 @@ export async function startTlsWebListener(t: TestContext, tls: TlsOptions): Prom
     certificatePollMs: 20,
     logger,
     adapters: [
-      createHttpAdapter({ ...shared, dispatch, gate: OPEN_GATE }),
+      createHttpAdapter({ ...shared, dispatch, gate }),
       createWebSocketAdapter({ ...shared, resolve, connectMux, origins: undefined, maxMessageBytes: 1024 }),
     ],
   })

@@ -50,7 +50,7 @@ export function createHttpAdapter(options: HttpAdapterOptions): WebAdapter {
     onIdle: undefined,
   }
   const { gate } = options
-  const quickRefusal = new QuickRefusal(gate.refusal, options.observer, options.makeRequestId)
+  const quickRefusal = new QuickRefusal(gate.refusal, options)
   return {
     get exchanges() {
       return parts.open.size
@@ -59,7 +59,7 @@ export function createHttpAdapter(options: HttpAdapterOptions): WebAdapter {
       parts.onIdle = owner.onIdle
       app.any('/*', (res, req) => {
         const isTaken = gate.admits()
-        if (!isTaken && quickRefusal.tryWrite(res, req, parts.draining)) return
+        if (!isTaken && quickRefusal.tryWrite(res, req, owner.certificates, parts.draining)) return
         handle(parts, options, owner.certificates, isTaken, res, req)
       })
     },

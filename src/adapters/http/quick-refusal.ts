@@ -2,12 +2,21 @@ import type { HttpRequest, HttpResponse } from 'uWebSockets.js'
 import type { ExchangeError } from '../../exchange/errors.ts'
 import type { HeaderList } from '../../exchange/exchange.ts'
 import type { ExchangeObserver } from '../../exchange/observer.ts'
+import { addressText } from '../client-address.ts'
 import { isSaneRequestId } from '../request-id.ts'
+import type { WebClientCertificates } from '../tls/web-client-certificates.ts'
+import type { WebConnections } from '../web-connections.ts'
 import { encodeProblem, problemFields } from './problem.ts'
 import { statusLine } from './status-line.ts'
 
 /** Of so many refusals, the one that is read like any request: for the log, which says who they are, and for traces. */
 const READ_EVERY = 64
+
+export interface QuickRefusalParts {
+  readonly observer: ExchangeObserver
+  readonly connections: WebConnections
+  readonly makeRequestId: () => string
+}
 
 /**
  * Answers requests that are not taken without reading more of them than it takes to know where they end. Otherwise it would
@@ -16,6 +25,7 @@ const READ_EVERY = 64
 export class QuickRefusal {
   readonly #error: ExchangeError
   readonly #observer: ExchangeObserver
+  readonly #connections: WebConnections
   readonly #makeRequestId: () => string
   readonly #statusLine: string
   readonly #fields: HeaderList
@@ -23,9 +33,10 @@ export class QuickRefusal {
   readonly #bodyStart: string
   #refused = 0
 
-  constructor(error: ExchangeError, observer: ExchangeObserver, makeRequestId: () => string) {
+  constructor(error: ExchangeError, { observer, connections, makeRequestId }: QuickRefusalParts) {
     this.#error = error
     this.#observer = observer
+    this.#connections = connections
     this.#makeRequestId = makeRequestId
     this.#statusLine = statusLine(error.status)
     this.#fields = withoutRequestId(problemFields(error, '', undefined))
@@ -33,10 +44,21 @@ export class QuickRefusal {
   }
 
   /** False: it is to be read and refused like any other. @param isLast of its connection */
-  tryWrite(res: HttpResponse, req: HttpRequest, isLast: boolean): boolean {
-    if (this.#refused++ % READ_EVERY === 0 || hasBody(req) || req.getCaseSensitiveMethod() === 'HEAD') return false
-    const own = req.getHeader('x-request-id')
-    const requestId = isSaneRequestId(own) ? own : this.#makeRequestId()
+  tryWrite(
+    res: HttpResponse,
+    req: HttpRequest,
+    certificates: WebClientCertificates | undefined,
+    isLast: boolean,
+  ): boolean {
+    if (this.#refused++ % READ_EVERY === 0 || req.getCaseSensitiveMethod() === 'HEAD') return false
+    hasBody = false
+    requestId = ''
+    req.forEach(look)
+    if (hasBody || (certificates?.isRequired && certificates.of(res) === undefined)) return false
+    if (requestId === '') requestId = this.#makeRequestId()
+    const connections = this.#connections
+    // The connection is not idle, and counts.
+    connections.onAnswered(connections.onRequest(addressText(res.getRemoteAddress())))
     // No cork: uWebSockets' own is around each request.
     res.writeStatus(this.#statusLine).writeHeader('x-request-id', requestId)
     const fields = this.#fields
@@ -49,8 +71,14 @@ export class QuickRefusal {
 
 const BODY_END = '"}\n'
 
-function hasBody(req: HttpRequest): boolean {
-  return req.getHeader('content-length') !== '' || req.getHeader('transfer-encoding') !== ''
+// What was seen of the request in hand: no closure for each.
+let hasBody: boolean
+let requestId: string
+
+/** uWebSockets takes an empty length or coding for none, others on the way do not: where the request ends is in doubt then. */
+function look(name: string, value: string): void {
+  if (name === 'content-length' || name === 'transfer-encoding') hasBody = true
+  else if (name === 'x-request-id' && isSaneRequestId(value)) requestId = value
 }
 
 function withoutRequestId(fields: HeaderList): HeaderList {

@@ -6,6 +6,7 @@ import { ExchangeError } from '../../../src/exchange/errors.ts'
 import { eventually } from '../../support/eventually.ts'
 import { type Gateway, startGateway } from '../../support/gateway.ts'
 import { natsUrl } from '../../support/nats.ts'
+import { openRaw } from '../../support/raw-http.ts'
 
 const SUBJECT = `t${process.pid}refusal`
 /** More than enough to see both those that are read and those that are not. */
@@ -39,6 +40,12 @@ describe('a request that is not taken', () => {
   })
 
   const url = () => `${gateway.url}/echo`
+
+  /** None of the next ones is. */
+  const untilOneIsRead = async () => {
+    const before = gateway.ended.length
+    while (gateway.ended.length === before) await (await fetch(url())).arrayBuffer()
+  }
 
   test('gets 503 with a problem, and nothing is published', async () => {
     for (let i = 0; i < MANY; i++) {
@@ -100,6 +107,38 @@ describe('a request that is not taken', () => {
       }
     })
   }
+
+  for (const [what, field] of [
+    ['an empty length', 'Content-Length:'],
+    ['an empty length before another', 'Content-Length:\r\nContent-Length: 36'],
+    ['an empty coding', 'Transfer-Encoding:'],
+    ['an empty coding before another', 'Transfer-Encoding:\r\nTransfer-Encoding: chunked'],
+  ] as const) {
+    test(`with ${what} is the last on its connection, as nobody knows where it ends`, async () => {
+      await untilOneIsRead()
+      const raw = await openRaw(gateway.port)
+      raw.write(`GET /echo HTTP/1.1\r\nHost: a\r\n${field}\r\n\r\nGET /echo HTTP/1.1\r\nHost: b\r\n\r\n`)
+      assert.doesNotMatch(await raw.closed(), / 503 /)
+    })
+  }
+
+  test('counts its connection among those that its client uses', async () => {
+    const raw = await openRaw(gateway.port, '127.0.0.2')
+    raw.write('GET /echo HTTP/1.1\r\nHost: a\r\n\r\n')
+    await raw.until(/"}\n$/)
+    await untilOneIsRead()
+    const peer = gateway.connectionLimits.peers.get('127.0.0.2')!
+    // As after a term in which nothing came.
+    peer.quietBefore = peer.quiet
+    peer.quiet = 0
+    raw.write('GET /echo HTTP/1.1\r\nHost: a\r\n\r\n')
+    await raw.until(/"}\nHTTP[\s\S]*"}\n$/)
+    assert.deepEqual([peer.quietBefore, peer.quiet, peer.certain], [0, 1, 0])
+    const opened = gateway.http.connections
+    raw.destroy()
+    await eventually('its connection is closed', () => gateway.http.connections < opened)
+    assert.equal(gateway.limited.count('unfinished_head'), 0)
+  })
 
   test('leaves the connection to the next one, which may be taken', async () => {
     await eventually('idle', () => gateway.http.exchanges === 0)

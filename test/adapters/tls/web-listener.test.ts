@@ -9,6 +9,7 @@ import { describe, type TestContext, test } from 'node:test'
 import { connect, type TLSSocket } from 'node:tls'
 import { WebSocket } from 'ws'
 import type { TlsOptions } from '../../../src/adapters/tls/tls-options.ts'
+import { ExchangeError } from '../../../src/exchange/errors.ts'
 import { type Authority, createAuthority, type KeyPair, temporaryFiles } from '../../support/certificates.ts'
 import { eventually } from '../../support/eventually.ts'
 import { needs } from '../../support/needs.ts'
@@ -197,6 +198,20 @@ describe('an HTTP listener that asks for certificates of clients', { skip }, () 
     const [error] = await once(socket, 'error')
     assert.match(String(error), /400/)
     assert.equal(requests.length, 0)
+  })
+
+  test('answers a client without one with why also while it takes no requests', async (t) => {
+    const directory = temporaryFiles(t)
+    const authority = createAuthority(directory)
+    const tls = { ...authority.issue('one'), clientCa: authority.cert, clientAuth: 'require' } as const
+    const gate = { admits: () => false, refusal: new ExchangeError('busy', 'too much of everything') }
+    const { port } = await startTlsWebListener(t, tls, gate)
+    const alice = shown(authority.issue('alice'))
+    // The first is read in any case.
+    for (let i = 0; i < 3; i++) {
+      assert.equal((await ask(port, authority, alice)).status, 503)
+      assert.equal((await ask(port, authority)).status, 400)
+    }
   })
 
   test('ends the handshake of a client whose certificate is of another authority, or too old', async (t) => {
