@@ -7,6 +7,7 @@ import { openSocket } from '../adapters/websocket/start-client.ts'
 import { runCli } from '../cli/run-cli.ts'
 import { query } from '../store/migrated-database.ts'
 import { eventually } from '../support/eventually.ts'
+import { freePort } from '../support/free-port.ts'
 import { natsUrl } from '../support/nats.ts'
 import { createTestDatabase } from '../support/postgres.ts'
 import { createSigningKey, signToken } from '../support/token-issuer.ts'
@@ -100,4 +101,38 @@ test('revoking a subject cuts all that its tokens have opened, on every router, 
     await eventually('the old token works again', async () => (await status(router, old)) === 200)
     assert.equal(await status(router, other), 401)
   }
+})
+
+test('a router that starts without the database refuses what was revoked before', async (t) => {
+  const nats = await connect({ servers: await natsUrl() })
+  t.after(() => nats.close())
+  nats.subscribe(`${P}.whole`, { callback: (_error, message) => void message.respond('ok') })
+  await nats.flush()
+  const key = await createSigningKey('one')
+  const directory = await temporaryDirectory()
+  writeFileSync(join(directory, 'jwks.json'), JSON.stringify({ keys: [key.jwk] }))
+  const database = await createTestDatabase({ migrated: true })
+  t.after(() => database.drop())
+  await query(database.url, `insert into routes (name, path, subject, policies) values ('a', '/a', '${P}.whole', $1)`, [
+    JSON.stringify([{ jwt: { jwks: 'jwks.json' } }]),
+  ])
+  await query(database.url, `insert into revocations (kind, value) values ('subject', 'alice')`)
+  const token = await signToken(key)
+  const bobs = await signToken(key, { sub: 'bob' })
+  const settings = { natsUrl: await natsUrl(), databaseUrl: database.url }
+  const statuses = async ({ url }: RouterProcess) => {
+    const ask = async (each: string) =>
+      (await fetch(`${url}/a`, { headers: { authorization: `Bearer ${each}` } })).status
+    return [await ask(token), await ask(bobs)]
+  }
+
+  const first = await startRouter(t, settings, directory)
+  await first.ready()
+  assert.deepEqual(await statuses(first), [401, 200])
+  first.signal('SIGTERM')
+  assert.equal(await first.exitCode, 0)
+  const nowhere = `postgres://nobody@127.0.0.1:${await freePort()}/none`
+  const second = await startRouter(t, { ...settings, databaseUrl: nowhere }, directory)
+  await second.ready()
+  assert.deepEqual(await statuses(second), [401, 200])
 })
