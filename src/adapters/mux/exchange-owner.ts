@@ -1,8 +1,8 @@
 import type { ExchangeError } from '../../exchange/errors.ts'
-import type { HeaderList } from '../../exchange/exchange.ts'
 import type { MuxOutput } from './mux-output.ts'
 import type { MuxParts } from './mux-parts.ts'
 import type { MuxEncoding } from './mux-socket.ts'
+import type { OpenRequest } from './open-request.ts'
 
 /** The session, as its exchanges see it. */
 export interface ExchangeOwner {
@@ -12,6 +12,6 @@ export interface ExchangeOwner {
   /** The client can grant no more credit. */
   readonly clientEnded: boolean
   onExchangeClosed(id: number): void
-  /** An exchange has ended since a credential that is, or was, that of the connection has. */
-  onCredentialOver(credential: HeaderList, error: ExchangeError): void
+  /** The backend, or what stands before it, has reset an exchange, and the client was told. */
+  onExchangeReset(request: OpenRequest, error: ExchangeError): void
 }

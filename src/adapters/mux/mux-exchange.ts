@@ -204,11 +204,7 @@ export class MuxExchange implements ClientSide, Sender, WheelEntry {
     if (this.#state === 'closed') return
     this.#tell(error, ERRORS[error.code].retry === 'yes' && this.#state === 'waiting')
     this.#close(error)
-    const { identity, credential } = this.#request
-    if (error.code !== 'unauthorized' || credential === undefined || !identity?.isExpired) return
-    // A key, say, that this exchange alone has shown.
-    if (identity.keyId !== undefined) return
-    this.#owner.onCredentialOver(credential, error)
+    this.#owner.onExchangeReset(this.#request, error)
   }
 
   /** The backend has room for more of the request. */

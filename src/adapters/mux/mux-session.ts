@@ -1,24 +1,16 @@
 import type { WheelEntry } from '../../exchange/deadline-wheel.ts'
 import { ERRORS, type ErrorCode, ExchangeError } from '../../exchange/errors.ts'
-import type { HeaderList } from '../../exchange/exchange.ts'
-import {
-  MAX_BODY_BYTES,
-  type MuxAuth,
-  type MuxBody,
-  type MuxFrame,
-  MuxFrameError,
-  type MuxOpen,
-} from '../framing/mux-frame.ts'
-import { MessageRate } from '../message-rate.ts'
+import { MAX_BODY_BYTES, type MuxAuth, type MuxBody, type MuxFrame, type MuxOpen } from '../framing/mux-frame.ts'
+import { ConnectionCredential } from './connection-credential.ts'
 import type { ExchangeOwner } from './exchange-owner.ts'
 import { toBytes } from './frame-body.ts'
-import { createStreamDecoder, decodeMessage, type StreamDecoder } from './frame-decoder.ts'
 import { MuxExchange } from './mux-exchange.ts'
+import { type FrameReader, MuxInput } from './mux-input.ts'
 import { MuxOutput } from './mux-output.ts'
 import type { MuxParts } from './mux-parts.ts'
 import type { MuxConnection, MuxEncoding, MuxPeer, MuxSocket } from './mux-socket.ts'
 import { type OpenRequest, readOpen } from './open-request.ts'
-import { authorizationOf, renewCredential, withAuthorization } from './renew-credential.ts'
+import { authorizationOf } from './renew-credential.ts'
 
 /** A WebSocket has pings of its own. */
 const TCP_PING_EVERY_MS = 25_000
@@ -45,7 +37,7 @@ const NO_BYTES = new Uint8Array(0)
  * the client has not -> `closed`.
  * What is not a frame, or a frame that no client may send, leads to `closed` from anywhere.
  */
-export class MuxSession implements MuxConnection, ExchangeOwner, WheelEntry {
+export class MuxSession implements MuxConnection, FrameReader, ExchangeOwner, WheelEntry {
   wheelNext: WheelEntry | undefined = undefined
   wheelPrev: WheelEntry | undefined = undefined
   wheelDue = 0
@@ -53,15 +45,13 @@ export class MuxSession implements MuxConnection, ExchangeOwner, WheelEntry {
 
   readonly parts: MuxParts
   readonly output: MuxOutput
-  #peer: MuxPeer
-  readonly #rate: MessageRate
+  readonly #peer: MuxPeer
+  readonly #input: MuxInput
+  readonly #credential: ConnectionCredential
   #state: 'open' | 'draining' | 'closed' = 'open'
   #clientEnded = false
   /** Not before the first: most connections of a router are idle. */
   #exchanges: Map<number, MuxExchange> | undefined
-  #decoder: StreamDecoder | undefined
-  /** A new credential is being looked at. */
-  #isRenewing = false
   /** The highest id that the client has used. */
   #lastId = 0
   #drainEndsAtMs = 0
@@ -69,8 +59,9 @@ export class MuxSession implements MuxConnection, ExchangeOwner, WheelEntry {
   constructor(parts: MuxParts, peer: MuxPeer, socket: MuxSocket) {
     this.parts = parts
     this.#peer = peer
-    this.#rate = new MessageRate(parts.messageRate, parts.wheel)
+    this.#input = new MuxInput(parts, peer, this)
     this.output = new MuxOutput(socket, peer.encoding, parts.flushes, this)
+    this.#credential = new ConnectionCredential(peer.headers, this.output)
     if (peer.kind === 'tcp') parts.wheel.schedule(this, TCP_PING_EVERY_MS)
   }
 
@@ -89,25 +80,11 @@ export class MuxSession implements MuxConnection, ExchangeOwner, WheelEntry {
   // The connection speaks.
 
   onFrame(message: string | Uint8Array): void {
-    if (this.#state === 'closed' || !this.#mayTake(0, message.length)) return
-    let frame: MuxFrame
-    try {
-      frame = decodeMessage(message, this.encoding)
-    } catch (error) {
-      this.#onBroken(error)
-      return
-    }
-    this.#onFrame(frame)
+    this.#input.onMessage(message)
   }
 
   onBytes(chunk: Uint8Array): void {
-    if (this.#state === 'closed' || !this.#mayTake(0, chunk.length)) return
-    this.#decoder ??= createStreamDecoder(this.encoding, (frame) => this.#onFrame(frame))
-    try {
-      this.#decoder.push(chunk)
-    } catch (error) {
-      this.#onBroken(error)
-    }
+    this.#input.onBytes(chunk)
   }
 
   onWritable(): void {
@@ -117,7 +94,7 @@ export class MuxSession implements MuxConnection, ExchangeOwner, WheelEntry {
   onEnded(): void {
     if (this.#clientEnded || this.#state === 'closed') return
     this.#clientEnded = true
-    for (const exchange of [...(this.#exchanges?.values() ?? [])]) exchange.onClientEnded()
+    for (const exchange of this.#underWay()) exchange.onClientEnded()
     this.#closeIfOver()
   }
 
@@ -162,9 +139,8 @@ export class MuxSession implements MuxConnection, ExchangeOwner, WheelEntry {
     this.#closeIfOver()
   }
 
-  onCredentialOver(credential: HeaderList, error: ExchangeError): void {
-    // What was opened while another one was looked at may outlive it, and ends alone.
-    if (this.#isClosed() || credential !== this.#peer.headers) return
+  onExchangeReset(request: OpenRequest, error: ExchangeError): void {
+    if (this.#isClosed() || !this.#credential.hasEnded(request, error)) return
     const detail = 'The credential of the connection has expired'
     this.output.write({ t: 'goaway', lastId: this.#lastId, grace: 0, code: 'unauthorized', detail })
     this.#close(ERRORS.unauthorized.close, 'unauthorized', error)
@@ -172,8 +148,7 @@ export class MuxSession implements MuxConnection, ExchangeOwner, WheelEntry {
 
   // The client speaks.
 
-  #onFrame(frame: MuxFrame): void {
-    if (this.#isClosed() || !this.#mayTake(1, 0)) return
+  onClientFrame(frame: MuxFrame): void {
     switch (frame.t) {
       case 'open':
         this.#onOpen(frame)
@@ -202,21 +177,21 @@ export class MuxSession implements MuxConnection, ExchangeOwner, WheelEntry {
         break
       case 'head':
       case 'goaway':
-        this.#break('bad_request', `a ${frame.t}, which only the router sends`)
+        this.onFault('bad_request', `a ${frame.t}, which only the router sends`)
         break
     }
   }
 
   #onOpen(open: MuxOpen): void {
     if (open.id <= this.#lastId) {
-      this.#break('bad_request', `the id ${open.id} after ${this.#lastId}`, CLOSE_DUPLICATE_ID)
+      this.onFault('bad_request', `the id ${open.id} after ${this.#lastId}`, CLOSE_DUPLICATE_ID)
       return
     }
     const body = open.body === undefined ? NO_BYTES : this.#bytesOf(open.body)
     if (body === undefined) return
     this.#lastId = open.id
     const { parts } = this
-    const request = readOpen(open, body.length, this.#peer, parts, parts.makeRequestId)
+    const request = readOpen(open, body.length, this.#peer, this.#credential.fields, parts)
     const exchange = new MuxExchange(this, open, request)
     if (this.#state === 'draining') exchange.reset(new ExchangeError('draining', 'an open after the goaway'))
     else if (this.openExchanges >= parts.maxExchanges) {
@@ -231,35 +206,18 @@ export class MuxSession implements MuxConnection, ExchangeOwner, WheelEntry {
 
   #onAuth({ token }: MuxAuth): void {
     const authorization = authorizationOf(token)
-    const requests = [...(this.#exchanges?.values() ?? [])].map(({ request }) => request)
-    // What is still being let in by the one before ends with that.
-    const concerned = requests.filter(({ credential, identity }) => credential !== undefined && identity !== undefined)
-    if (authorization === undefined) this.#break('bad_request', 'an auth without a token that a header field can hold')
-    else if (this.#isRenewing) this.output.write({ t: 'auth', code: 'busy', detail: 'One token after the other' })
-    // At once, for an open right behind it.
-    else if (concerned.length === 0) this.#takeCredential(authorization, [])
-    else void this.#renew(authorization, concerned)
-  }
-
-  async #renew(authorization: string, requests: readonly OpenRequest[]): Promise<void> {
-    this.#isRenewing = true
-    const error = await renewCredential(requests, authorization)
-    this.#isRenewing = false
-    if (error === undefined) this.#takeCredential(authorization, requests)
-    else this.output.write({ t: 'auth', code: error.code, detail: error.detail ?? ERRORS[error.code].title })
-  }
-
-  #takeCredential(authorization: string, requests: readonly OpenRequest[]): void {
-    const headers = withAuthorization(this.#peer.headers, authorization)
-    this.#peer = { ...this.#peer, headers }
-    for (const request of requests) request.credential = headers
-    this.output.write({ t: 'auth' })
+    if (authorization === undefined) {
+      this.onFault('bad_request', 'an auth without a token that a header field can hold')
+      return
+    }
+    const requests = this.#underWay().map(({ request }) => request)
+    this.#credential.renew(authorization, requests)
   }
 
   /** Undefined with an exchange that is over, of which late frames are no fault; any other is a fault of the client. */
   #find(id: number): MuxExchange | undefined {
     const exchange = this.#exchanges?.get(id)
-    if (exchange === undefined && id > this.#lastId) this.#break('bad_request', `the id ${id}, which was never opened`)
+    if (exchange === undefined && id > this.#lastId) this.onFault('bad_request', `the id ${id}, which was never opened`)
     return exchange
   }
 
@@ -267,29 +225,12 @@ export class MuxSession implements MuxConnection, ExchangeOwner, WheelEntry {
   #bytesOf(body: MuxBody): Uint8Array | undefined {
     const bytes = toBytes(body)
     if (bytes.length <= MAX_BODY_BYTES) return bytes
-    this.#break('too_large', `a body of ${bytes.length} bytes in one frame, and ${MAX_BODY_BYTES} are allowed`)
+    this.onFault('too_large', `a body of ${bytes.length} bytes in one frame, and ${MAX_BODY_BYTES} are allowed`)
     return undefined
   }
 
-  /** False: too much, which ends the session. */
-  #mayTake(frames: number, bytes: number): boolean {
-    const limit = this.#rate.take(frames, bytes)
-    if (limit === undefined) return true
-    const { limitObserver, messageRate } = this.parts
-    limitObserver.onLimit(limit, this.#peer.remote)
-    const { messagesPerSecond, bytesPerSecond } = messageRate
-    const most = limit === 'messages_per_second' ? `${messagesPerSecond} frames` : `${bytesPerSecond} bytes`
-    this.#break('rate_limited', `more than ${most} in a second`)
-    return false
-  }
-
-  #onBroken(error: unknown): void {
-    if (!(error instanceof MuxFrameError)) throw error
-    this.#break(error.code, error.message)
-  }
-
   /** The client breaks the protocol: it is told how, and where the next frame begins is nobody's business any more. */
-  #break(code: ErrorCode, fault: string, closeCode: number = ERRORS[code].close): void {
+  onFault(code: ErrorCode, fault: string, closeCode: number = ERRORS[code].close): void {
     if (this.#isClosed()) return
     if (code === 'too_large') this.parts.limitObserver.onLimit('message_bytes', this.#peer.remote)
     this.output.write({ t: 'goaway', lastId: this.#lastId, grace: 0, code, detail: `The client sent ${fault}` })
@@ -305,7 +246,7 @@ export class MuxSession implements MuxConnection, ExchangeOwner, WheelEntry {
   /** The time to drain is over. */
   #cut(): void {
     const error = new ExchangeError('draining', 'the router stops')
-    for (const exchange of [...(this.#exchanges?.values() ?? [])]) exchange.fail(error)
+    for (const exchange of this.#underWay()) exchange.fail(error)
     this.#close(ERRORS.draining.close, 'the router stops')
   }
 
@@ -329,9 +270,14 @@ export class MuxSession implements MuxConnection, ExchangeOwner, WheelEntry {
     if (this.#isClosed()) return
     this.#state = 'closed'
     this.parts.wheel.cancel(this)
-    if (error !== undefined) for (const exchange of [...(this.#exchanges?.values() ?? [])]) exchange.stop(error)
+    this.#input.close()
+    if (error !== undefined) for (const exchange of this.#underWay()) exchange.stop(error)
     this.#exchanges = undefined
-    this.#decoder = undefined
+  }
+
+  /** A copy: they leave the map as they end. */
+  #underWay(): readonly MuxExchange[] {
+    return [...(this.#exchanges?.values() ?? [])]
   }
 
   /** Asked anew where a call in between may have closed it. */

@@ -5,6 +5,7 @@ import type { MuxHeaders, MuxOpen } from '../framing/mux-frame.ts'
 import { isTarget, isToken } from '../http/head-syntax.ts'
 import type { HeadLimits } from '../http/over-limit.ts'
 import { isSaneRequestId } from '../request-id.ts'
+import type { MuxParts } from './mux-parts.ts'
 import type { MuxPeer } from './mux-socket.ts'
 
 /** The head of a request that came as a frame. */
@@ -23,33 +24,36 @@ const MAX_METHOD_LENGTH = 64
 /** They speak of a connection of HTTP, or of its body; the connection here has its own host, and a frame its own length. */
 const IGNORED: ReadonlySet<string> = new Set(['host', 'content-length', 'transfer-encoding', 'connection', 'upgrade'])
 
+/** What all requests of a listener are read by. */
+type OpenParts = Pick<MuxParts, keyof HeadLimits | 'makeRequestId'>
+
+/** @param ofConnection what that says of who its client is */
 export function readOpen(
   open: MuxOpen,
   bodyBytes: number,
   peer: MuxPeer,
-  limits: HeadLimits,
-  makeRequestId: () => string,
+  ofConnection: HeaderList,
+  parts: OpenParts,
 ): OpenRequest {
   const headers: string[] = []
   const question = open.path.indexOf('?')
   const path = question < 0 ? open.path : open.path.slice(0, question)
   const query = question < 0 ? '' : open.path.slice(question + 1)
-  let fault = lengthFault(open.path, limits) ?? targetFault(path, query) ?? methodFault(open.method)
-  if (open.headers !== undefined) fault = readHeaders(open.headers, headers, limits) ?? fault
+  let fault = lengthFault(open.path, parts) ?? targetFault(path, query) ?? methodFault(open.method)
+  if (open.headers !== undefined) fault = readHeaders(open.headers, headers, parts) ?? fault
   const requestId = takeRequestId(headers)
-  const isOfConnection = peer.headers.length > 0 && !isNamed(headers, 'authorization')
-  const credential = isOfConnection ? peer.headers : undefined
-  addMissing(headers, peer.headers)
+  const credential = ofConnection.length > 0 && !isNamed(headers, 'authorization') ? ofConnection : undefined
+  addMissing(headers, ofConnection)
   return {
     kind: peer.kind,
     method: (open.method ?? 'GET').slice(0, MAX_METHOD_LENGTH),
     host: peer.host,
     // What is refused is in the log, where it should not be longer than what is taken.
-    path: path.slice(0, limits.maxUriBytes),
+    path: path.slice(0, parts.maxUriBytes),
     query,
     remote: peer.remote,
     certificate: peer.certificate,
-    requestId: requestId ?? makeRequestId(),
+    requestId: requestId ?? parts.makeRequestId(),
     headers,
     length: open.more === true ? -1 : bodyBytes,
     route: undefined,
@@ -109,11 +113,11 @@ function takeRequestId(list: string[]): string | undefined {
   return id
 }
 
-/** What the handshake said of who it is, where the request says nothing itself. */
-function addMissing(list: string[], handshake: MuxPeer['headers']): void {
+/** What the connection says of who it is, where the request says nothing itself. */
+function addMissing(list: string[], ofConnection: HeaderList): void {
   const own = list.length
-  for (let i = 0; i < handshake.length; i += 2) {
-    if (!isNamed(list, handshake[i]!, own)) list.push(handshake[i]!, handshake[i + 1]!)
+  for (let i = 0; i < ofConnection.length; i += 2) {
+    if (!isNamed(list, ofConnection[i]!, own)) list.push(ofConnection[i]!, ofConnection[i + 1]!)
   }
 }
 

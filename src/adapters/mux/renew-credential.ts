@@ -1,9 +1,11 @@
 import { ExchangeError } from '../../exchange/errors.ts'
 import type { HeaderList, RequestHead } from '../../exchange/exchange.ts'
+import { withoutFields } from '../../exchange/header-list.ts'
 import type { Identity } from '../../exchange/identity.ts'
 
 /** Of what HTTP takes as a field, and as much of it as a policy looks at. */
 const TOKEN = /^[\x21-\x7e]{1,8192}$/
+const AUTHORIZATION: ReadonlySet<string> = new Set(['authorization'])
 
 /** The value of `authorization` for a token; undefined if it is none. */
 export function authorizationOf(token: string | undefined): string | undefined {
@@ -12,8 +14,7 @@ export function authorizationOf(token: string | undefined): string | undefined {
 
 /** The fields with another `authorization`. */
 export function withAuthorization(fields: HeaderList, authorization: string): HeaderList {
-  const others = fields.filter((_, i) => fields[i - (i % 2)] !== 'authorization')
-  return [...others, 'authorization', authorization]
+  return [...withoutFields(fields, AUTHORIZATION), 'authorization', authorization]
 }
 
 /**

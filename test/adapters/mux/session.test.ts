@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { encodeBinaryFrame } from '../../../src/adapters/framing/binary-frames.ts'
+import { encodeJsonFrame } from '../../../src/adapters/framing/json-frames.ts'
+import type { MuxFrame } from '../../../src/adapters/framing/mux-frame.ts'
 import { startSession } from './session-under-test.ts'
 
 describe('a mux session', () => {
@@ -59,6 +62,27 @@ describe('a mux session', () => {
         assert.deepEqual(await mux.exchange({ t: 'open', id: 100, path: '/' }), [goaway])
       })
     }
+  }
+
+  for (const encoding of ['json', 'binary'] as const) {
+    test(`reads nothing that comes in one piece behind a fault: ${encoding}`, async () => {
+      const mux = startSession({ kind: 'tcp', encoding })
+      const frames: MuxFrame[] = [
+        { t: 'head', id: 1, status: 200 },
+        { t: 'open', id: 1, path: '/' },
+        { t: 'head', id: 1, status: 200 },
+      ]
+      const pieces = frames.map((frame) =>
+        encoding === 'json' ? Buffer.from(`${encodeJsonFrame(frame)}\n`) : encodeBinaryFrame(frame),
+      )
+      mux.session.onBytes(Buffer.concat(pieces))
+      await mux.settle()
+      assert.deepEqual(
+        mux.frames.map(({ t }) => t),
+        ['goaway'],
+      )
+      assert.deepEqual([mux.closed?.code, mux.backends.length, mux.underWay], [4400, 0, 0])
+    })
   }
 
   test('takes no bytes as JSON and no text as binary', async () => {
