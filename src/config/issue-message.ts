@@ -1,5 +1,6 @@
 /** zod's issues in the words of someone who writes YAML. */
 import type { z } from 'zod'
+import { got } from '../schema/got.ts'
 import { didYouMean } from './nearest.ts'
 
 const TYPE_NAMES: Readonly<Record<string, string>> = {
@@ -71,14 +72,4 @@ function tooBig(origin: string, maximum: number | bigint): string {
 
 function unitOf(origin: string): string {
   return origin === 'string' ? 'characters' : 'entries'
-}
-
-/** `; got 5`: the end of a message about a value. */
-export function got(input: unknown): string {
-  if (input === undefined) return ''
-  if (input === null) return '; got nothing'
-  if (Array.isArray(input)) return '; got a list'
-  if (typeof input === 'object') return '; got a mapping'
-  const text = JSON.stringify(input)
-  return `; got ${text.length > 60 ? `${text.slice(0, 57)}...` : text}`
 }

@@ -1,9 +1,9 @@
 /** `config/router.yaml`: what it may say, and what holds where it says nothing. docs/configuration.md is its manual. */
 import { z } from 'zod'
 import { isAddressRange } from '../exchange/address-range.ts'
-import { parseBytes, parseDurationMs } from '../exchange/units.ts'
 import { policyListSchema } from '../policies/policy-list.ts'
-import { got } from './issue-message.ts'
+import { durationMs, durationSchema } from '../schema/duration.ts'
+import { sizeBytes, sizeSchema } from '../schema/size.ts'
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const
 
@@ -15,28 +15,12 @@ function isPostgresUrl(text: string): boolean {
   return URL.canParse(text) && /^postgres(ql)?:$/.test(new URL(text).protocol)
 }
 
-/** Text in, another type out; `undefined` from `parse` means that the text is not what was expected. */
-function parsed<T>(expected: string, parse: (input: unknown) => T | undefined) {
-  return z.unknown().transform((input, context): T => {
-    const value = parse(input)
-    if (value !== undefined) return value
-    context.addIssue({ code: 'custom', message: `expected ${expected}${got(input)}` })
-    return z.NEVER
-  })
+function duration(minMs: number, maxMs: number, example: string) {
+  return durationSchema(minMs, maxMs, example).transform((value) => durationMs(value, 0))
 }
 
-function duration(maxMs: number, expected: string) {
-  return parsed(expected, (input) => {
-    const ms = input === 0 ? 0 : typeof input === 'string' ? parseDurationMs(input) : undefined
-    return ms !== undefined && ms <= maxMs ? ms : undefined
-  })
-}
-
-function size(minBytes: number, maxBytes: number, expected: string) {
-  return parsed(expected, (input) => {
-    const bytes = typeof input === 'number' ? input : typeof input === 'string' ? parseBytes(input) : undefined
-    return bytes !== undefined && Number.isInteger(bytes) && bytes >= minBytes && bytes <= maxBytes ? bytes : undefined
-  })
+function size(minBytes: number, maxBytes: number, example: string) {
+  return sizeSchema(minBytes, maxBytes, example).transform((value) => sizeBytes(value) ?? 0)
 }
 
 /** A mapping all of whose keys have a default, so that it may be left out, or left empty. */
@@ -119,7 +103,7 @@ const tcpListenerSchema = z
     protocol: z.enum(['mux', 'raw']),
     route: z.string().min(1).optional(),
     framing: z.enum(['none', 'line', 'u32']).optional(),
-    idleTimeout: duration(86_400_000, 'a duration from 0s to 1d, such as 5m').optional(),
+    idleTimeout: duration(0, 86_400_000, '5m').optional(),
     tls: tlsSchema.optional(),
     proxyProtocol: z.boolean().default(false),
     maxConnections: z.int().min(1).max(10_000_000).optional(),
@@ -180,28 +164,25 @@ export const routerConfigSchema = section({
     cache: z.string().min(1).default('.data/routes-cache.json'),
   }),
   limits: section({
-    bodyBytes: size(1, Number.MAX_SAFE_INTEGER, 'a size such as 10MiB').default(10 * 1024 ** 2),
-    headerBytes: size(1024, 1024 ** 2, 'a size from 1KiB to 1MiB').default(16 * 1024),
-    uriBytes: size(256, 64 * 1024, 'a size from 256B to 64KiB').default(8 * 1024),
-    messageBytes: size(1024, 16 * 1024 ** 2, 'a size from 1KiB to 16MiB').default(1024 ** 2),
+    bodyBytes: size(1, Infinity, '10MiB').default(10 * 1024 ** 2),
+    headerBytes: size(1024, 1024 ** 2, '16KiB').default(16 * 1024),
+    uriBytes: size(256, 64 * 1024, '8KiB').default(8 * 1024),
+    messageBytes: size(1024, 16 * 1024 ** 2, '1MiB').default(1024 ** 2),
     connections: z.int().min(1).max(10_000_000).default(100_000),
     connectionsPerIp: z.int().min(1).max(10_000_000).default(1000),
     exchanges: z.int().min(1).max(10_000_000).default(100_000),
-    loopDelay: duration(60_000, 'a duration from 0s to 1m, such as 50ms').default(50),
+    loopDelay: duration(0, 60_000, '50ms').default(50),
     streams: z.int().min(1).max(100_000).default(100),
     messagesPerSecond: z.int().min(0).max(10_000_000).default(20_000),
-    bytesPerSecond: size(0, Number.MAX_SAFE_INTEGER, 'a size such as 10MiB, or 0').default(0),
-    bodyBytesPerSecond: size(0, 1024 ** 3, 'a size up to 1GiB, or 0').default(500),
-    stallTimeout: parsed('a duration from 1s to 1h, such as 30s', (input) => {
-      const ms = typeof input === 'string' ? parseDurationMs(input) : undefined
-      return ms !== undefined && ms >= 1000 && ms <= 3_600_000 ? ms : undefined
-    }).default(60_000),
-    bufferedBytes: size(1024 ** 2, Number.MAX_SAFE_INTEGER, 'a size from 1MiB').default(1024 ** 3),
+    bytesPerSecond: size(0, Infinity, '10MiB').default(0),
+    bodyBytesPerSecond: size(0, 1024 ** 3, '500B').default(500),
+    stallTimeout: duration(1000, 3_600_000, '30s').default(60_000),
+    bufferedBytes: size(1024 ** 2, Infinity, '1GiB').default(1024 ** 3),
   }),
   policies: policyListSchema.default([]),
   drain: section({
-    delay: duration(3_600_000, 'a duration from 0s to 1h, such as 5s').default(0),
-    timeout: duration(3_600_000, 'a duration from 0s to 1h, such as 30s').default(30_000),
+    delay: duration(0, 3_600_000, '5s').default(0),
+    timeout: duration(0, 3_600_000, '30s').default(30_000),
   }),
   log: section({ level: logLevelSchema.default('info') }),
 })

@@ -4,7 +4,7 @@ import { type ApiKeyRecord, apiKeyId, hashApiKey } from '../exchange/api-key.ts'
 import { ExchangeError } from '../exchange/errors.ts'
 import type { Dispatch, HeaderList, RequestHead } from '../exchange/exchange.ts'
 import { withoutFields } from '../exchange/header-list.ts'
-import { headerNameOption } from './option-schema.ts'
+import { headerNameSchema } from '../schema/header-fields.ts'
 import { definePolicy, type Verdict } from './policy.ts'
 
 const NAME = 'apiKey'
@@ -16,7 +16,7 @@ export const apiKey = definePolicy({
   summary: 'Requires an API key that `engine-router keys create` has made.',
   needsHeaders: true,
   schema: z.strictObject({
-    header: headerNameOption
+    header: headerNameSchema
       .optional()
       .describe(`Where the key is; the backend does not see that field. Default \`${DEFAULT_HEADER}\`.`),
     scopes: z

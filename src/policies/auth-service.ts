@@ -3,16 +3,18 @@ import { ExchangeError } from '../exchange/errors.ts'
 import type { Dispatch, RequestHead } from '../exchange/exchange.ts'
 import { withoutFields } from '../exchange/header-list.ts'
 import { Identity, type IdentityParts } from '../exchange/identity.ts'
+import { durationMs, durationSchema } from '../schema/duration.ts'
+import { headerNameSchema } from '../schema/header-fields.ts'
 import { type Answer, parseAnswer } from './auth-service/answer.ts'
 import { type Decision, Decisions } from './auth-service/decisions.ts'
 import { encodeQuestion, REQUEST_FACTS, type RequestFact, type Told, toldValues } from './auth-service/question.ts'
-import { durationMs, durationOption, headerNameOption, isSettableHeader } from './option-schema.ts'
 import { definePolicy } from './policy.ts'
+import { isSettableHeader } from './settable-header.ts'
 
 const NAME = 'authService'
 const DEFAULT_HEADERS = ['authorization', 'cookie']
 
-const names = z.array(headerNameOption).max(32)
+const names = z.array(headerNameSchema).max(32)
 
 const options = z
   .strictObject({
@@ -21,7 +23,7 @@ const options = z
       .max(256)
       .regex(/^[^\s.*>]+(?:\.[^\s.*>]+)*$/, 'expected a NATS subject without wildcards')
       .describe('The NATS subject of the service.'),
-    timeout: durationOption(10, 8000, '10ms to 8s').optional().describe('For its answer. Default 2s.'),
+    timeout: durationSchema(10, 8000, '2s').optional().describe('For its answer. Default 2s.'),
     headers: names.optional().describe('Header fields that it is told. Default `[authorization, cookie]`.'),
     cacheBy: names
       .optional()
@@ -32,7 +34,7 @@ const options = z
       .refine((list) => list.every(isSettableHeader), 'one of these fields is the router’s own')
       .optional()
       .describe('Fields that the answer may set for the backend. A client cannot send these itself.'),
-    grace: durationOption(0, 3_600_000, '0 to 1h')
+    grace: durationSchema(0, 3_600_000, '10s')
       .optional()
       .describe('How long connections and streams go on after `expires` of the answer. Default 10s.'),
   })

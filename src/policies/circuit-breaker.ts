@@ -2,9 +2,9 @@ import { z } from 'zod'
 import { CLOSED_SIDE } from '../exchange/closed-side.ts'
 import { ExchangeError } from '../exchange/errors.ts'
 import type { Dispatch } from '../exchange/exchange.ts'
+import { durationMs, durationSchema } from '../schema/duration.ts'
 import { BACKEND_FAILURES, type BackendFailure, BackendJudge } from './backend-outcome.ts'
 import { Circuit } from './circuit.ts'
-import { durationMs, durationOption } from './option-schema.ts'
 import { definePolicy } from './policy.ts'
 import { watchExchange } from './watched-exchange.ts'
 
@@ -28,8 +28,8 @@ export const circuitBreaker = definePolicy({
       .max(1_000_000)
       .optional()
       .describe('With fewer exchanges in the window it stays closed. Default 20.'),
-    window: durationOption(1000, 600_000, '1s to 10m').optional().describe('How far it looks back. Default `10s`.'),
-    openFor: durationOption(1000, 600_000, '1s to 10m')
+    window: durationSchema(1000, 600_000, '10s').optional().describe('How far it looks back. Default `10s`.'),
+    openFor: durationSchema(1000, 600_000, '10s')
       .optional()
       .describe('How long it stays open before one exchange tries. Default `10s`.'),
     failures: z

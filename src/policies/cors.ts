@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import type { Dispatch, HeaderList, RequestHead, ResponseHead } from '../exchange/exchange.ts'
 import { firstValue } from '../exchange/header-list.ts'
+import { durationMs, durationSchema } from '../schema/duration.ts'
+import { headerNameSchema } from '../schema/header-fields.ts'
 import { CorsOrigins, originOption } from './cors-origins.ts'
-import { durationMs, durationOption, headerNameOption } from './option-schema.ts'
 import { definePolicy } from './policy.ts'
 import { ResponseFilter } from './response-filter.ts'
 
@@ -33,12 +34,12 @@ export const cors = definePolicy({
         .optional()
         .describe('Methods that a page may use. Default what the route takes.'),
       headers: z
-        .array(headerNameOption)
+        .array(headerNameSchema)
         .max(64)
         .optional()
         .describe('Header fields that a page may set. Default all that it asks for.'),
       exposeHeaders: z
-        .array(headerNameOption)
+        .array(headerNameSchema)
         .max(64)
         .optional()
         .describe('Header fields of responses that a page may read, beside the usual ones.'),
@@ -46,7 +47,7 @@ export const cors = definePolicy({
         .boolean()
         .optional()
         .describe('Requests with cookies and other credentials too; not with `*`. Default `false`.'),
-      maxAge: durationOption(0, 86_400_000, '0s to 24h')
+      maxAge: durationSchema(0, 86_400_000, '10m')
         .optional()
         .describe('How long a browser may keep the answer to its question. Default `10m`.'),
       privateNetwork: z

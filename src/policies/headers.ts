@@ -1,13 +1,14 @@
 import { z } from 'zod'
 import type { ClientSide, Dispatch, HeaderList } from '../exchange/exchange.ts'
 import { withoutFields } from '../exchange/header-list.ts'
-import { headerNameOption, headersOption } from './option-schema.ts'
+import { headerNameSchema } from '../schema/header-fields.ts'
 import { definePolicy } from './policy.ts'
 import { ResponseFilter } from './response-filter.ts'
+import { settableHeadersSchema } from './settable-header.ts'
 
 const changes = z.strictObject({
-  set: headersOption.optional().describe('Fields to add, in place of those of the same name.'),
-  remove: z.array(headerNameOption).max(64).optional().describe('Names of fields to leave out.'),
+  set: settableHeadersSchema.optional().describe('Fields to add, in place of those of the same name.'),
+  remove: z.array(headerNameSchema).max(64).optional().describe('Names of fields to leave out.'),
 })
 
 /** Sets and removes header fields, of requests on their way to the backend and of responses. */

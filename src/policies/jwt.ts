@@ -1,11 +1,11 @@
 import type { Dispatch, RequestHead } from '../exchange/exchange.ts'
 import { withoutFields } from '../exchange/header-list.ts'
+import { durationMs } from '../schema/duration.ts'
 import { KeySet } from './jwt/key-set.ts'
 import { jwksSource, type KeySource, publicKeySource, secretSource } from './jwt/key-source.ts'
 import { type JwtOptions, jwtOptions, PUBLIC_ALGORITHMS, SECRET_ALGORITHMS } from './jwt/options.ts'
 import { findToken, withoutCookie, withoutParameter } from './jwt/token-place.ts'
 import { type TokenRules, TokenVerifier } from './jwt/token-verifier.ts'
-import { durationMs } from './option-schema.ts'
 import { definePolicy } from './policy.ts'
 
 const NAME = 'jwt'

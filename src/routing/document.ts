@@ -1,6 +1,8 @@
 import { z } from 'zod'
-import { parseBytes, parseDurationMs } from '../exchange/units.ts'
 import { NEED_HEADERS, type PolicyListDocument, policyListSchema } from '../policies/policy-list.ts'
+import { durationSchema } from '../schema/duration.ts'
+import { HTTP_TOKEN, headerFieldsSchema, headerNameSchema } from '../schema/header-fields.ts'
+import { sizeSchema } from '../schema/size.ts'
 import { parseHost } from './host.ts'
 import { parsePath } from './path-pattern.ts'
 import { PatternError } from './pattern-error.ts'
@@ -20,45 +22,17 @@ function checkPattern<T>(parse: () => T, context: Refinement, path: string[] = [
   }
 }
 
-const HTTP_TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const DAY_MS = 86_400_000
 /** Of paths that are the router's own, see docs/mux.md. */
 const OWN_SEGMENT = '_sx'
 
-const headerName = z.string().max(128).regex(HTTP_TOKEN, 'expected a header name')
-
-function duration(minMs: number, maxMs: number, range: string) {
-  return z.string().refine((text) => {
-    const ms = parseDurationMs(text)
-    return ms !== undefined && ms >= minMs && ms <= maxMs
-  }, `expected a duration such as \`250ms\` or \`5s\`, ${range}`)
-}
-
-const size = z.union([z.string(), z.number()]).refine((value) => {
-  const bytes = parseBytes(String(value))
-  return bytes !== undefined && bytes <= 1024 ** 4
-}, 'expected a size such as `512KiB` or `10MiB`, at most 1024GiB')
-
-// Not z.record, which silently drops a key named `__proto__`: a condition would be lost.
-const headerConditions = z
-  .custom<Record<string, string>>(
-    (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
-    'expected a mapping of header names to values',
-  )
-  .superRefine((conditions, context) => {
-    const seen = new Set<string>()
-    for (const [name, value] of Object.entries<unknown>(conditions)) {
-      const complain = (message: string) => context.addIssue({ code: 'custom', message, path: [name] })
-      if (name.length > 128 || !HTTP_TOKEN.test(name)) complain('expected a header name')
-      if (seen.has(name.toLowerCase())) complain('the same header is named twice')
-      seen.add(name.toLowerCase())
-      if (typeof value !== 'string') complain('expected text: put the value in quotes')
-      else if (value.trim() !== value || value === '' || value.length > 1024 || /\p{Cc}/u.test(value)) {
-        complain('expected a header value, or `*` for any; without white space around it')
-      }
-    }
-    if (seen.size > 16) context.addIssue({ code: 'custom', message: 'a route has at most 16 header conditions' })
-  })
+const headerConditions = headerFieldsSchema({
+  maxFields: 16,
+  faultOf(_name, value) {
+    const isSane = value.trim() === value && value !== '' && value.length <= 1024 && !/\p{Cc}/u.test(value)
+    return isSane ? undefined : 'expected a header value, or `*` for any; without white space around it'
+  },
+})
 
 /** One route as in YAML, strict. It checks and does not transform: what comes out is what went in. */
 export const routeDocumentSchema = z
@@ -92,14 +66,14 @@ export const routeDocumentSchema = z
     reply: z.enum(['single', 'many']).optional(),
     body: z.enum(['whole', 'stream']).optional(),
     websocket: z.enum(['stream', 'rpc']).optional(),
-    timeout: duration(1, DAY_MS, '1ms to 24h').optional(),
-    idleTimeout: duration(1, DAY_MS, '1ms to 24h').optional(),
-    maxDuration: duration(0, 30 * DAY_MS, 'up to 30d, `0s` for no limit').optional(),
-    limits: z.strictObject({ bodyBytes: size.optional() }).optional(),
+    timeout: durationSchema(1, DAY_MS, '5s').optional(),
+    idleTimeout: durationSchema(1, DAY_MS, '5s').optional(),
+    maxDuration: durationSchema(0, 30 * DAY_MS, '1h').optional(),
+    limits: z.strictObject({ bodyBytes: sizeSchema(0, 1024 ** 4, '10MiB').optional() }).optional(),
     noResponders: z
-      .strictObject({ retries: z.int().min(0).max(10).optional(), hold: duration(0, 60_000, 'up to 60s').optional() })
+      .strictObject({ retries: z.int().min(0).max(10).optional(), hold: durationSchema(0, 60_000, '2s').optional() })
       .optional(),
-    forwardHeaders: z.union([z.enum(['all', 'none']), z.array(headerName).max(128)]).optional(),
+    forwardHeaders: z.union([z.enum(['all', 'none']), z.array(headerNameSchema).max(128)]).optional(),
     policies: policyListSchema.optional(),
     priority: z.int().min(-1_000_000).max(1_000_000).optional(),
   })

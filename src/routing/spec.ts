@@ -1,6 +1,8 @@
 import type { z } from 'zod'
-import { formatBytes, formatDuration, parseBytes, parseDurationMs } from '../exchange/units.ts'
+import { formatBytes, formatDuration } from '../exchange/units.ts'
 import { type PolicySpec, toPolicySpecs } from '../policies/policy-list.ts'
+import { durationMs } from '../schema/duration.ts'
+import { sizeBytes } from '../schema/size.ts'
 import { type RouteDocument, routeDocumentSchema } from './document.ts'
 import type { ParamsDocument } from './subject-params.ts'
 
@@ -87,17 +89,13 @@ function normalise(route: RouteDocument): RouteSpec {
     timeoutMs: durationMs(route.timeout, DEFAULT_TIMEOUT_MS),
     idleTimeoutMs: durationMs(route.idleTimeout, DEFAULT_IDLE_TIMEOUT_MS),
     maxDurationMs: durationMs(route.maxDuration, 0),
-    maxBodyBytes: limits?.bodyBytes === undefined ? undefined : parseBytes(String(limits.bodyBytes)),
+    maxBodyBytes: limits?.bodyBytes === undefined ? undefined : sizeBytes(limits.bodyBytes),
     noResponders: { retries: noResponders?.retries, holdMs: durationMs(noResponders?.hold, 0) },
     forwardHeaders:
       typeof forwardHeaders === 'string' ? forwardHeaders : distinct(forwardHeaders.map((name) => name.toLowerCase())),
     policies: toPolicySpecs(route.policies),
     priority: route.priority ?? 0,
   }
-}
-
-function durationMs(text: string | undefined, defaultMs: number): number {
-  return (text === undefined ? undefined : parseDurationMs(text)) ?? defaultMs
 }
 
 function distinct(values: readonly string[]): string[] {

@@ -1,14 +1,14 @@
 /** `params` of a route: values for the subject that do not come from the path as they are. */
 import { z } from 'zod'
+import { headerNameSchema } from '../schema/header-fields.ts'
 
 const NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/
-const HTTP_TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const CLAIM = /^[^.{}\s\p{Cc}]+(?:\.[^.{}\s\p{Cc}]+)*$/u
 const SOURCES = ['header', 'query', 'host', 'claim'] as const
 
 const paramSchema = z
   .strictObject({
-    header: z.string().max(128).regex(HTTP_TOKEN, 'expected a header name').optional(),
+    header: headerNameSchema.optional(),
     query: z.string().min(1).max(128).optional(),
     host: z.int().min(0).max(31).optional(),
     claim: z.string().max(256).regex(CLAIM, 'expected the name of a claim, such as `sub` or `org.id`').optional(),

@@ -19,9 +19,9 @@ export function rowOf(route: RouteDocument): Insertable<RoutesTable> {
     reply: route.reply ?? null,
     body: route.body ?? null,
     websocket: route.websocket ?? null,
-    timeout: route.timeout ?? null,
-    idle_timeout: route.idleTimeout ?? null,
-    max_duration: route.maxDuration ?? null,
+    timeout: text(route.timeout),
+    idle_timeout: text(route.idleTimeout),
+    max_duration: text(route.maxDuration),
     priority: route.priority ?? null,
     limits: json(route.limits),
     no_responders: json(route.noResponders),
@@ -56,6 +56,11 @@ export function documentOf(row: RouteRow): Readonly<Record<string, unknown>> {
     policies: row.policies,
     priority: row.priority,
   })
+}
+
+/** Of a duration, which may be the number 0. */
+function text(value: string | number | undefined): string | null {
+  return value === undefined ? null : String(value)
 }
 
 function json(value: unknown): string | null {

@@ -162,8 +162,8 @@ describe('loadConfig', () => {
       assert.ok(error instanceof DocumentError)
       assert.deepEqual(error.message.split('\n'), [
         'bad.yaml:1:11: listen.htp: unknown key, did you mean "http"?',
-        'bad.yaml:2:19: drain.timeout: expected a duration from 0s to 1h, such as 30s; got 30',
-        'bad.yaml:3:22: limits.bodyBytes: expected a size such as 10MiB; got "big"',
+        'bad.yaml:2:19: drain.timeout: a unit is missing: expected a duration from 0s to 1h, such as 30s; got 30',
+        'bad.yaml:3:22: limits.bodyBytes: expected a size of 1B or more, such as 10MiB; got "big"',
       ])
       return true
     })

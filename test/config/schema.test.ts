@@ -23,10 +23,10 @@ describe('routerConfigSchema', () => {
 
   test('holds values to their bounds', () => {
     assert.deepEqual(lines('limits:\n  headerBytes: 1KB\n  uriBytes: 1MiB\n  connections: 0\n  bodyBytes: 0\n'), [
-      '2:16 limits.headerBytes: expected a size from 1KiB to 1MiB; got "1KB"',
-      '3:13 limits.uriBytes: expected a size from 256B to 64KiB; got "1MiB"',
+      '2:16 limits.headerBytes: expected a size from 1KiB to 1MiB, such as 16KiB; got "1KB"',
+      '3:13 limits.uriBytes: expected a size from 256B to 64KiB, such as 8KiB; got "1MiB"',
       '4:16 limits.connections: must be at least 1; got 0',
-      '5:14 limits.bodyBytes: expected a size such as 10MiB; got 0',
+      '5:14 limits.bodyBytes: expected a size of 1B or more, such as 10MiB; got 0',
     ])
     assert.deepEqual(lines('drain: { timeout: 2h }'), [
       '1:19 drain.timeout: expected a duration from 0s to 1h, such as 30s; got "2h"',

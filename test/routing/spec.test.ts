@@ -62,6 +62,11 @@ describe('parseRoute', () => {
     assert.equal(specOf({ ...MINIMAL, limits: { bodyBytes: 1024 } }).maxBodyBytes, 1024)
   })
 
+  test('takes 0 for a duration without a unit', () => {
+    const spec = specOf({ ...MINIMAL, maxDuration: 0, noResponders: { hold: 0 } })
+    assert.deepEqual([spec.maxDurationMs, spec.noResponders.holdMs], [0, 0])
+  })
+
   test('tells everything that is wrong at once, each with the path of its key', () => {
     const issues = issuesOf({
       name: 'no spaces',

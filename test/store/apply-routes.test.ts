@@ -52,6 +52,12 @@ describe('applying routes', () => {
     assert.deepEqual(documents, [route('a'), route('c', { timeout: '1s' }), full])
   })
 
+  test('keeps a duration that is the number 0', async () => {
+    await applyRoutes(store.db, [route('a', { maxDuration: 0 })], by)
+    assert.deepEqual((await readRoutes(store.db)).documents, [route('a', { maxDuration: '0' })])
+    assert.equal((await applyRoutes(store.db, [route('a', { maxDuration: 0 })], by)).plan.unchanged, 1)
+  })
+
   test('resets to the default what a document no longer says', async () => {
     await applyRoutes(store.db, [full], by)
     const bare = route('full', { match: { path: '/f/{x}' }, subject: 'f' })

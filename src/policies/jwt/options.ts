@@ -1,5 +1,7 @@
 import { z } from 'zod'
-import { durationOption, headerNameOption, isSettableHeader } from '../option-schema.ts'
+import { durationSchema } from '../../schema/duration.ts'
+import { isHeaderName } from '../../schema/header-fields.ts'
+import { isSettableHeader } from '../settable-header.ts'
 import { isUrl } from './key-source.ts'
 
 /** With a key that anyone may know. */
@@ -71,7 +73,7 @@ export const jwtOptions = z
     headers: mapping('claims', (value): value is string => isPath(value))
       .superRefine((fields, context) => {
         for (const name of Object.keys(fields)) {
-          if (headerNameOption.safeParse(name).success && isSettableHeader(name)) continue
+          if (isHeaderName(name) && isSettableHeader(name)) continue
           context.addIssue({
             code: 'custom',
             message: 'expected the name of a header that is not the router’s own',
@@ -86,10 +88,10 @@ export const jwtOptions = z
       .optional()
       .describe('Requests without a token come in too, without an identity. Default false.'),
     requireExp: z.boolean().optional().describe('Refuse tokens that never expire. Default true.'),
-    clockTolerance: durationOption(0, 60_000, '0 to 60s')
+    clockTolerance: durationSchema(0, 60_000, '5s')
       .optional()
       .describe('How far the clocks of issuer and router may be apart. Default 5s.'),
-    grace: durationOption(0, 3_600_000, '0 to 1h')
+    grace: durationSchema(0, 3_600_000, '10s')
       .optional()
       .describe('How long connections and streams go on after the expiry, for a new token to come. Default 10s.'),
     maxTokens: z
