@@ -70,7 +70,7 @@ async function ask(url: string, adminUrl: string): Promise<void> {
   assert.equal(right.status, 200)
 }
 
-describe('the log of a router has no secret', { skip }, () => {
+describe('the log of a router has no secret', { skip, concurrency: true }, () => {
   test('while it works, loses its servers and stops', async (t) => {
     const nats = await startNats({ args: ['--user', 'router', '--pass', NATS_PASSWORD] })
     t.after(() => nats.stop())

@@ -1,7 +1,7 @@
 /** What asks every router over NATS. The routers are those of the composition, with a source and metrics of the test. */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { after, before, describe, type TestContext, test } from 'node:test'
+import { describe, type TestContext, test } from 'node:test'
 import { connect } from 'nats'
 import type { AdminSource } from '../../src/admin/source.ts'
 import type { ClientConnection } from '../../src/exchange/client-connection.ts'
@@ -10,7 +10,7 @@ import { type ServiceEndpoint, ServiceResponder } from '../../src/nats/service-r
 import { OPERATOR_PREFIX, SERVICE_NAME, startOperatorService } from '../../src/operator-service.ts'
 import { fakeSource } from '../admin/fake-source.ts'
 import { eventually } from '../support/eventually.ts'
-import { startNats, type TestNats } from '../support/nats.ts'
+import { startNats } from '../support/nats.ts'
 import { silentLogger } from '../support/silent-logger.ts'
 import { runCli } from './run-cli.ts'
 
@@ -32,62 +32,66 @@ function connections(count: number): AdminSource {
   return fakeSource({ connectionCount: count, connections: (after) => all.slice(after?.number ?? 0) })
 }
 
-describe('verbs for all routers', () => {
-  let server: TestNats
-  before(async () => {
-    server = await startNats()
-  })
-  after(() => server.stop())
+/** A nats-server of its own, since verbs ask all routers of one. */
+async function startFleet(t: TestContext) {
+  const server = await startNats()
+  t.after(() => server.stop())
 
-  function run(...words: string[]) {
-    return runCli(words, { env: { NATS_URL: server.url } })
-  }
-
-  async function link(t: TestContext): Promise<NatsLink> {
+  function createLink(): NatsLink {
     const link = new NatsLink({ servers: [server.url], name: 'router', logger: silentLogger })
     t.after(() => link.close())
     return link
   }
 
-  async function startRouter(t: TestContext, source: AdminSource, metrics = () => ''): Promise<void> {
-    const own = await link(t)
-    startOperatorService({
-      link: own,
-      logger: silentLogger,
-      source,
-      metrics: () => ({ text: metrics() }),
-      ports: { http: 1, admin: 2 },
-      randomBytes,
-    })
+  async function connected(own: NatsLink): Promise<void> {
     own.start()
     await eventually('connected', () => own.connected)
     await own.client?.flush()
   }
 
-  /** It is there, and answers each question as the test says. */
-  async function startOddRouter(t: TestContext, id: string, answer: ServiceEndpoint['answer']): Promise<void> {
-    const own = await link(t)
-    new ServiceResponder({
-      link: own,
-      logger: silentLogger,
-      name: SERVICE_NAME,
-      id,
-      version: '1.0.0',
-      description: '',
-      metadata: {},
-      prefix: OPERATOR_PREFIX,
-      endpoints: ['connections', 'metrics'].map((name) => ({ name, answer })),
-    })
-    own.start()
-    await eventually('connected', () => own.connected)
-    await own.client?.flush()
-  }
+  return {
+    url: server.url,
+    run: (...words: string[]) => runCli(words, { env: { NATS_URL: server.url } }),
 
+    async startRouter(source: AdminSource, metrics = () => ''): Promise<void> {
+      const own = createLink()
+      startOperatorService({
+        link: own,
+        logger: silentLogger,
+        source,
+        metrics: () => ({ text: metrics() }),
+        ports: { http: 1, admin: 2 },
+        randomBytes,
+      })
+      await connected(own)
+    },
+
+    /** It is there, and answers each question as the test says. */
+    async startOddRouter(id: string, answer: ServiceEndpoint['answer']): Promise<void> {
+      const own = createLink()
+      new ServiceResponder({
+        link: own,
+        logger: silentLogger,
+        name: SERVICE_NAME,
+        id,
+        version: '1.0.0',
+        description: '',
+        metadata: {},
+        prefix: OPERATOR_PREFIX,
+        endpoints: ['connections', 'metrics'].map((name) => ({ name, answer })),
+      })
+      await connected(own)
+    },
+  }
+}
+
+describe('verbs for all routers', { concurrency: true }, () => {
   const never = () => new Promise<never>(() => {})
 
   test('conns ls --all pages through the connections of each, and says whose they are', async (t) => {
-    await startRouter(t, connections(2500))
-    await startRouter(t, connections(2))
+    const { run, startRouter } = await startFleet(t)
+    await startRouter(connections(2500))
+    await startRouter(connections(2))
     const { code, stdout, stderr } = await run('conns', 'ls', '--all', '--json', '--limit', '2200')
     assert.deepEqual([code, stderr], [0, ''])
     const answer = JSON.parse(stdout)
@@ -110,8 +114,9 @@ describe('verbs for all routers', () => {
   })
 
   test('conns ls --all tells of routers that do not answer in time, and fails', async (t) => {
-    await startRouter(t, connections(1))
-    await startOddRouter(t, 'deaf-1', never)
+    const { run, startRouter, startOddRouter } = await startFleet(t)
+    await startRouter(connections(1))
+    await startOddRouter('deaf-1', never)
     const { code, stdout, stderr } = await run('conns', 'ls', '--all', '--json')
     assert.equal(code, 1)
     assert.equal(stderr, 'router deaf-1: no answer within 2000 ms\n')
@@ -121,8 +126,9 @@ describe('verbs for all routers', () => {
   })
 
   test('conns ls --all asks again what a router was too busy to answer', async (t) => {
+    const { run, startOddRouter } = await startFleet(t)
     let asked = 0
-    await startOddRouter(t, 'busy-1', () => {
+    await startOddRouter('busy-1', () => {
       if (++asked < 3) return { code: 429, title: 'too much' }
       return { data: Buffer.from('{"total":0,"connections":[]}') }
     })
@@ -132,8 +138,9 @@ describe('verbs for all routers', () => {
   })
 
   test('conns ls --all says what a router has against the question', async (t) => {
-    await startOddRouter(t, 'old-1', () => ({ code: 404, title: 'nothing\u001b[2J' }))
-    await startOddRouter(t, 'odd-1', () => ({ data: Buffer.from('{}') }))
+    const { run, startOddRouter } = await startFleet(t)
+    await startOddRouter('old-1', () => ({ code: 404, title: 'nothing\u001b[2J' }))
+    await startOddRouter('odd-1', () => ({ data: Buffer.from('{}') }))
     const { code, stderr } = await run('conns', 'ls', '--all')
     assert.equal(code, 1)
     assert.equal(
@@ -143,14 +150,16 @@ describe('verbs for all routers', () => {
   })
 
   test('top --all goes on without a router that does not answer, and names it', async (t) => {
-    await startRouter(t, fakeSource())
-    await startOddRouter(t, 'deaf-2', never)
+    const { run, startRouter, startOddRouter } = await startFleet(t)
+    await startRouter(fakeSource())
+    await startOddRouter('deaf-2', never)
     const { code, stdout } = await run('top', '--all', '--once')
     assert.equal(code, 0)
     assert.match(stdout, /\ndeaf-2 +no answer\n/)
   })
 
   test('top --all adds up the routes of all routers', async (t) => {
+    const { run, startRouter } = await startFleet(t)
     const counting = (step: number) => {
       let count = 0
       return () => {
@@ -158,8 +167,8 @@ describe('verbs for all routers', () => {
         return `engine_router_nats_connected 1\nengine_router_exchanges_total{route="a",kind="http",code="ok"} ${count}\n`
       }
     }
-    await startRouter(t, fakeSource(), counting(10))
-    await startRouter(t, fakeSource(), counting(30))
+    await startRouter(fakeSource(), counting(10))
+    await startRouter(fakeSource(), counting(30))
     const { routers, routes, silent } = JSON.parse((await run('top', '--all', '--json')).stdout)
     assert.deepEqual(silent, [])
     const rates: number[] = routers.map(
@@ -177,7 +186,8 @@ describe('verbs for all routers', () => {
   })
 
   test('nothing of what anyone may answer reaches the terminal as it is', async (t) => {
-    const nats = await connect({ servers: server.url })
+    const { run, url } = await startFleet(t)
+    const nats = await connect({ servers: url })
     t.after(() => nats.close())
     const answers: Readonly<Record<string, string>> = {
       '$SRV.PING.engine-router': '{"id":"evil-1"}',
@@ -195,7 +205,8 @@ describe('verbs for all routers', () => {
     assert.match(stdout, /of 1 router\n$/)
   })
 
-  test('say that nobody is there, and what cannot be asked for', async () => {
+  test('say that nobody is there, and what cannot be asked for', async (t) => {
+    const { run } = await startFleet(t)
     for (const words of [
       ['conns', 'ls', '--all'],
       ['top', '--all', '--once'],
