@@ -7,7 +7,7 @@ import { startNats } from '../support/nats.ts'
 import { type RouterUnderTest, readAll } from './client.ts'
 import { clientProtocols } from './clients/index.ts'
 import { Members } from './members.ts'
-import { PREFIX } from './routes.ts'
+import { PREFIX, ROUTE_TIMEOUT_MS } from './routes.ts'
 
 const MEMBERS = 8
 const STREAMS = 80
@@ -15,8 +15,7 @@ const STREAMS_AT_ONCE = 8
 const LINES = 40
 const LEAVES_EVERY_MS = 25
 /** A client that has waited for so long leaves: that it would be told in the end is for silence.test.ts. */
-const PATIENCE_MS = 2000
-const ROUTE_TIMEOUT_MS = 10_000
+const PATIENCE_MS = 1000
 
 describe('a queue whose members come and go', { concurrency: true }, () => {
   for (const protocol of clientProtocols) {
@@ -55,7 +54,7 @@ describe('a queue whose members come and go', { concurrency: true }, () => {
       assert.ok(outcomes.failed > 0, 'no stream met the end of its member')
       // An OPEN that its member did not live to accept is given up at the timeout of the route.
       await eventually('the router is idle', () => router.assertIdle().then(() => true), {
-        timeoutMs: ROUTE_TIMEOUT_MS,
+        timeoutMs: 2 * ROUTE_TIMEOUT_MS,
       })
     })
   }

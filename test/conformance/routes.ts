@@ -5,6 +5,8 @@ import type { Target } from './client.ts'
 export const PREFIX = 'sx'
 /** A plain responder of the test's own. */
 export const PLAIN_SUBJECT = 'plain.echo'
+/** Of every route: how long a backend may take to accept. A test in which one is lost waits for it. */
+export const ROUTE_TIMEOUT_MS = 4000
 /** What the route `small` takes. */
 export const SMALL_BYTES = 64 * 1024
 /** What the route `whole` takes. */
@@ -17,6 +19,7 @@ export function routesFor(match: (target: Target) => RouteDocument['match']): Ro
     match: match(target),
     subject: `${PREFIX}.${target}`,
     body: 'stream',
+    timeout: `${ROUTE_TIMEOUT_MS}ms`,
     limits: { bodyBytes: '64MiB' },
     ...over,
   })
