@@ -5,9 +5,14 @@ import type { Revocation } from '../../exchange/revocation.ts'
 /** A token that is said to be issued so far in the future, in milliseconds say, does not tell when it was. */
 const MAX_AHEAD_MS = 60_000
 
+/** By what a token says, which may be anything. */
+type Index = ReadonlyMap<unknown, readonly Revocation[]>
+
+const NONE: Index = new Map()
+
 /**
  * The tokens that are revoked, as the database has them, for all policies that take tokens. Replaced as a whole: what was
- * opened with a token that is revoked by now ends. While nothing is revoked a token costs one look at the size of a map.
+ * opened with a token that is revoked by now ends. While nothing is revoked a token costs one look at the size of maps.
  */
 export class RevocationDirectory {
   /** The identities of tokens under which something lasts now. They are here, as a policy may go before they do. */
@@ -15,7 +20,8 @@ export class RevocationDirectory {
   /** What else may let somebody in: what each policy remembers. */
   readonly #remembered = new Set<() => Iterable<Identity>>()
   readonly #now: () => number
-  #revocations: ReadonlyMap<string, readonly Revocation[]> = new Map()
+  #bySubject = NONE
+  #byId = NONE
 
   /** @param now wall clock, since the epoch */
   constructor(now: () => number) {
@@ -23,12 +29,13 @@ export class RevocationDirectory {
   }
 
   /** Whether a token counts no more. @param subjectId who its policy says it is, by `sub` or by another claim */
-  isRevoked({ sub, jti, iss, iat }: Claims, subjectId: string): boolean {
-    if (this.#revocations.size === 0) return false
+  isRevoked(claims: Claims, subjectId: string): boolean {
+    if (this.#bySubject.size + this.#byId.size === 0) return false
+    const { sub, jti } = claims
     return (
-      this.#has('jti', jti, iss, iat) ||
-      this.#has('subject', subjectId, iss, iat) ||
-      this.#has('subject', sub, iss, iat)
+      this.#isAmong(this.#bySubject.get(subjectId), claims) ||
+      (sub !== subjectId && this.#isAmong(this.#bySubject.get(keyOf(sub)), claims)) ||
+      this.#isAmong(this.#byId.get(keyOf(jti)), claims)
     )
   }
 
@@ -42,7 +49,9 @@ export class RevocationDirectory {
   }
 
   replace(revocations: readonly Revocation[]): void {
-    this.#revocations = Map.groupBy(revocations, ({ kind, value }) => keyOf(kind, value))
+    const { subject = [], jti = [] } = Object.groupBy(revocations, ({ kind }) => kind)
+    this.#bySubject = Map.groupBy(subject, ({ value }) => value)
+    this.#byId = Map.groupBy(jti, ({ value }) => value)
     if (revocations.length === 0) return
     for (const identities of this.#remembered) this.#end(identities())
     // A copy: those whose last lease ends leave the set meanwhile.
@@ -53,24 +62,21 @@ export class RevocationDirectory {
     for (const identity of identities) if (this.isRevoked(identity.claims, identity.subjectId)) identity.revoke()
   }
 
-  #has(kind: Revocation['kind'], value: unknown, iss: unknown, iat: unknown): boolean {
-    // Some issuers count their tokens.
-    if (typeof value !== 'string' && typeof value !== 'number') return false
+  #isAmong(revocations: readonly Revocation[] | undefined, { iss, iat }: Claims): boolean {
+    if (revocations === undefined) return false
     const nowMs = this.#now()
-    const found = this.#revocations.get(keyOf(kind, String(value)))
-    return (
-      found?.some(
-        ({ issuer, revokedAtMs, expiresAtMs }) =>
-          nowMs < expiresAtMs &&
-          (issuer === undefined || issuer === iss) &&
-          (kind === 'jti' || !isIssuedAfter(iat, revokedAtMs, nowMs)),
-      ) ?? false
+    return revocations.some(
+      ({ kind, issuer, revokedAtMs, expiresAtMs }) =>
+        nowMs < expiresAtMs &&
+        (issuer === undefined || issuer === iss) &&
+        (kind === 'jti' || !isIssuedAfter(iat, revokedAtMs, nowMs)),
     )
   }
 }
 
-function keyOf(kind: Revocation['kind'], value: string): string {
-  return `${kind} ${value}`
+/** Some issuers count their clients and tokens. */
+function keyOf(claim: unknown): unknown {
+  return typeof claim === 'number' ? String(claim) : claim
 }
 
 /**

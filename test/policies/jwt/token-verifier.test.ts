@@ -316,11 +316,11 @@ describe('verifying tokens', () => {
 
   test('a token that is revoked is refused at once, and one that is issued later is not', async () => {
     const { clock, revocations, outcome } = setUp()
-    const token = await signToken(first)
+    const token = await signToken(first, {}, clock.nowMs)
     assert.equal(await outcome(token), 'alice')
     revocations.replace([revocationOf(clock)])
     assert.equal(await outcome(token), 'unauthorized')
-    assert.equal(await outcome(await signToken(first, { jti: 'another' })), 'unauthorized')
+    assert.equal(await outcome(await signToken(first, { jti: 'another' }, clock.nowMs)), 'unauthorized')
     clock.nowMs += 1000
     assert.equal(await outcome(await signToken(first, {}, clock.nowMs)), 'alice')
     revocations.replace([])
@@ -336,14 +336,14 @@ describe('verifying tokens', () => {
 
   test('a token that is revoked while it is verified does not get in', async () => {
     const { clock, revocations, outcome } = setUp()
-    const verdict = outcome(await signToken(first))
+    const verdict = outcome(await signToken(first, {}, clock.nowMs))
     revocations.replace([revocationOf(clock)])
     assert.equal(await verdict, 'unauthorized')
   })
 
   test('a revocation ends what was opened with a token that others have driven out, or whose policy is gone', async () => {
     const { clock, verifier, revocations } = setUp({}, 4)
-    const identity = await verifier.verify(await signToken(first))
+    const identity = await verifier.verify(await signToken(first, {}, clock.nowMs))
     assert.ok(identity instanceof Identity)
     const ended: string[] = []
     new Lease(identity, { onRevoked: ({ code }) => ended.push(code) })
