@@ -6,6 +6,7 @@
  *   node good-client.ts PORT NATS_URL SUBJECT
  */
 import { Agent, request } from 'node:http'
+import { setTimeout as delay } from 'node:timers/promises'
 import { connect } from 'nats'
 
 const CONNECTIONS = 4
@@ -52,7 +53,7 @@ async function askUntilOver(): Promise<void> {
     } catch (error) {
       lost.push(String(error))
     }
-    await new Promise((resolve) => setTimeout(resolve, PACE_MS))
+    await delay(PACE_MS)
   }
 }
 

@@ -13,6 +13,7 @@ const MEMBERS = 8
 const STREAMS = 80
 const STREAMS_AT_ONCE = 8
 const LINES = 40
+/** The pace at which they do: streams have time to begin, and few to end. */
 const LEAVES_EVERY_MS = 25
 /** A client that has waited for so long leaves: that it would be told in the end is for silence.test.ts. */
 const PATIENCE_MS = 1000

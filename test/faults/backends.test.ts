@@ -35,6 +35,7 @@ test('a plain backend', async (t) => {
   )
 
   await t.test('that is slow: its answer comes, if it is in time', async (t) => {
+    // Whatever takes a backend so long.
     await respond(t, stage, 'plain', (message) => void delay(TIMEOUT_MS / 2).then(() => message.respond('slow')))
     assert.equal((await stage.ask('/plain')).text, 'slow')
     await stage.assertCalm()

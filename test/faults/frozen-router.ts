@@ -17,6 +17,7 @@ export async function freezeRouter(t: TestContext, forMs: number): Promise<void>
   const open = await openDuplex(t, `${stage.router.url}/sx/echo`, 'before ')
   stage.router.signal('SIGSTOP')
   const meanwhile = stage.ask('/plain', { signal: AbortSignal.timeout(forMs + 30_000) })
+  // Its length is what is tested.
   await delay(forMs)
   stage.router.signal('SIGCONT')
   const { text, code } = await meanwhile

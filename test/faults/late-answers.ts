@@ -7,6 +7,7 @@ import { startStage } from './stage.ts'
 
 /** A backend's pings begin after ten seconds of silence, and all streams here fell silent at the same time. */
 const HEALED_WITHIN_MS = 25_000
+const ASKED_EVERY_MS = 250
 
 /**
  * So many clients open a stream while the backend is frozen, and are cut. It finds all of them at once when it goes on,
@@ -43,7 +44,8 @@ export async function abandonStreams(t: TestContext, clients: number): Promise<n
     async () => {
       const count = await openInBackend()
       counts.push(count)
-      if (count > 0) await delay(250)
+      // Enough to see how it goes; it has the others to look after.
+      if (count > 0) await delay(ASKED_EVERY_MS)
       return count === 0
     },
     { timeoutMs: HEALED_WITHIN_MS },

@@ -6,6 +6,8 @@ import { type Stage, startStage } from './stage.ts'
 
 /** Two pings of the router's connection without an answer, five seconds apart, and one more. */
 const NOTICED_WITHIN_MS = 20_000
+/** Long enough for the router to notice, and to give up what was open. */
+const FROZEN_MS = 30_000
 
 test('nats-server frozen for 30 s: not ready when the router has noticed, 503 at once, and it comes back', async (t) => {
   const stage = await startStage(t)
@@ -15,7 +17,7 @@ test('nats-server frozen for 30 s: not ready when the router has noticed, 503 at
   await stage.startBackend(t)
   const { answer } = await openSilent(stage)
   stage.nats.pause()
-  const thawed = delay(30_000).then(() => stage.nats.resume())
+  const thawed = delay(FROZEN_MS).then(() => stage.nats.resume())
   await eventually('not ready', async () => (await router.readiness()).status === 503, { timeoutMs: NOTICED_WITHIN_MS })
   assert.equal((await fetch(`${router.adminUrl}/healthz`)).status, 200)
   assert.equal((await stage.ask('/plain')).code, 'nats_unavailable')

@@ -8,6 +8,7 @@ import { startNats } from '../support/nats.ts'
 import { openDuplex } from './duplex-request.ts'
 import { AT_ONCE_MS, type Stage, startStage } from './stage.ts'
 
+/** Its length is what is tested: it ends no stream. */
 const OUTAGE_MS = 5000
 const FULL_RATE_WITHIN_MS = 2000
 const DOWNLOAD_BYTES = 64 * 1024 ** 2
@@ -87,7 +88,7 @@ test('nats-server frozen for half a second: requests wait, and none fails', asyn
   const open = await openDuplex(t, `${stage.router.url}/sx/echo`, 'before ')
   stage.nats.pause()
   const waiting = stage.ask('/plain')
-  // Less than the timeout of the route.
+  // Its length is what is tested: less than the timeout of the route.
   await delay(500)
   stage.nats.resume()
   assert.equal((await waiting).text, 'here')

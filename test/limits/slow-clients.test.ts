@@ -99,6 +99,7 @@ describe('a client that sends a body', () => {
     raw.write('POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 9000\r\n\r\n')
     for (let i = 0; i < 30; i++) {
       raw.write('x'.repeat(300))
+      // Its pace is what is tested.
       await delay(STALL_MS / 10)
     }
     await raw.until(/took 9000/)
@@ -149,6 +150,7 @@ describe('a client that reads a response', () => {
       raw.socket.pause()
       raw.write(`GET /${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`)
       await eventually('it is full', () => gateway.wheel.size > 0)
+      // The pause that is not too long.
       await delay(STALL_MS / 2)
       raw.socket.resume()
       await eventually('all of it', () => gateway.ended.at(-1)?.bytesOut === LARGE_BYTES, { timeoutMs: 30_000 })
@@ -158,8 +160,11 @@ describe('a client that reads a response', () => {
   }
 })
 
-// uWebSockets has a timer of its own, of 8 to 12 seconds, which is none of ours to set.
+// uWebSockets has a timer of its own, of 8 to 12 seconds, which is none of ours to set: that it ends nothing shows only
+// when it has passed.
 const PAST_THEIR_TIMER_MS = 14_000
+/** In which a body does not come: that timer has begun, and is not yet over. */
+const SLOW_BODY_MS = 5000
 
 describe('for longer than uWebSockets would wait', { concurrency: true }, () => {
   const transferLimits = { stallTimeoutMs: 30_000, minBodyBytesPerSecond: 500 }
@@ -223,7 +228,7 @@ describe('for longer than uWebSockets would wait', { concurrency: true }, () => 
     const { gateway, upload } = await start(t, { transferLimits })
     const raw = await openRaw(gateway.port)
     raw.write('POST /hold HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n')
-    await delay(5000)
+    await delay(SLOW_BODY_MS)
     raw.write('0123456789')
     await eventually('the backend', () => upload())
     upload()?.head({ status: 200, headers: [] })

@@ -4,6 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 const CHUNK_BYTES = 32 * 1024
 const CHUNKS = 16
+/** So that an upload is under way for a while. */
+const CHUNK_EVERY_MS = 20
 
 /** What came of some clients' requests, one after the other each. */
 export interface Outcome {
@@ -77,7 +79,7 @@ function upload(url: string, body: Buffer): Promise<string> {
     for (let at = 0; at < body.length; at += CHUNK_BYTES) {
       if (outgoing.destroyed) return
       outgoing.write(body.subarray(at, at + CHUNK_BYTES))
-      await delay(20)
+      await delay(CHUNK_EVERY_MS)
     }
     outgoing.end()
   })
