@@ -14,13 +14,13 @@ export interface ServeOptions {
   readonly description?: string
   /** Queue group: each exchange goes to one member. Default `q`. */
   readonly queue?: string
-  /** Exchanges under way at once, at most; the router hears `busy` and tries another member. Default 1000. */
+  /** Exchanges under way at once, at most; the router hears `busy` and tries another member, `onError` hears of it. Default 1000. */
   readonly maxConcurrent?: number
   /** Largest WebSocket message that came in parts. Default 1 MiB. */
   readonly maxMessageBytes?: number
   /** Subject prefix of the inbox, where permissions ask for one. Default `_INBOX`, or that of the connect options. */
   readonly inboxPrefix?: string
-  /** Hears what a handler threw; clients never do. Default: the console. */
+  /** Hears what a handler threw, which clients never do, and that exchanges are refused. Default: the console. */
   readonly onError?: ReportError
 }
 

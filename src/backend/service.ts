@@ -14,6 +14,7 @@ import { type FetchHandler, fetchExchange } from './fetch-handler.ts'
 import type { ExchangeHandler, ReportError } from './handler.ts'
 import { answerPlain, refusePlain } from './plain-reply.ts'
 import { publish } from './publish.ts'
+import { RefusalReport } from './refusal-report.ts'
 import { Session, type SessionParts } from './session.ts'
 import { traceHandler } from './trace-handler.ts'
 import { TurnEnd } from './turn-end.ts'
@@ -47,6 +48,7 @@ export class Service {
   readonly #inbox: Inbox
   readonly #wheel = new DeadlineWheel()
   readonly #watch: ConnectionWatch
+  readonly #refusals: RefusalReport
   readonly #parts: SessionParts
   readonly #running = new Set<Running>()
   readonly #sessions = new Set<Session>()
@@ -54,8 +56,9 @@ export class Service {
   #drained: Promise<void> | undefined
 
   constructor(options: ServiceOptions) {
-    const { nats, inboxPrefix, nextToken, maxMessageBytes, onError } = options
+    const { nats, inboxPrefix, nextToken, maxConcurrent, maxMessageBytes, onError } = options
     this.#options = options
+    this.#refusals = new RefusalReport({ maxConcurrent, onError, now: () => this.#wheel.now() })
     const late = new LateFrames(
       () => nats,
       () => this.#wheel.now(),
@@ -137,20 +140,25 @@ export class Service {
 
   #onRequest(message: Msg, handler: ExchangeHandler): void {
     const { nats, maxConcurrent, maxMessageBytes, onError } = this.#options
-    const refusal: ErrorCode | undefined =
+    const refusal: 'busy' | 'draining' | undefined =
       this.#drained !== undefined ? 'draining' : this.#running.size >= maxConcurrent ? 'busy' : undefined
     // Throws where a header is malformed, which the service framework answers and counts.
     const open = decodeOpen(message.headers, message.data)
     if (open === undefined) {
-      if (refusal !== undefined) refusePlain(nats, message, refusal)
-      else this.#answerPlain({ nats, message, onError, maxMessageBytes }, handler)
+      if (refusal === undefined) this.#answerPlain({ nats, message, onError, maxMessageBytes }, handler)
+      else {
+        refusePlain(nats, message, refusal)
+        this.#refusals.onRefused(refusal)
+      }
       return
     }
     const { subject, reply } = message
     if (!isPeerSubject(reply)) return
     if (open.type === 'broken' || open.version < PROTOCOL_VERSION) this.#refuse(reply, 'protocol_error')
-    else if (refusal !== undefined) this.#refuse(reply, refusal)
-    else {
+    else if (refusal !== undefined) {
+      this.#refuse(reply, refusal)
+      this.#refusals.onRefused(refusal)
+    } else {
       const session = new Session(this.#parts, open, subject, reply, () => {
         this.#sessions.delete(session)
         this.#over(session)

@@ -29,7 +29,7 @@ describe('a service', () => {
   })
 
   test('refuses more than it may do at once before any work', async (t) => {
-    const { service, router, prefix } = await startService(t, { maxConcurrent: 1 })
+    const { service, router, prefix, errors } = await startService(t, { maxConcurrent: 1 })
     const gate = Promise.withResolvers<void>()
     let calls = 0
     service.fetch(prefix, async () => {
@@ -47,6 +47,9 @@ describe('a service', () => {
       ['reset'],
     )
     assert.equal((await router.request(prefix)).headers?.get('Sx-Status'), '503')
+    assert.deepEqual(errors.map(String), [
+      'ExchangeError: an exchange was refused: maxConcurrent is 1, and as many run',
+    ])
     gate.resolve()
     await first.whole()
     assert.equal(calls, 1)
