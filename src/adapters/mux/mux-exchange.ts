@@ -4,7 +4,6 @@ import { ERRORS, ExchangeError } from '../../exchange/errors.ts'
 import type { BackendSide, ClientSide, HeaderList, MessageMeta, ResponseHead } from '../../exchange/exchange.ts'
 import { isDuplex } from '../../exchange/route.ts'
 import type { MuxBody, MuxOpen } from '../framing/mux-frame.ts'
-import { withPolicyFields } from '../response-fields.ts'
 import type { ExchangeOwner } from './exchange-owner.ts'
 import { findRoute } from './find-route.ts'
 import { toMeta } from './frame-body.ts'
@@ -14,15 +13,15 @@ import { RequestFlow } from './request-flow.ts'
 import { toReset } from './reset-frame.ts'
 import { ResponseFlow } from './response-flow.ts'
 
-type State = 'waiting' | 'headed' | 'streaming' | 'ended' | 'closed'
+type State = 'waiting' | 'responding' | 'ended' | 'closed'
 
 /**
  * The client of one exchange of a multiplexed connection.
  *
- * States, of the response: `waiting` for the head -> `headed` the head is known, and goes out with the body that is about
- * to come -> `streaming` -> `ended` all was handed to us, and what is left waits for credit or a turn. Once it is sent,
- * a request is `closed`; a duplex, whose directions end by themselves, when the client's has ended too. A reset from
- * either side, the deadline and the end of the connection lead to `closed` from anywhere.
+ * States, of the response: `waiting` for the head -> `responding` -> `ended` all was handed to us, and what is left waits
+ * for credit or a turn. Once it is sent, a request is `closed`; a duplex, whose directions end by themselves, when the
+ * client's has ended too. A reset from either side, the deadline and the end of the connection lead to `closed` from
+ * anywhere.
  */
 export class MuxExchange implements ClientSide, Sender, WheelEntry {
   wheelNext: WheelEntry | undefined = undefined
@@ -41,8 +40,6 @@ export class MuxExchange implements ClientSide, Sender, WheelEntry {
   /** Undefined: all of the request was in its `open`. */
   #body: RequestFlow | undefined
   #isDuplex = false
-  /** Bytes that a whole response is going to have; -1: it is a stream. */
-  #wholeBytes = -1
   /** That wait for the backend or for the client. */
   #heldBytes = 0
   #bytesIn = 0
@@ -55,7 +52,7 @@ export class MuxExchange implements ClientSide, Sender, WheelEntry {
     this.#id = open.id
     this.#request = request
     this.#startedMs = wheel.now()
-    this.#response = new ResponseFlow(open.id, request.requestId, owner.encoding, open.credit)
+    this.#response = new ResponseFlow(open.id, request, owner.encoding, open.credit)
     observer.begun()
   }
 
@@ -76,7 +73,6 @@ export class MuxExchange implements ClientSide, Sender, WheelEntry {
     }
     const route = request.route!
     this.#isDuplex = isDuplex(route)
-    if (this.#isDuplex) this.#response.separateMessages()
     if (open.deadline !== undefined) this.#owner.parts.wheel.schedule(this, open.deadline)
     const backend = route.dispatch(request, this)
     if (this.#isClosed()) {
@@ -139,7 +135,7 @@ export class MuxExchange implements ClientSide, Sender, WheelEntry {
     const wasFull = this.#response.holdsChunk
     this.#send()
     if (this.#heldBytes > 0) this.#hold()
-    if (wasFull && this.#state === 'streaming' && !this.#response.holdsChunk) this.#backend.drained()
+    if (wasFull && this.#state === 'responding' && !this.#response.holdsChunk) this.#backend.drained()
   }
 
   onDeadline(): void {
@@ -150,20 +146,15 @@ export class MuxExchange implements ClientSide, Sender, WheelEntry {
 
   head(head: ResponseHead): void {
     if (this.#state !== 'waiting') return
-    const headers = withPolicyFields(head.headers, this.#request.responseHeaders)
-    if (!this.#response.head(headers === head.headers ? head : { ...head, headers })) {
+    if (!this.#response.head(head)) {
       this.fail(new ExchangeError('backend_error', 'the header fields of the response are too large'))
       return
     }
     this.#owner.parts.wheel.cancel(this)
     this.#status = head.status
-    if (!head.messages && head.length >= 0 && !this.#isDuplex) {
-      this.#state = 'headed'
-      this.#wholeBytes = head.length
-      return
-    }
-    this.#state = 'streaming'
-    if (!this.#isBodyless()) {
+    this.#state = 'responding'
+    if (this.#response.awaitsBody) return
+    if (!this.#response.isBodyless) {
       this.#send()
       return
     }
@@ -174,19 +165,14 @@ export class MuxExchange implements ClientSide, Sender, WheelEntry {
   }
 
   data(chunk: Uint8Array, meta?: MessageMeta): boolean {
-    if ((this.#state !== 'headed' && this.#state !== 'streaming') || this.#isBodyless()) return true
+    if (this.#state !== 'responding' || this.#response.isBodyless) return true
     if (this.#response.holdsChunk) {
       this.fail(new ExchangeError('internal', 'the backend side sends although it was told to wait'))
       return true
     }
     this.#bytesOut += chunk.length
     this.#response.put(chunk, meta)
-    if (this.#state === 'headed' && chunk.length === this.#wholeBytes) {
-      this.#state = 'ended'
-      this.#response.end(undefined)
-    } else {
-      this.#state = 'streaming'
-    }
+    if (this.#response.ended) this.#state = 'ended'
     this.#send()
     if (this.#isClosed() || !this.#response.holdsChunk) return true
     this.#response.keep()
@@ -194,7 +180,7 @@ export class MuxExchange implements ClientSide, Sender, WheelEntry {
   }
 
   end(_trailers?: HeaderList, closeCode?: number): void {
-    if (this.#state !== 'headed' && this.#state !== 'streaming') return
+    if (this.#state !== 'responding') return
     this.#state = 'ended'
     this.#response.end(closeCode)
     this.#send()
@@ -254,11 +240,7 @@ export class MuxExchange implements ClientSide, Sender, WheelEntry {
   #send(): void {
     const { output } = this.#owner
     const response = this.#response
-    for (let room = output.roomFor(this); room > 0 && !response.done; room = output.roomFor(this)) {
-      const frame = response.next(room)
-      if (frame === undefined) break
-      output.write(frame)
-    }
+    response.sendTo(output, this)
     if (response.done) this.#onResponseSent()
     else if (response.ready) output.wait(this)
     else this.#failIfStuck()
@@ -277,12 +259,6 @@ export class MuxExchange implements ClientSide, Sender, WheelEntry {
     const isStuck = this.#response.holdsChunk && !this.#response.ready
     if (isStuck && this.#owner.clientEnded && !this.#isClosed())
       this.fail(new ExchangeError('client_gone', 'the client has ended the connection and left too little credit'))
-  }
-
-  /** A response without content, whatever its headers say (RFC 9110 section 6.4.1). */
-  #isBodyless(): boolean {
-    if (this.#isDuplex) return false
-    return this.#request.method === 'HEAD' || this.#status === 204 || this.#status === 304
   }
 
   /** Asked anew where a call in between may have closed it. */

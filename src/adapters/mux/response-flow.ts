@@ -1,6 +1,9 @@
-import type { MessageMeta, ResponseHead } from '../../exchange/exchange.ts'
+import type { MessageMeta, RequestHead, ResponseHead } from '../../exchange/exchange.ts'
+import { isDuplex } from '../../exchange/route.ts'
 import type { MuxData, MuxFrame, MuxHead } from '../framing/mux-frame.ts'
+import { withPolicyFields } from '../response-fields.ts'
 import { cutCharacterBytes, toBody } from './frame-body.ts'
+import type { MuxOutput, Sender } from './mux-output.ts'
 import type { MuxEncoding } from './mux-socket.ts'
 import { toMuxHeaders } from './response-headers.ts'
 
@@ -15,10 +18,13 @@ const MAX_EVENT_LENGTH = 1024
  */
 export class ResponseFlow {
   readonly #id: number
-  readonly #requestId: string
+  readonly #request: RequestHead
   readonly #encoding: MuxEncoding
   /** Whether each chunk is a message of its own, and its parts have to say so. */
   #isMessages = false
+  #isBodyless = false
+  /** Of a body that comes whole, until it does: it goes out with the head. -1: there is none. */
+  #wholeBytes = -1
   /** Payload bytes, absolute. */
   #credit: number
   #sent = 0
@@ -34,9 +40,9 @@ export class ResponseFlow {
   #closeCode: number | undefined
 
   /** @param credit undefined: as much as the connection takes */
-  constructor(id: number, requestId: string, encoding: MuxEncoding, credit: number | undefined) {
+  constructor(id: number, request: RequestHead, encoding: MuxEncoding, credit: number | undefined) {
     this.#id = id
-    this.#requestId = requestId
+    this.#request = request
     this.#encoding = encoding
     this.#credit = credit ?? Infinity
   }
@@ -51,6 +57,21 @@ export class ResponseFlow {
     return this.#chunk !== undefined
   }
 
+  /** A response without content, whatever its headers say (RFC 9110 section 6.4.1). */
+  get isBodyless(): boolean {
+    return this.#isBodyless
+  }
+
+  /** The head goes out with the body, which is about to come. */
+  get awaitsBody(): boolean {
+    return this.#wholeBytes >= 0
+  }
+
+  /** All of it is here, sent or not. */
+  get ended(): boolean {
+    return this.#state !== 'open'
+  }
+
   /** The last frame was given out. */
   get done(): boolean {
     return this.#state === 'done'
@@ -63,22 +84,23 @@ export class ResponseFlow {
     return this.#room(this.#chunk, Infinity) >= 0
   }
 
-  /** Each chunk is a message of its own. */
-  separateMessages(): void {
-    this.#isMessages = true
-  }
-
   /** False: it is larger than a frame may be. */
-  head({ status, headers, messages }: ResponseHead): boolean {
-    const fields = toMuxHeaders(headers, this.#requestId)
+  head({ status, headers, length, messages }: ResponseHead): boolean {
+    const { requestId, method, route, responseHeaders } = this.#request
+    const fields = toMuxHeaders(withPolicyFields(headers, responseHeaders), requestId)
     if (fields === undefined) return false
     this.#head = { t: 'head', id: this.#id, status, headers: fields }
-    this.#isMessages ||= messages
+    const isConnection = isDuplex(route!)
+    this.#isMessages = messages || isConnection
+    this.#isBodyless = !isConnection && (method === 'HEAD' || status === 204 || status === 304)
+    this.#wholeBytes = this.#isMessages ? -1 : length
     return true
   }
 
   /** Only when no chunk is held. The bytes stay the caller's, see `keep`. */
   put(chunk: Uint8Array, meta: MessageMeta | undefined): void {
+    if (chunk.length === this.#wholeBytes) this.#state = 'ended'
+    this.#wholeBytes = -1
     if (chunk.length === 0 && !this.#isMessages) return
     this.#meta = this.#partsType === undefined ? meta : { ...meta, type: this.#partsType }
     this.#partsType = meta?.fin === false ? this.#meta?.type : undefined
@@ -101,8 +123,17 @@ export class ResponseFlow {
     if (credit > this.#credit) this.#credit = credit
   }
 
+  /** Writes what credit and the connection take now. @param sender whose turn it has to be */
+  sendTo(output: MuxOutput, sender: Sender): void {
+    for (let room = output.roomFor(sender); room > 0 && !this.done; room = output.roomFor(sender)) {
+      const frame = this.#next(room)
+      if (frame === undefined) break
+      output.write(frame)
+    }
+  }
+
   /** The next frame, with so much payload at most; undefined: there is none, or credit does not cover it. */
-  next(maxBytes: number): MuxFrame | undefined {
+  #next(maxBytes: number): MuxFrame | undefined {
     const head = this.#head
     if (head !== undefined) return this.#nextHead(head, maxBytes)
     if (this.#chunk !== undefined) return this.#nextData(this.#chunk, maxBytes)
