@@ -70,11 +70,11 @@ export function createRouteTables(
     tables: [
       // Before the routes: whoever is let in from disk is not let in with a token that is revoked.
       watched(
-        watchedRevocations(`${cacheFile}.revocations`, ({ revocations }) => readers.revocations.replace(revocations)),
+        watchedRevocations(`${cacheFile}.revocations`, (revocations) => readers.revocations.replace(revocations)),
       ),
       watched(watchedRoutes({ cacheFile, onSnapshot: onRoutes, logger })),
-      watched(watchedWorkspaces(`${cacheFile}.workspaces`, ({ workspaces }) => onWorkspaceRows(workspaces))),
-      watched(watchedApiKeys(`${cacheFile}.api-keys`, ({ keys }) => readers.apiKeys.replace(keys))),
+      watched(watchedWorkspaces(`${cacheFile}.workspaces`, onWorkspaceRows)),
+      watched(watchedApiKeys(`${cacheFile}.api-keys`, (keys) => readers.apiKeys.replace(keys))),
     ],
   })
   const routesFile = createRoutesFileWatch(config, logger)

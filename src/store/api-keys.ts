@@ -1,8 +1,7 @@
 import type { Kysely } from 'kysely'
 import { type ApiKeyRecord, createApiKey, hashApiKey } from '../exchange/api-key.ts'
-import { jsonCache } from './json-cache.ts'
 import type { Schema } from './schema.ts'
-import { ABSENT_REVISION, readTableRevision } from './table-revision.ts'
+import { type OnRows, type RowsSnapshot, watchedRows } from './watched-rows.ts'
 import type { WatchedTable } from './watched-table.ts'
 
 /** A key as people see it. */
@@ -21,12 +20,6 @@ export interface NewApiKey {
   readonly subjectId: string
   readonly scopes: readonly string[]
   readonly expiresAt: Date | undefined
-}
-
-/** The keys that are good at one moment, or were and have expired since. */
-export interface ApiKeysSnapshot {
-  readonly revision: number
-  readonly keys: readonly ApiKeyRecord[]
 }
 
 /** Gives the key, which is not to be had again. */
@@ -69,43 +62,27 @@ export async function revokeApiKey(db: Kysely<Schema>, id: string): Promise<bool
 /** For routers: they know every key that is not revoked. */
 export function watchedApiKeys(
   cacheFile: string | undefined,
-  onSnapshot: WatchedTable<ApiKeysSnapshot>['onSnapshot'],
-): WatchedTable<ApiKeysSnapshot> {
-  return {
-    name: 'table of API keys',
-    channel: 'engine_router_api_keys',
-    read: readApiKeys,
-    readRevision: (db) => readTableRevision(db, 'api_keys'),
-    cache: cacheFile === undefined ? undefined : jsonCache(cacheFile, encodeSnapshot, decodeSnapshot),
-    absent: { revision: ABSENT_REVISION, keys: [] },
-    onSnapshot,
-  }
-}
-
-async function readApiKeys(db: Kysely<Schema>): Promise<ApiKeysSnapshot> {
-  // Before the rows: what changes in between is read again.
-  const revision = await readTableRevision(db, 'api_keys')
-  const rows = await db.selectFrom('api_keys').selectAll().where('revoked_at', 'is', null).execute()
-  const keys = rows.map(
-    ({ id, hash, subject_id, scopes, expires_at }): ApiKeyRecord => ({
-      id,
-      hash,
-      subjectId: subject_id,
-      scopes,
-      expiresAtMs: expires_at?.getTime(),
-    }),
+  onKeys: OnRows<ApiKeyRecord>,
+): WatchedTable<RowsSnapshot<ApiKeyRecord>> {
+  return watchedRows(
+    { name: 'table of API keys', table: 'api_keys', readRows, disk: { encode, decode } },
+    cacheFile,
+    onKeys,
   )
-  return { revision, keys }
 }
 
-function encodeSnapshot({ revision, keys }: ApiKeysSnapshot): unknown {
-  return { revision, keys: keys.map((key) => ({ ...key, hash: Buffer.from(key.hash).toString('hex') })) }
+async function readRows(db: Kysely<Schema>): Promise<ApiKeyRecord[]> {
+  const rows = await db.selectFrom('api_keys').selectAll().where('revoked_at', 'is', null).execute()
+  return rows.map(({ id, hash, subject_id, scopes, expires_at }) => {
+    return { id, hash, subjectId: subject_id, scopes, expiresAtMs: expires_at?.getTime() }
+  })
 }
 
-function decodeSnapshot(content: unknown): ApiKeysSnapshot {
-  const { revision, keys } = content as { revision: number; keys: (Omit<ApiKeyRecord, 'hash'> & { hash: string })[] }
-  return {
-    revision,
-    keys: keys.map(({ hash, expiresAtMs, ...key }) => ({ ...key, expiresAtMs, hash: Buffer.from(hash, 'hex') })),
-  }
+function encode(key: ApiKeyRecord): unknown {
+  return { ...key, hash: Buffer.from(key.hash).toString('hex') }
+}
+
+function decode(content: unknown): ApiKeyRecord {
+  const { hash, expiresAtMs, ...key } = content as Omit<ApiKeyRecord, 'hash'> & { readonly hash: string }
+  return { ...key, expiresAtMs, hash: Buffer.from(hash, 'hex') }
 }

@@ -1,8 +1,7 @@
 import { type Kysely, sql } from 'kysely'
 import type { Revocation } from '../exchange/revocation.ts'
-import { jsonCache } from './json-cache.ts'
 import type { Schema } from './schema.ts'
-import { ABSENT_REVISION, readTableRevision } from './table-revision.ts'
+import { type OnRows, type RowsSnapshot, watchedRows } from './watched-rows.ts'
 import type { WatchedTable } from './watched-table.ts'
 
 /** Which tokens it is about. */
@@ -24,12 +23,6 @@ export interface NewRevocation extends RevocationKey {
   readonly reason: string | null
   /** By when all such tokens have expired, from now. */
   readonly expiresInMs: number
-}
-
-/** Those that held at one moment, or have expired since. */
-export interface RevocationsSnapshot {
-  readonly revision: number
-  readonly revocations: readonly Revocation[]
 }
 
 const COLUMNS = ['kind', 'value', 'issuer', 'revoked_at as revokedAt', 'expires_at as expiresAt', 'reason'] as const
@@ -89,41 +82,21 @@ async function deleteExpired(db: Kysely<Schema>): Promise<void> {
   await db.deleteFrom('revocations').where('expires_at', '<=', sql<Date>`now()`).execute()
 }
 
-/** For routers. */
+/** For routers: they know those that hold, or have expired since. */
 export function watchedRevocations(
   cacheFile: string | undefined,
-  onSnapshot: WatchedTable<RevocationsSnapshot>['onSnapshot'],
-): WatchedTable<RevocationsSnapshot> {
-  return {
-    name: 'table of revocations',
-    channel: 'engine_router_revocations',
-    read: readRevocations,
-    readRevision: (db) => readTableRevision(db, 'revocations'),
-    cache: cacheFile === undefined ? undefined : jsonCache(cacheFile, (snapshot) => snapshot, decodeSnapshot),
-    absent: { revision: ABSENT_REVISION, revocations: [] },
-    onSnapshot,
-  }
+  onRevocations: OnRows<Revocation>,
+): WatchedTable<RowsSnapshot<Revocation>> {
+  return watchedRows({ name: 'table of revocations', table: 'revocations', readRows }, cacheFile, onRevocations)
 }
 
-async function readRevocations(db: Kysely<Schema>): Promise<RevocationsSnapshot> {
-  // Before the rows: what changes in between is read again.
-  const revision = await readTableRevision(db, 'revocations')
+async function readRows(db: Kysely<Schema>): Promise<Revocation[]> {
   const rows = await listRevocations(db)
-  const revocations = rows.map(
-    ({ kind, value, issuer, revokedAt, expiresAt }): Revocation => ({
-      kind,
-      value,
-      issuer: issuer ?? undefined,
-      revokedAtMs: revokedAt.getTime(),
-      expiresAtMs: expiresAt.getTime(),
-    }),
-  )
-  return { revision, revocations }
-}
-
-function decodeSnapshot(content: unknown): RevocationsSnapshot {
-  const { revision, revocations } = content as { readonly revision?: unknown; readonly revocations?: unknown }
-  if (!Number.isSafeInteger(revision) || !Array.isArray(revocations))
-    throw new Error('the file is no table of revocations')
-  return { revision: Number(revision), revocations }
+  return rows.map(({ kind, value, issuer, revokedAt, expiresAt }) => ({
+    kind,
+    value,
+    issuer: issuer ?? undefined,
+    revokedAtMs: revokedAt.getTime(),
+    expiresAtMs: expiresAt.getTime(),
+  }))
 }

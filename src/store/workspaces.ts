@@ -1,19 +1,12 @@
 import type { Kysely } from 'kysely'
 import type { Workspace } from '../routing/workspace-directory.ts'
-import { jsonCache } from './json-cache.ts'
 import type { Schema } from './schema.ts'
-import { ABSENT_REVISION, readTableRevision } from './table-revision.ts'
+import { type OnRows, type RowsSnapshot, watchedRows } from './watched-rows.ts'
 import type { WatchedTable } from './watched-table.ts'
 
 export interface WorkspaceInfo extends Workspace {
   readonly createdAt: Date
   readonly updatedAt: Date
-}
-
-/** Those that are not deleted. */
-export interface WorkspacesSnapshot {
-  readonly revision: number
-  readonly workspaces: readonly Workspace[]
 }
 
 /** Undefined: there is one of that name. */
@@ -50,39 +43,21 @@ export async function deleteWorkspace(
     .executeTakeFirst()
 }
 
-/** For routers. */
+/** For routers: they know those that are not deleted. */
 export function watchedWorkspaces(
   cacheFile: string | undefined,
-  onSnapshot: WatchedTable<WorkspacesSnapshot>['onSnapshot'],
-): WatchedTable<WorkspacesSnapshot> {
-  return {
-    name: 'table of workspaces',
-    channel: 'engine_router_workspaces',
-    read: readWorkspaces,
-    readRevision: (db) => readTableRevision(db, 'workspaces'),
-    cache: cacheFile === undefined ? undefined : jsonCache(cacheFile, (snapshot) => snapshot, decodeSnapshot),
-    absent: { revision: ABSENT_REVISION, workspaces: [] },
-    onSnapshot,
-  }
+  onWorkspaces: OnRows<Workspace>,
+): WatchedTable<RowsSnapshot<Workspace>> {
+  return watchedRows({ name: 'table of workspaces', table: 'workspaces', readRows }, cacheFile, onWorkspaces)
 }
 
-async function readWorkspaces(db: Kysely<Schema>): Promise<WorkspacesSnapshot> {
-  // Before the rows: what changes in between is read again.
-  const revision = await readTableRevision(db, 'workspaces')
-  const workspaces = await db
+/** The oldest first: those that have had connections of their own keep them when there are more than may have one. */
+function readRows(db: Kysely<Schema>): Promise<Workspace[]> {
+  return db
     .selectFrom('workspaces')
     .select(['id', 'name'])
     .where('deleted_at', 'is', null)
-    // Those that have had connections of their own keep them when there are more than may have one.
     .orderBy('created_at')
     .orderBy('id')
     .execute()
-  return { revision, workspaces }
-}
-
-function decodeSnapshot(content: unknown): WorkspacesSnapshot {
-  const { revision, workspaces } = content as { readonly revision?: unknown; readonly workspaces?: unknown }
-  if (!Number.isSafeInteger(revision) || !Array.isArray(workspaces))
-    throw new Error('the file is no table of workspaces')
-  return { revision: Number(revision), workspaces }
 }

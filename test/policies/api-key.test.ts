@@ -50,7 +50,7 @@ describe('apiKey policy', () => {
       url: store.url,
       logger: silentLogger,
       pollIntervalMs: 60_000,
-      tables: [watched(watchedApiKeys(undefined, ({ keys }) => gateway.apiKeys.replace(keys)))],
+      tables: [watched(watchedApiKeys(undefined, (keys) => gateway.apiKeys.replace(keys)))],
     })
   })
 

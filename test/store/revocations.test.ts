@@ -100,7 +100,7 @@ describe('revocations', () => {
     const file = join(directory, 'revocations')
     let known: readonly Revocation[] = []
     let values = 'none'
-    const table = watchedRevocations(file, ({ revocations }, source) => {
+    const table = watchedRevocations(file, (revocations, source) => {
       known = revocations
       values = `${source}: ${revocations.map(({ value }) => value)}`
     })

@@ -28,8 +28,8 @@ describe('the watch of workspaces', () => {
     const { logger, lines } = createTestLogger()
     const file = join(directory, 'workspaces')
     let names = 'none'
-    const table = watchedWorkspaces(file, (snapshot, source) => {
-      names = `${source}: ${snapshot.workspaces.map(({ name }) => name).sort()}`
+    const table = watchedWorkspaces(file, (workspaces, source) => {
+      names = `${source}: ${workspaces.map(({ name }) => name).sort()}`
     })
     const watch = new TableWatch({ url, logger, pollIntervalMs: 60_000, tables: [watched(table)] })
     return { watch, names: () => names, lines, file }
@@ -56,7 +56,7 @@ describe('the watch of workspaces', () => {
     for (const name of ['one', 'two', 'three']) await addWorkspace(store.db, name)
     await store.psql(`update workspaces set name = 'renamed' where name = 'one'`)
     const { read } = watchedWorkspaces(undefined, () => {})
-    const names = (await read(store.db)).workspaces.map(({ name }) => name)
+    const names = (await read(store.db)).rows.map(({ name }) => name)
     assert.deepEqual(names.slice(-3), ['renamed', 'two', 'three'])
   })
 
