@@ -2,6 +2,7 @@ import { headers as createHeaders, type Msg, type NatsConnection } from 'nats'
 import { ERRORS, ExchangeError } from '../exchange/errors.ts'
 import type { HeaderList, ResponseHead } from '../exchange/exchange.ts'
 import { isForwardable, toAsciiValue } from '../wire/header-field.ts'
+import { cutReason } from '../wire/reset-reason.ts'
 import { BackendExchange, type Outlet } from './exchange.ts'
 import { exchangeRequest } from './exchange-request.ts'
 import { type ExchangeHandler, type ReportError, runHandler } from './handler.ts'
@@ -77,7 +78,7 @@ class PlainReply implements Outlet {
 
   reset(error: ExchangeError): void {
     const status = error.code === 'too_large' ? ERRORS.internal.status : error.status
-    this.#respond(status, [], Buffer.from(error.detail ?? ERRORS[error.code].title))
+    this.#respond(status, [], Buffer.from(cutReason(error.detail ?? ERRORS[error.code].title)))
   }
 
   drained(): void {}

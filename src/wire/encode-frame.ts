@@ -1,9 +1,7 @@
 import type { HeaderList } from '../exchange/exchange.ts'
 import type { Frame } from './frame.ts'
 import { isForwardable, toAsciiValue } from './header-field.ts'
-
-/** For people; non-ASCII takes up to nine bytes a character, and a reset has to get through. */
-const MAX_REASON_LENGTH = 1024
+import { cutReason } from './reset-reason.ts'
 
 const START = 'NATS/1.0\r\nSx: '
 
@@ -38,7 +36,7 @@ function encodeFields(frame: Frame): string {
         `${frame.closeCode === undefined ? '' : `Sx-Close: ${frame.closeCode}\r\n`}${encodeHeaders(frame.trailers)}`
       )
     case 'reset':
-      return `reset -\r\nSx-Code: ${frame.code}\r\n${field('Sx-Status', frame.status)}${field('Sx-Reason', frame.reason?.slice(0, MAX_REASON_LENGTH))}`
+      return `reset -\r\nSx-Code: ${frame.code}\r\n${field('Sx-Status', frame.status)}${field('Sx-Reason', frame.reason && cutReason(frame.reason))}`
     case 'credit':
       return `credit -\r\nSx-Credit: ${frame.credit}\r\n`
     case 'ping':
