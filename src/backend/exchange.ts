@@ -109,7 +109,8 @@ export class BackendExchange implements AsyncIterable<ExchangeMessage> {
     if (isTooLong(all.event) || isTooLong(all.id)) {
       return handledRejection(new Error(`the name or id of an event may have up to ${MAX_META_CHARS} characters`))
     }
-    if (this.#outlet.data(bytes, Object.keys(all).length > 0 ? all : undefined)) return Promise.resolve()
+    // Of a message: where each of them is an event, say, parts of one have to be known as such.
+    if (this.#outlet.data(bytes, all)) return Promise.resolve()
     this.#room ??= openRoom()
     return this.#room.promise
   }

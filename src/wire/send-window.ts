@@ -100,12 +100,12 @@ export class SendWindow {
     return { seq: this.next(piece.length, true), payload: piece, meta: part }
   }
 
-  /** All that waits, if that is one chunk of bytes, or none, and credit covers it as the payload of a head. */
+  /** All that waits, if that is one chunk without a label, or none, and credit covers it as the payload of a head. */
   takeWhole(): Uint8Array | undefined {
     const first = this.#waiting[0]
     if (first === undefined) return EMPTY
     const room = Math.min(this.#maxBytes, this.#credit - this.#cost - FRAME_OVERHEAD_BYTES)
-    if (this.#waiting.length > 1 || first.meta !== undefined || first.payload.length > room) return undefined
+    if (this.#waiting.length > 1 || isLabelled(first.meta) || first.payload.length > room) return undefined
     this.clear()
     return first.payload
   }
@@ -122,4 +122,9 @@ export class SendWindow {
     this.#waiting = []
     this.#waitingBytes = 0
   }
+}
+
+/** Of which the frame of a head has no place. */
+function isLabelled(meta: MessageMeta | undefined): boolean {
+  return meta?.type !== undefined || meta?.event !== undefined || meta?.id !== undefined || meta?.fin !== undefined
 }

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { describe, test } from 'node:test'
 import { connect } from 'nats'
-import type { BackendExchange } from '../../src/backend/index.ts'
+import { type BackendExchange, serve } from '../../src/backend/index.ts'
 import { ExchangeError } from '../../src/exchange/errors.ts'
 import { eventually } from '../support/eventually.ts'
-import { natsUrl } from '../support/nats.ts'
+import { natsUrl, startNats } from '../support/nats.ts'
 import { openExchange } from '../support/sx-router.ts'
 import { startService } from './start-service.ts'
 
@@ -116,6 +119,51 @@ describe('an exchange handler', () => {
     const error = await openExchange(router, prefix).failed()
     assert.equal(error.code, 'forbidden')
     assert.equal(error.detail, 'not yours')
+  })
+
+  test('resets with what fits of its reason, whatever it has to say and however little NATS takes', async (t) => {
+    const file = join(await mkdtemp(join(tmpdir(), 'engine-router-reason-')), 'nats.conf')
+    await writeFile(file, 'max_payload: 8192\n')
+    const server = await startNats({ args: ['-c', file] })
+    const service = await serve({ nats: { servers: server.url }, name: 'reason', version: '1.0.0' })
+    const router = await connect({ servers: server.url })
+    t.after(async () => {
+      await service.drain(0)
+      await router.close()
+      await server.stop()
+      await rm(dirname(file), { recursive: true })
+    })
+    const reason = '\u20ac'.repeat(10_000)
+    service.exchange('reason', (x) => x.reset('forbidden', reason))
+    await service.flush()
+    const error = await openExchange(router, 'reason').failed()
+    assert.equal(error.code, 'forbidden')
+    assert.equal(decodeURIComponent(error.detail!), reason.slice(0, 341))
+    const plain = await router.request('reason')
+    assert.equal(plain.headers?.get('Sx-Status'), '403')
+    assert.equal(plain.string(), reason.slice(0, 341))
+  })
+
+  test('marks the parts of a message without a label too', async (t) => {
+    const { service, router, prefix } = await startService(t)
+    const long = 'x'.repeat(100_000)
+    service.exchange(prefix, async (x) => {
+      await x.send(long)
+      await x.send('y')
+    })
+    service.fetch(`${prefix}.fetch`, () => new Response(long))
+    await service.flush()
+    for (const subject of [prefix, `${prefix}.fetch`]) {
+      const x = openExchange(router, subject)
+      await x.whole()
+      const sizes = [0]
+      for (const { data, meta } of x.messages) {
+        sizes.push(sizes.pop()! + data.length)
+        if (meta?.fin !== false) sizes.push(0)
+      }
+      assert.deepEqual(sizes, subject === prefix ? [100_000, 1, 0] : [100_000, 0])
+      assert.ok(x.messages.length > 3)
+    }
   })
 
   test('hears in every wait that the client has left, and may ignore its sends', async (t) => {

@@ -55,4 +55,32 @@ describe('a fetch handler behind the router', () => {
     await gateway.assertIdle()
     await eventually('nothing is left', () => service.size === 0)
   })
+
+  test('sends one event for each message, however long', async (t) => {
+    const { service, prefix } = await startService(t)
+    const gateway = await startGateway({
+      natsUrl: await natsUrl(),
+      routes: [{ name: 'events', match: { path: '/{rest...}' }, subject: `${prefix}.{rest}`, reply: 'many' }],
+    })
+    t.after(() => gateway.close())
+    const long = 'x'.repeat(200_000)
+    service.exchange(`${prefix}.exchange`, async (x) => {
+      await x.send(long)
+      await x.send('short')
+    })
+    service.fetch(`${prefix}.fetch`, () => {
+      const chunks = [long, 'short'].map((text) => Buffer.from(text))
+      return new Response(ReadableStream.from(chunks))
+    })
+    await service.flush()
+    for (const path of ['exchange', 'fetch']) {
+      const response = await fetch(`${gateway.url}/${path}`, { headers: { accept: 'text/event-stream' } })
+      const events = (await response.text()).split('\n\n').filter((event) => event.startsWith('data: '))
+      assert.deepEqual(
+        events.map(({ length }) => length - 'data: '.length),
+        [200_000, 5],
+        path,
+      )
+    }
+  })
 })
