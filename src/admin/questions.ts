@@ -1,17 +1,9 @@
 import { promisify } from 'node:util'
 import { constants, gzip } from 'node:zlib'
+import type { ServiceAnswer, ServiceEndpoint } from '../exchange/service-endpoint.ts'
 import { answerPaged } from './api.ts'
 import { DEFAULT_LIMIT } from './page.ts'
 import type { AdminSource } from './source.ts'
-
-/** An answer over NATS: data, or a status and why there is none. */
-export type QuestionAnswer = { readonly data: Uint8Array } | { readonly code: number; readonly title: string }
-
-/** What can be asked of a router over NATS, where there is no token: to look, never to change. */
-export interface Question {
-  readonly name: string
-  answer(question: Uint8Array, maxBytes: number): QuestionAnswer | Promise<QuestionAnswer>
-}
 
 export interface QuestionsOptions {
   /** The name of this instance, for those who ask all of them. */
@@ -25,8 +17,11 @@ const MAX_QUESTION_BYTES = 1024
 
 const compress = promisify(gzip)
 
-/** `connections` and `exchanges` page by page, as the admin API has them, and `metrics`. */
-export function createQuestions({ router, source, metrics }: QuestionsOptions): readonly Question[] {
+/**
+ * What can be asked of a router over NATS, where there is no token: to look, never to change. `connections` and `exchanges`
+ * page by page, as the admin API has them, and `metrics`.
+ */
+export function createQuestions({ router, source, metrics }: QuestionsOptions): readonly ServiceEndpoint[] {
   return [
     ...(['connections', 'exchanges'] as const).map((list) => ({
       name: list,
@@ -51,7 +46,7 @@ function answerPage(
   list: 'connections' | 'exchanges',
   question: Uint8Array,
   maxBytes: number,
-): QuestionAnswer {
+): ServiceAnswer {
   const query = parseQuestion(question)
   if (query === undefined)
     return { code: 400, title: 'A question is empty, or JSON such as {"limit":100,"after":"ws-17"}' }

@@ -1,19 +1,10 @@
 import { headers, type Msg, type MsgHdrs, type NatsConnection, type Subscription } from 'nats'
 import type { Logger } from '../exchange/logger.ts'
+import type { ServiceAnswer, ServiceEndpoint } from '../exchange/service-endpoint.ts'
 import { isPeerSubject } from '../wire/peer-subject.ts'
 import { AnswerBudget } from './answer-budget.ts'
 import type { NatsLink } from './connection.ts'
 import { ServiceStats } from './service-stats.ts'
-
-/** What an endpoint answers: data, or an HTTP status and a sentence for a person. */
-export type ServiceAnswer = { readonly data: Uint8Array } | { readonly code: number; readonly title: string }
-
-/** One thing that can be asked. */
-export interface ServiceEndpoint {
-  readonly name: string
-  /** @param maxBytes of the answer */
-  answer(question: Uint8Array, maxBytes: number): ServiceAnswer | Promise<ServiceAnswer>
-}
 
 export interface ServiceResponderOptions {
   readonly link: NatsLink
