@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import type { Kind, RouteSettings } from '../exchange/route.ts'
 import { formatBytes, formatDuration } from '../exchange/units.ts'
 import { type PolicySpec, toPolicySpecs } from '../policies/policy-list.ts'
 import { durationMs } from '../schema/duration.ts'
@@ -12,11 +13,16 @@ export { type RouteDocument, routeDocumentSchema } from './document.ts'
 const DEFAULT_TIMEOUT_MS = 10_000
 const DEFAULT_IDLE_TIMEOUT_MS = 30_000
 
+/** What a document settles of a route; the rest of its settings needs the router's. */
+type SpecSettings = Pick<
+  RouteSettings,
+  'name' | 'reply' | 'body' | 'websocket' | 'timeoutMs' | 'idleTimeoutMs' | 'maxDurationMs'
+>
+
 /** One route, normalised: defaults filled in, units parsed. Plain data. */
-export interface RouteSpec {
-  readonly name: string
+export interface RouteSpec extends SpecSettings {
   readonly match: {
-    readonly kind: 'http' | 'ws' | 'tcp'
+    readonly kind: Kind
     /** Lower case. */
     readonly host: string | undefined
     /** Upper case, distinct. */
@@ -29,13 +35,6 @@ export interface RouteSpec {
   readonly subject: string
   /** Of the subject: those whose values do not come from the path as they are. */
   readonly params: ParamsDocument
-  readonly reply: 'single' | 'many'
-  readonly body: 'whole' | 'stream'
-  readonly websocket: 'stream' | 'rpc'
-  readonly timeoutMs: number
-  readonly idleTimeoutMs: number
-  /** 0: no limit. */
-  readonly maxDurationMs: number
   /** Undefined: the router's `limits.bodyBytes`. */
   readonly maxBodyBytes: number | undefined
   readonly noResponders: { readonly retries: number | undefined; readonly holdMs: number }
