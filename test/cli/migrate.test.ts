@@ -63,6 +63,52 @@ describe('migrate', () => {
     )
   })
 
+  test('down lets nobody in whom what it reverts keeps out, unless it is told to', async () => {
+    for (const [migration, open, guards, refusal] of [
+      [
+        '0005_revocations',
+        `insert into revocations (kind, value, expires_at) values ('subject', 'bob', now())`,
+        `insert into revocations (kind, value) values ('subject', 'alice')`,
+        /without 0005_revocations, revoked tokens would count again \(subject alice\);/,
+      ],
+      [
+        '0004_workspaces',
+        `insert into routes (name, params) values ('p', '{"a":{"header":"x"}}'), ('q', '[1]'), ('r', '"x"')`,
+        `insert into routes (name, params) values ('tenant', '{"a":{"workspace":true}}')`,
+        /without 0004_workspaces, routes would no longer ask .* \(tenant\);/,
+      ],
+      ['0003_api_keys', `insert into routes (name) values ('keyed')`, undefined, undefined],
+      [
+        '0002_policies',
+        `insert into routes (name, policies) values ('a', null), ('b', '[]'), ('c', 'null')`,
+        `insert into routes (name, policies) select 'guarded' || n, '[{"apiKey":{}}]' from generate_series(1, 7) as n`,
+        /\(guarded1, guarded2, guarded3, guarded4, guarded5 and 2 more\); delete them first, or say --force/,
+      ],
+    ] as const) {
+      while (await isApplied(`${Number(migration.slice(0, 4)) + 1}`.padStart(4, '0'))) {
+        assert.equal((await migrate('down --yes --force')).code, 0)
+      }
+      await query(database.url, open)
+      if (guards !== undefined) {
+        await query(database.url, guards)
+        for (const line of ['down', 'down --yes']) {
+          const { code, stderr } = await migrate(line)
+          assert.equal(code, 1, line)
+          assert.match(stderr, /^.*nothing was reverted: /)
+          assert.match(stderr, refusal)
+        }
+        assert.ok(await isApplied(migration))
+        assert.equal((await migrate('down --force')).code, 2, 'it still asks')
+        assert.equal((await migrate('down --yes --force')).stdout, `reverted ${migration}\n`)
+        assert.equal((await migrate('up')).code, 0)
+        await query(database.url, 'truncate routes')
+        await query(database.url, open)
+      }
+      while (await isApplied(migration)) assert.equal((await migrate('down --yes')).code, 0)
+      await query(database.url, 'truncate routes')
+    }
+  })
+
   test('status shows what is pending', async () => {
     await migrate('down --yes')
     assert.match((await migrate('status')).stdout, new RegExp(`${LAST} +no\n$`))
