@@ -14,7 +14,7 @@ import { HttpExchange } from './http-exchange.ts'
 import { type HeadLimits, overLimit } from './over-limit.ts'
 import type { HttpAdapterParts } from './parts.ts'
 import { QuickRefusal } from './quick-refusal.ts'
-import { readRequestHead } from './request-head.ts'
+import { type HttpRequestHead, readRequestHead } from './request-head.ts'
 import type { TransferLimits } from './transfer-watch.ts'
 
 export interface HttpAdapterOptions extends HeadLimits {
@@ -89,13 +89,7 @@ function handle(
   const request = readRequestHead(req, res, options.makeRequestId, certificates, options.proxies)
   const exchange = new HttpExchange(parts, res, request)
   res.onAborted(() => exchange.onAborted())
-  if (request.fault !== undefined) {
-    const error = new ExchangeError('bad_request', request.fault, { detail: `The request has ${request.fault}` })
-    // Later: a request behind this one finds it unanswered, for which uWebSockets ends the connection.
-    setImmediate(() => exchange.reset(error))
-    return
-  }
-  const error = isTaken ? overLimit(request, options) : options.gate.refusal
+  const error = faultOf(request) ?? (isTaken ? overLimit(request, options) : options.gate.refusal)
   if (error !== undefined) {
     exchange.reset(error)
     return
@@ -104,4 +98,9 @@ function handle(
   if (exchange.closed) return
   if (request.length === 0) exchange.onNoBody()
   else res.onData((chunk, isLast) => exchange.onBody(chunk, isLast))
+}
+
+function faultOf({ fault }: HttpRequestHead): ExchangeError | undefined {
+  if (fault === undefined) return undefined
+  return new ExchangeError('bad_request', fault, { detail: `The request has ${fault}` })
 }

@@ -49,6 +49,8 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
   #chunked: ChunkedBody | undefined
   /** All of the request's body has come. */
   #isBodyWhole = false
+  /** The backend has nothing more to say, and the answer is yet to be written. */
+  #isAnswered = false
   /** The connection is not read, until the backend has room. */
   #isPaused = false
   /** Nothing of the response is taken any more, until the client has read some. */
@@ -79,7 +81,7 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
 
   /** The exchange has begun; it may be over already. */
   onBegun(backend: BackendSide): void {
-    if (this.#state !== 'closed') this.#backend = backend
+    if (this.#state !== 'closed' && !this.#isAnswered) this.#backend = backend
     else if (backend !== CLOSED_SIDE)
       backend.reset(new ExchangeError('client_gone', 'the exchange was over before it had begun'))
   }
@@ -172,7 +174,7 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
   /** The router stops: what is under way ends here. */
   stop(error: ExchangeError): void {
     const backend = this.#backend
-    this.reset(error)
+    this.#reset(error)
     backend.reset(error)
   }
 
@@ -263,10 +265,11 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
   end(_trailers?: HeaderList): void {
     this.drained()
     if (this.#state === 'headed') {
-      corked = this
-      corkedBody = undefined
-      this.#res.cork(writeCorkedWhole)
-    } else if (this.#state === 'streaming') {
+      if (this.#isEndInDoubt) this.#answerLater(() => this.#endEmpty())
+      else this.#endEmpty()
+      return
+    }
+    if (this.#state === 'streaming') {
       // Over when the last of it is on its way, and not before.
       if (this.#sized !== undefined) return
       // Not with uWebSockets' way to close: it would write a header field into the body. See `drain` for what closes.
@@ -278,7 +281,30 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
     this.#close(undefined)
   }
 
+  #endEmpty(): void {
+    if (this.#state === 'closed') return
+    corked = this
+    corkedBody = undefined
+    this.#res.cork(writeCorkedWhole)
+    this.#close(undefined)
+  }
+
   reset(error: ExchangeError): void {
+    if (this.#isEndInDoubt && this.#state !== 'streaming') this.#answerLater(() => this.#reset(error))
+    else this.#reset(error)
+  }
+
+  /**
+   * When what was read together with the request is over. A request behind it finds it unanswered then, for which
+   * uWebSockets ends the connection; behind an answer it would be taken, though that is the last one.
+   */
+  #answerLater(answer: () => void): void {
+    this.#isAnswered = true
+    this.#backend = CLOSED_SIDE
+    setImmediate(answer)
+  }
+
+  #reset(error: ExchangeError): void {
     if (this.#state === 'closed') return
     this.drained()
     if (this.#state === 'streaming') {
@@ -322,11 +348,16 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
   }
 
   /**
-   * No further request is to come over this connection. After a chunked one neither: uWebSockets takes chunks whose
-   * framing is malformed, so that others on the way may see the next request begin elsewhere (docs/http.md).
+   * Others on the way may see the next request begin elsewhere. Behind a chunked one too: uWebSockets takes chunks whose
+   * framing is malformed (docs/http.md).
    */
+  get #isEndInDoubt(): boolean {
+    return this.#request.length < 0 || this.#request.fault !== undefined
+  }
+
+  /** No further request is to come over this connection. */
   #isLast(): boolean {
-    return this.#parts.draining || this.#request.length < 0
+    return this.#parts.draining || this.#isEndInDoubt
   }
 
   /** False: the socket is full. */
