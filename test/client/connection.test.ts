@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import { WebSocket as WsWebSocket } from 'ws'
 import { type ClientState, connect, type WebSocketConstructor } from '../../src/client/index.ts'
 import { eventually } from '../support/eventually.ts'
-import { answering, startFakeRouter } from './fake-router.ts'
+import { answering, beginOne, startFakeRouter } from './fake-router.ts'
 import { ManualClock } from './manual-clock.ts'
 
 const random = () => 0
@@ -194,11 +194,11 @@ describe('the connection of a client', () => {
   })
 
   test('ends at what is no frame', async (t) => {
-    const router = await startFakeRouter(t)
-    const client = connect(router.url, { random })
-    const pending = client.fetch('/', { method: 'POST' })
-    const connection = await router.connection()
-    await connection.frame('open')
+    const {
+      client,
+      connection,
+      begun: pending,
+    } = await beginOne(t, (client) => client.fetch('/', { method: 'POST' }), { random })
     connection.sendRaw(Uint8Array.of(1, 2, 3))
     await assert.rejects(pending, { code: 'protocol_error' })
     await eventually('closed with its code', () => connection.closeCode === 4400)

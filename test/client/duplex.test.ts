@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { connect, type Message } from '../../src/client/index.ts'
-import { startFakeRouter } from './fake-router.ts'
+import { beginOne, startFakeRouter } from './fake-router.ts'
 
 const WINDOW = 256 * 1024
 const random = () => 0
@@ -51,11 +51,7 @@ describe('a duplex of the client', () => {
   }
 
   test('goes on to send after the end of what comes, and tells the close code', async (t) => {
-    const router = await startFakeRouter(t)
-    const client = connect(router.url)
-    const duplex = client.open('/')
-    const connection = await router.connection()
-    await connection.frame('open')
+    const { client, connection, begun: duplex } = await beginOne(t, (client) => client.open('/'))
     connection.send({ t: 'head', id: 1, status: 200 }, { t: 'end', id: 1, close: 4321 })
     assert.deepEqual(await all(duplex), [])
     await duplex.send('still')
@@ -66,11 +62,7 @@ describe('a duplex of the client', () => {
   })
 
   test('cuts long messages into parts, between characters, and puts parts together', async (t) => {
-    const router = await startFakeRouter(t)
-    const client = connect(router.url)
-    const duplex = client.open('/')
-    const connection = await router.connection()
-    await connection.frame('open')
+    const { client, connection, begun: duplex } = await beginOne(t, (client) => client.open('/'))
     // Three bytes each but the last, which is a pair of surrogates of four: 65536 is not a multiple of three.
     const text = `${'€'.repeat(30_000)}😀`
     await duplex.send(text)
@@ -100,11 +92,7 @@ describe('a duplex of the client', () => {
   })
 
   test('reads a message that is longer than the window, and refuses one without end', async (t) => {
-    const router = await startFakeRouter(t)
-    const client = connect(router.url)
-    const duplex = client.open('/')
-    const connection = await router.connection()
-    await connection.frame('open')
+    const { client, connection, begun: duplex } = await beginOne(t, (client) => client.open('/'))
     connection.send({ t: 'head', id: 1, status: 200 })
     let sentBytes = 0
     const part = { t: 'data', id: 1, body: new Uint8Array(64 * 1024), fin: false } as const
@@ -159,11 +147,7 @@ describe('a duplex of the client', () => {
   })
 
   test('waits to send until it is granted', async (t) => {
-    const router = await startFakeRouter(t)
-    const client = connect(router.url)
-    const duplex = client.open('/')
-    const connection = await router.connection()
-    await connection.frame('open')
+    const { client, connection, begun: duplex } = await beginOne(t, (client) => client.open('/'))
     let isSent = false
     for (let n = 0; n < 4; n++) await duplex.send(new Uint8Array(65_536))
     const fifth = duplex.send('x').then(() => {
@@ -209,11 +193,7 @@ describe('a duplex of the client', () => {
   })
 
   test('ends for both ends by a reset, a signal, a lost connection', async (t) => {
-    const router = await startFakeRouter(t)
-    const client = connect(router.url, { random })
-    const duplex = client.open('/')
-    const connection = await router.connection()
-    await connection.frame('open')
+    const { client, connection, begun: duplex } = await beginOne(t, (client) => client.open('/'), { random })
     connection.send({ t: 'head', id: 1, status: 200 })
     await duplex.head
     const reading = all(duplex)

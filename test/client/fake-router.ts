@@ -5,6 +5,7 @@ import { WebSocketServer, type WebSocket as WsSocket } from 'ws'
 import { decodeBinaryFrame, encodeBinaryFrame } from '../../src/adapters/framing/binary-frames.ts'
 import { decodeJsonFrame, encodeJsonFrame } from '../../src/adapters/framing/json-frames.ts'
 import type { MuxFrame } from '../../src/adapters/framing/mux-frame.ts'
+import { type Client, type ConnectOptions, connect } from '../../src/client/index.ts'
 import { eventually } from '../support/eventually.ts'
 
 type FrameOf<T extends MuxFrame['t']> = Extract<MuxFrame, { readonly t: T }>
@@ -97,6 +98,16 @@ export async function startFakeRouter(t: TestContext, options: FakeRouterOptions
     connections,
     connection: (n = 1) => eventually(`${n} connections`, () => connections[n - 1]),
   }
+}
+
+/** A client and the one exchange that it has begun, of which its router has heard and said nothing yet. */
+export async function beginOne<T>(t: TestContext, begin: (client: Client) => T, options?: ConnectOptions) {
+  const router = await startFakeRouter(t)
+  const client = connect(router.url, options)
+  const begun = begin(client)
+  const connection = await router.connection()
+  await connection.frame('open')
+  return { router, client, connection, begun }
 }
 
 /** Answers every request at once with 200 and this text. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { connect, RouterError } from '../../src/client/index.ts'
 import { eventually } from '../support/eventually.ts'
-import { answering, startFakeRouter } from './fake-router.ts'
+import { answering, beginOne, startFakeRouter } from './fake-router.ts'
 import { ManualClock } from './manual-clock.ts'
 
 const WINDOW = 256 * 1024
@@ -97,11 +97,7 @@ describe('fetch of the client', () => {
   })
 
   test('leaves a body that comes where HTTP has none', async (t) => {
-    const router = await startFakeRouter(t)
-    const client = connect(router.url)
-    const pending = client.fetch('/')
-    const connection = await router.connection()
-    await connection.frame('open')
+    const { client, connection, begun: pending } = await beginOne(t, (client) => client.fetch('/'))
     connection.send({ t: 'head', id: 1, status: 205 }, { t: 'data', id: 1, body: 'x' })
     assert.equal((await pending).body, null)
     assert.equal((await connection.frame('reset')).code, 'client_gone')
@@ -109,11 +105,7 @@ describe('fetch of the client', () => {
   })
 
   test('grants the router no more than was read of a response', async (t) => {
-    const router = await startFakeRouter(t)
-    const client = connect(router.url)
-    const pending = client.fetch('/')
-    const connection = await router.connection()
-    await connection.frame('open')
+    const { client, connection, begun: pending } = await beginOne(t, (client) => client.fetch('/'))
     const chunk = new Uint8Array(64 * 1024).fill(7)
     const data = { t: 'data', id: 1, body: chunk } as const
     connection.send({ t: 'head', id: 1, status: 200 }, data, data, data, data)
@@ -132,11 +124,7 @@ describe('fetch of the client', () => {
   })
 
   test('fails a response of which there is more than was granted', async (t) => {
-    const router = await startFakeRouter(t)
-    const client = connect(router.url)
-    const pending = client.fetch('/')
-    const connection = await router.connection()
-    await connection.frame('open')
+    const { client, connection, begun: pending } = await beginOne(t, (client) => client.fetch('/'))
     const data = { t: 'data', id: 1, body: new Uint8Array(64 * 1024) } as const
     connection.send({ t: 'head', id: 1, status: 200 }, data, data, data, data, { ...data, body: 'x' })
     const response = await pending
@@ -203,11 +191,7 @@ describe('fetch of the client', () => {
   })
 
   test('tells errors of the router as they are', async (t) => {
-    const router = await startFakeRouter(t)
-    const client = connect(router.url)
-    const pending = client.fetch('/nowhere')
-    const connection = await router.connection()
-    await connection.frame('open')
+    const { client, connection, begun: pending } = await beginOne(t, (client) => client.fetch('/nowhere'))
     connection.send({ t: 'reset', id: 1, code: 'no_route', status: 404, retryable: false, detail: 'No route' })
     await assert.rejects(pending, (error) => {
       assert.ok(error instanceof RouterError)
@@ -218,11 +202,7 @@ describe('fetch of the client', () => {
   })
 
   test('cuts a response that is reset within its body', async (t) => {
-    const router = await startFakeRouter(t)
-    const client = connect(router.url)
-    const pending = client.fetch('/')
-    const connection = await router.connection()
-    await connection.frame('open')
+    const { client, connection, begun: pending } = await beginOne(t, (client) => client.fetch('/'))
     connection.send(
       { t: 'head', id: 1, status: 200 },
       { t: 'data', id: 1, body: 'half' },
@@ -233,11 +213,7 @@ describe('fetch of the client', () => {
   })
 
   test('refuses a response whose headers cannot be', async (t) => {
-    const router = await startFakeRouter(t)
-    const client = connect(router.url)
-    const pending = client.fetch('/')
-    const connection = await router.connection()
-    await connection.frame('open')
+    const { client, connection, begun: pending } = await beginOne(t, (client) => client.fetch('/'))
     connection.send({ t: 'head', id: 1, status: 200, headers: { 'bad name': 'x' } })
     await assert.rejects(pending, { code: 'protocol_error' })
     await connection.frame('reset')
@@ -281,11 +257,7 @@ describe('fetch of the client', () => {
   })
 
   test('tells the router when the reader of a body leaves', async (t) => {
-    const router = await startFakeRouter(t)
-    const client = connect(router.url)
-    const pending = client.fetch('/')
-    const connection = await router.connection()
-    await connection.frame('open')
+    const { client, connection, begun: pending } = await beginOne(t, (client) => client.fetch('/'))
     connection.send({ t: 'head', id: 1, status: 200 })
     await (await pending).body!.cancel()
     assert.equal((await connection.frame('reset')).code, 'client_gone')

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { connect } from '../../src/client/index.ts'
 import { eventually } from '../support/eventually.ts'
-import { answering, startFakeRouter } from './fake-router.ts'
+import { answering, beginOne, startFakeRouter } from './fake-router.ts'
 
 const random = () => 0
 const busy = { code: 'busy', status: 503, retryable: true } as const
@@ -94,11 +94,7 @@ describe('retries of the client', () => {
   })
 
   test('are none once the head has come: the body is cut', async (t) => {
-    const router = await startFakeRouter(t)
-    const client = connect(router.url, { random })
-    const pending = client.fetch('/')
-    const connection = await router.connection()
-    await connection.frame('open')
+    const { router, client, connection, begun: pending } = await beginOne(t, (client) => client.fetch('/'), { random })
     connection.send({ t: 'head', id: 1, status: 200 }, { t: 'data', id: 1, body: 'half' })
     const response = await pending
     connection.cut()
@@ -129,22 +125,14 @@ describe('retries of the client', () => {
   })
 
   test('are none after a goaway for a fault of the client', async (t) => {
-    const router = await startFakeRouter(t)
-    const client = connect(router.url, { random })
-    const pending = client.fetch('/')
-    const connection = await router.connection()
-    await connection.frame('open')
+    const { client, connection, begun: pending } = await beginOne(t, (client) => client.fetch('/'), { random })
     connection.send({ t: 'goaway', lastId: 0, grace: 0, code: 'bad_request', detail: 'two ids are the same' })
     await assert.rejects(pending, { code: 'bad_request', message: 'two ids are the same', retryable: false })
     client.close()
   })
 
   test('drop what comes late about the attempt before', async (t) => {
-    const router = await startFakeRouter(t)
-    const client = connect(router.url, { random })
-    const pending = client.fetch('/')
-    const connection = await router.connection()
-    await connection.frame('open')
+    const { client, connection, begun: pending } = await beginOne(t, (client) => client.fetch('/'), { random })
     connection.send(
       { t: 'reset', id: 1, ...busy },
       { t: 'head', id: 1, status: 500, body: 'late', end: true },

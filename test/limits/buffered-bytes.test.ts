@@ -13,7 +13,8 @@ const MAX_BYTES = 300_000
 interface Stage {
   readonly gateway: Gateway
   readonly nats: NatsConnection
-  readonly subject: string
+  /** The last request to /many, which waits for replies. */
+  toMany(): Promise<Msg>
   /** A client that makes nothing wait is served. */
   assertServes(): Promise<void>
   /** All that waited is let go, and the one that was too many is counted. */
@@ -28,6 +29,12 @@ async function start(t: TestContext): Promise<Stage> {
   const nats = await connect({ servers: url })
   nats.subscribe(`${subject}.echo`, { callback: (_error, message) => void message.respond(message.data) })
   nats.subscribe(`${subject}.silent`, { callback: () => {} })
+  let toMany: Msg | undefined
+  nats.subscribe(`${subject}.many`, {
+    callback: (_error, message) => {
+      toMany = message
+    },
+  })
   const backend = await startStreamBackend(url)
   await backend.handle(`${subject}.hold`, (stream) => {
     stream.accept(1, 64 * 1024)
@@ -54,7 +61,7 @@ async function start(t: TestContext): Promise<Stage> {
   return {
     gateway,
     nats,
-    subject,
+    toMany: () => eventually('the request', () => toMany),
     async assertServes() {
       const response = await fetch(`${gateway.url}/echo`, { method: 'POST', body: 'hello' })
       assert.equal(await response.text(), 'hello')
@@ -109,20 +116,13 @@ describe('bytes that wait, of all clients together', () => {
   })
 
   test('are counted of replies to a client that does not read', async (t) => {
-    const { gateway, nats, subject, assertServes, assertOver } = await start(t)
-    let request: Msg | undefined
-    nats.subscribe(`${subject}.many`, {
-      callback: (_error, message) => {
-        request = message
-      },
-    })
-    await nats.flush()
+    const { gateway, nats, toMany, assertServes, assertOver } = await start(t)
     const raw = await openRaw(gateway.port)
     raw.socket.pause()
     raw.write('GET /many HTTP/1.1\r\nHost: x\r\n\r\n')
-    await eventually('the request', () => request)
+    const request = await toMany()
     for (let sent = 0; gateway.limited.count('buffered_bytes') === 0 && sent < 1000; sent++) {
-      request?.respond(Buffer.alloc(32 * 1024))
+      request.respond(Buffer.alloc(32 * 1024))
       if (sent % 8 === 7) await nats.flush()
     }
     await assertOver('rate_limited')
@@ -156,19 +156,12 @@ describe('bytes that wait, of all clients together', () => {
   })
 
   test('are counted of a multiplexed connection, both ways', async (t) => {
-    const { gateway, nats, subject, assertServes, assertOver } = await start(t)
-    let request: Msg | undefined
-    nats.subscribe(`${subject}.many`, {
-      callback: (_error, message) => {
-        request = message
-      },
-    })
-    await nats.flush()
+    const { gateway, toMany, assertServes, assertOver } = await start(t)
     const raw = await openRaw(gateway.tcp.ports[0]!)
     // Without credit the response waits.
     raw.write('{"t":"open","id":1,"path":"/many","credit":0}\n')
-    await eventually('the request', () => request)
-    request?.respond('x'.repeat(50_000))
+    const request = await toMany()
+    request.respond('x'.repeat(50_000))
     await eventually('it waits', () => gateway.buffers.heldBytes === 50_000)
     raw.write('{"t":"open","id":2,"path":"/echo","method":"POST","more":true}\n')
     for (let i = 0; i < 5; i++) raw.write(`{"t":"data","id":2,"body":"${'y'.repeat(50_001)}"}\n`)

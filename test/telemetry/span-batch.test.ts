@@ -24,15 +24,20 @@ function createBatch() {
   return new SpanBatch(encodeSpanOrigin(RESOURCE, 'engine-router'))
 }
 
-/** What arrives of spans that all end at once. */
-function send(record: (start: (traceparent?: string) => RecordedSpan) => void, limits = NO_LIMITS): ReceivedSpan[] {
-  const batch = createBatch()
-  const { start } = createSpanRecorder({
+/** Adds each span that ends to the batch. */
+function createRecorder(batch: SpanBatch, limits = NO_LIMITS) {
+  return createSpanRecorder({
     sampler: () => true,
     limits,
     randomFill: randomFillSync,
     onEnd: (span) => batch.add(span),
   })
+}
+
+/** What arrives of spans that all end at once. */
+function send(record: (start: (traceparent?: string) => RecordedSpan) => void, limits = NO_LIMITS): ReceivedSpan[] {
+  const batch = createBatch()
+  const { start } = createRecorder(batch, limits)
   record((traceparent) =>
     start('GET /x', traceparent === undefined ? undefined : remoteParent(['traceparent', traceparent])),
   )
@@ -114,12 +119,7 @@ describe('a batch of spans', () => {
   test('ends no span before it began, and knows the age of one that is told late', () => {
     const before = BigInt(Date.now()) * 1_000_000n
     const batch = createBatch()
-    const { start } = createSpanRecorder({
-      sampler: () => true,
-      limits: NO_LIMITS,
-      randomFill: randomFillSync,
-      onEnd: (span) => batch.add(span),
-    })
+    const { start } = createRecorder(batch)
     start('late', undefined, 5000).end()
     const [late] = decodeSpans(batch.take())
     assert.ok(late!.startNs <= before - 4_000_000_000n && late!.endNs >= before)
@@ -162,12 +162,7 @@ describe('a batch of spans', () => {
 
   test('is for use again once it is taken', () => {
     const batch = createBatch()
-    const { start } = createSpanRecorder({
-      sampler: () => true,
-      limits: NO_LIMITS,
-      randomFill: randomFillSync,
-      onEnd: (span) => batch.add(span),
-    })
+    const { start } = createRecorder(batch)
     for (const name of ['one', 'two']) {
       start(name, undefined).end()
       assert.equal(batch.size, 1)
