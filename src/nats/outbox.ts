@@ -25,6 +25,7 @@ const MAX_QUEUED = 64
 export class Outbox {
   readonly #client: () => NatsConnection | undefined
   #queue: Outgoing[] = []
+  #isFlushing = false
   readonly #onImmediate = () => this.flush()
 
   constructor(client: () => NatsConnection | undefined) {
@@ -34,14 +35,15 @@ export class Outbox {
   push(message: Outgoing): void {
     const queued = this.#queue.push(message)
     if (queued === 1) setImmediate(this.#onImmediate)
-    else if (queued === MAX_QUEUED) this.flush()
+    else if (queued >= MAX_QUEUED && !this.#isFlushing) this.flush()
   }
 
   /** What waits goes now. */
   flush(): void {
     const queue = this.#queue
-    // What fails may bring new ones.
+    // What fails may bring new ones, whose turn comes after these.
     this.#queue = []
+    this.#isFlushing = true
     const client = this.#client()
     for (const message of queue) {
       if (!message.wantsPublish()) continue
@@ -55,5 +57,6 @@ export class Outbox {
         message.onPublishFailed(error)
       }
     }
+    this.#isFlushing = false
   }
 }

@@ -70,6 +70,22 @@ describe('outbox', () => {
     await turn()
     await turn()
     assert.equal(failed.length, 1)
-    assert.deepEqual([...published].sort(), [...names(100), 'last'].sort())
+    assert.deepEqual(published, ['last', ...names(100)])
+  })
+
+  test('is no deeper in calls the more fail, where each that fails brings another', async () => {
+    const { outbox } = createOutbox()
+    let failed = 0
+    let depth = 0
+    let deepest = 0
+    const push = () => outbox.push(message('bad', { onPublishFailed }))
+    const onPublishFailed = () => {
+      deepest = Math.max(deepest, ++depth)
+      if (failed++ < 1000) push()
+      depth--
+    }
+    for (let i = 0; i < 64; i++) push()
+    while (failed < 1064) await turn()
+    assert.equal(deepest, 1)
   })
 })
