@@ -67,7 +67,7 @@ export class Admission implements Gate {
   #turnMs = 0
   /** When it was judged the last time, before its end. */
   #cutMs = 0
-  /** Requests of turns, of which each is counted but the first. */
+  /** Requests of all turns, while it is calm. */
   #ofTurn = 0
   /** A request that comes first in its turn, and as late, has not waited: what was too much before has been served. */
   #calmMs = 0
@@ -147,7 +147,9 @@ export class Admission implements Gate {
     this.#until = 'nothing'
     const nowMs = this.#options.now()
     this.#calmMs = nowMs + (nowMs - this.#turnMs) + PATIENCE_MS
-    this.#judge(nowMs)
+    // It is long already, and what is left of it after that no turn of its own.
+    const isJudged = this.#cutMs > this.#turnMs && nowMs - this.#cutMs < this.#options.maxLoopDelayMs
+    if (!isJudged) this.#judge(nowMs)
   }
 
   #cutTurn(): void {
@@ -166,7 +168,8 @@ export class Admission implements Gate {
       return
     }
     if (this.#longSinceMs === undefined) {
-      this.#longSinceMs = this.#turnMs
+      // All may have stood still in it, and what has come meanwhile is to be served before it counts.
+      this.#longSinceMs = Math.max(this.#turnMs, nowMs - maxLoopDelayMs * CUT_AFTER)
       this.#longTurns = 0
       this.#workedBeforeMs = workedMs()
       return

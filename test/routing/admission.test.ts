@@ -33,13 +33,14 @@ function createRandom(): () => number {
  */
 function createLoop(maxLoopDelayMs = MAX_LOOP_DELAY_MS, workedMs?: (nowMs: number) => number) {
   let nowMs = 0
+  let pausedMs = 0
   let onTurnEnd: (() => void) | undefined
   const changes: boolean[] = []
   const refusals: ExchangeError[] = []
   const admission = new Admission({
     maxLoopDelayMs,
     now: () => nowMs,
-    workedMs: () => workedMs?.(nowMs) ?? nowMs,
+    workedMs: () => workedMs?.(nowMs) ?? nowMs - pausedMs,
     afterTurn: (callback) => {
       onTurnEnd = callback
     },
@@ -116,7 +117,18 @@ function createLoop(maxLoopDelayMs = MAX_LOOP_DELAY_MS, workedMs?: (nowMs: numbe
     }
     return served / (nowMs - beganMs)
   }
-  return { admission, run, storm, changes, refusals, stall: (ms: number) => (nowMs += ms) }
+  /** A turn of so many requests, in the middle of which the whole process stands still. */
+  const pausedTurn = (requests: number, pauseMs: number): void => {
+    for (let i = 0; i < requests; i++) {
+      dispatch({} as RequestHead, client)
+      if (i !== requests >> 1) continue
+      nowMs += pauseMs
+      pausedMs += pauseMs
+    }
+    onTurnEnd?.()
+    onTurnEnd = undefined
+  }
+  return { admission, run, storm, pausedTurn, changes, refusals, stall: (ms: number) => (nowMs += ms) }
 }
 
 describe('admission', () => {
@@ -160,6 +172,17 @@ describe('admission', () => {
     }
     assert.deepEqual(changes, [])
   })
+
+  for (const requests of [600, 5000]) {
+    test(`forgives one turn that takes long as all stood still in it, with ${requests} requests`, () => {
+      const { run, pausedTurn, changes } = createLoop()
+      for (let i = 0; i < 20; i++) {
+        run(1000, 0.5)
+        pausedTurn(requests, 2000)
+      }
+      assert.deepEqual(changes, [])
+    })
+  }
 
   test('forgives turns that take long each after a pause, as bursts do', () => {
     const { storm, stall, admission, changes } = createLoop()
