@@ -7,6 +7,7 @@ import { checkDatabase } from './doctor-database.ts'
 import { type Finding, fail, ok } from './doctor-finding.ts'
 import { checkMachine } from './doctor-machine.ts'
 import { checkNats } from './doctor-nats.ts'
+import { checkPolicyFiles } from './doctor-policies.ts'
 import { alignColumns, createPaint, printJson, printLine } from './print.ts'
 import type { Io, Verb, VerbArgs } from './verb.ts'
 
@@ -36,6 +37,7 @@ async function examine(args: VerbArgs, io: Io): Promise<Finding[]> {
     checkCertificates(config.listen),
     checkNats(config.nats, database, TIMEOUT_MS, io.signal),
     database.then(({ findings }) => findings),
+    database.then(({ routes }) => checkPolicyFiles(routes, config.policies, io.cwd)),
   ])
   return [finding, ...groups.flat()]
 }

@@ -20,6 +20,10 @@ export const jwt = definePolicy({
   schema: jwtOptions,
   isShared: true,
   needsHeaders: true,
+  files(options) {
+    const { place, isRemote } = sourceOf(options)
+    return isRemote ? [] : [place]
+  },
   create(options, _route, { wheel, now, logger, revocations }) {
     const { from = {}, optional = false, maxTokens = 10_000 } = options
     const keys = new KeySet({

@@ -1,7 +1,10 @@
+import { resolve } from 'node:path'
+import type { Logger } from '../exchange/logger.ts'
 import type { RouteService, RouteSettings } from '../exchange/route.ts'
 import { authenticateAny, requireIdentity } from './authenticate.ts'
 import { POLICY_KINDS } from './index.ts'
 import type { Authenticator, Policy, PolicyContext, PolicyKind } from './policy.ts'
+import { fileFault, filesOf } from './policy-files.ts'
 import type { PolicySpec } from './policy-list.ts'
 
 /** The policies of all routes, with their state. */
@@ -24,7 +27,7 @@ export function createPolicies(context: PolicyContext): Policies {
     const found = kindNamed(kind)
     const owner = found.isShared === true ? '' : [route.name, index]
     const key = JSON.stringify([owner, kind, options])
-    const policy = used.get(key) ?? kept.get(key) ?? found.create(options, route, context)
+    const policy = used.get(key) ?? kept.get(key) ?? create(found, options, route, context)
     used.set(key, policy)
     return policy
   }
@@ -48,6 +51,25 @@ export function createPolicies(context: PolicyContext): Policies {
       kept = new Map()
     },
   }
+}
+
+function create(kind: PolicyKind, options: unknown, route: RouteSettings, context: PolicyContext): Policy {
+  for (const file of filesOf({ kind: kind.name, options })) {
+    void warnOfFault(file, kind, route, context.logger)
+  }
+  return kind.create(options, route, context)
+}
+
+/** Now, as the policy itself would find out with the first credential that comes. */
+async function warnOfFault(file: string, kind: PolicyKind, route: RouteSettings, logger: Logger): Promise<void> {
+  const path = resolve(file)
+  const fault = await fileFault(path)
+  if (fault === undefined) return
+  const consequence = 'put it there, or correct the path: until then nobody gets in by it'
+  logger.warn(
+    { route: route.name, policy: kind.name, file: path },
+    `a file that a policy needs ${fault}; ${consequence}`,
+  )
 }
 
 function kindNamed(kind: string): PolicyKind {

@@ -68,6 +68,8 @@ export interface PolicyKind<Schema extends z.ZodType = z.ZodType> {
   readonly isShared?: boolean
   /** It is of no use on raw TCP, which has none. Default false. */
   readonly needsHeaders?: boolean
+  /** What it reads beside its options, by paths: relative ones start from where the router is started. Default none. */
+  files?(options: z.output<Schema>): readonly string[]
   /** Called once for a route and its options; the policy outlives routing tables in which both stay the same. */
   create(options: z.output<Schema>, route: RouteSettings, context: PolicyContext): Policy
 }

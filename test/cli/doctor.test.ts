@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, type TestContext, test } from 'node:test'
@@ -75,6 +75,25 @@ describe('engine-router doctor', () => {
     assert.match(checks.nats ?? '', /^fail .*NATS_URL/)
     assert.match(checks.postgres ?? '', /^fail .*DATABASE_URL/)
     assert.doesNotMatch(JSON.stringify(checks), /s3cret/)
+  })
+
+  test('says which files of policies are not there, and nothing where none are named', async () => {
+    const secretFile = 'secrets/hmac'
+    const routes = [{ name: 'safe', match: { path: '/a' }, subject: 'a', policies: [{ jwt: { secretFile } }] }]
+    assert.equal((await examine()).checks['policy files'], undefined)
+    const { db, close } = openDatabase(database.url, { logger: silentLogger })
+    try {
+      await applyRoutes(db, routes, { author: 'test' })
+      const path = join(cwd, secretFile)
+      const expected = new RegExp(`^warn ${path}, for jwt of route safe, does not exist -> put it`)
+      assert.match((await examine()).checks['policy files'] ?? '', expected)
+      await mkdir(join(cwd, 'secrets'))
+      await writeFile(path, 'x'.repeat(32))
+      assert.match((await examine()).checks['policy files'] ?? '', /^ok 1 can be read/)
+    } finally {
+      await applyRoutes(db, [], { author: 'test' })
+      await close()
+    }
   })
 
   test('looks at the certificate of each listener with TLS', { skip: noOpenssl }, async () => {

@@ -74,16 +74,10 @@ export interface PolicyStage {
   identity(subjectId: string, over?: { provedBy?: string; policy?: string; keyId?: string }): Identity
 }
 
-/** A policy with options as in YAML, around a backend that takes every exchange. */
-export function stagePolicy(
-  kind: PolicyKind,
-  options: unknown,
-  over: { readonly route?: Partial<RouteSettings>; readonly context?: Partial<PolicyContext> } = {},
-): PolicyStage {
-  let nowMs = 1000
-  const now = () => nowMs
+/** What policies may use of a router that has nothing yet, and nobody to ask. */
+export function policyContext(now: () => number = () => 1000): PolicyContext {
   const wheel = new DeadlineWheel({ now })
-  const context = {
+  return {
     wheel,
     now,
     logger: silentLogger,
@@ -92,8 +86,19 @@ export function stagePolicy(
     apiKeys: new ApiKeyDirectory({ wheel, now }),
     revocations: new RevocationDirectory(now),
     circuits: new Set<Circuit>(),
-    ...over.context,
   }
+}
+
+/** A policy with options as in YAML, around a backend that takes every exchange. */
+export function stagePolicy(
+  kind: PolicyKind,
+  options: unknown,
+  over: { readonly route?: Partial<RouteSettings>; readonly context?: Partial<PolicyContext> } = {},
+): PolicyStage {
+  let nowMs = 1000
+  const now = () => nowMs
+  const context = { ...policyContext(now), ...over.context }
+  const { wheel } = context
   const policy = kind.create(kind.schema.parse(options), testRoute(over.route), context)
   const reached: Reached[] = []
   const dispatch: Dispatch = (head, client) => {
