@@ -6,7 +6,8 @@ import type { Circuit } from '../../src/policies/circuit.ts'
 import { circuitBreaker } from '../../src/policies/circuit-breaker.ts'
 import { writeCircuits } from '../../src/telemetry/circuit-gauges.ts'
 import { MetricsWriter } from '../../src/telemetry/metrics-writer.ts'
-import { answer, request, stagePolicy } from './policy-stage.ts'
+import { testRequest } from '../support/test-request.ts'
+import { answer, stagePolicy } from './policy-stage.ts'
 
 const OPTIONS = { failureRatio: 0.5, minExchanges: 4, window: '10s', openFor: '5s' }
 const gone = new ExchangeError('client_gone', 'gone')
@@ -18,7 +19,7 @@ function stage(options: object = OPTIONS, route: Partial<RouteSettings> = {}) {
   const logger = { debug: note, info: note, warn: note, error: note }
   const staged = stagePolicy(circuitBreaker, options, { route, context: { circuits, logger } })
   const last = () => staged.reached.at(-1)!
-  const isLetIn = (head = request()) => staged.begin(head).client.heard.length === 0
+  const isLetIn = (head = testRequest()) => staged.begin(head).client.heard.length === 0
   return {
     ...staged,
     circuits,

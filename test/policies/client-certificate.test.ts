@@ -13,7 +13,8 @@ import { createAuthority, type KeyPair, temporaryFiles } from '../support/certif
 import { startGateway } from '../support/gateway.ts'
 import { natsUrl } from '../support/nats.ts'
 import { needs } from '../support/needs.ts'
-import { request, stagePolicy } from './policy-stage.ts'
+import { testRequest } from '../support/test-request.ts'
+import { stagePolicy } from './policy-stage.ts'
 
 const skip = needs(spawnSync('openssl', ['version']).status === 0, 'openssl is not here')
 
@@ -28,7 +29,7 @@ const ALICE: ClientCertificate = {
 /** What the policy makes of a certificate: who it is, or the error's code and words. */
 function identify(options: unknown, certificate: ClientCertificate | undefined) {
   const { policy } = stagePolicy(clientCertificate, options)
-  return policy.authenticator!.identify(request({ certificate }))
+  return policy.authenticator!.identify(testRequest({ certificate }))
 }
 
 function who(options: unknown, certificate: ClientCertificate | undefined = ALICE): string | undefined {
@@ -50,7 +51,7 @@ describe('clientCertificate policy', () => {
 
   test('leaves a request without a certificate to others', () => {
     const { policy } = stagePolicy(clientCertificate, { commonNames: ['alice'] })
-    assert.equal(policy.authenticator!.identify(request()), undefined)
+    assert.equal(policy.authenticator!.identify(testRequest()), undefined)
   })
 
   test('lets in who is in any of its lists, and nobody else', () => {
@@ -87,10 +88,10 @@ describe('clientCertificate policy', () => {
 
   test('gives one certificate one identity, which ends with it', () => {
     const stage = stagePolicy(clientCertificate, {})
-    const identity = stage.policy.authenticator!.identify(request({ certificate: ALICE }))
-    assert.equal(stage.policy.authenticator!.identify(request({ certificate: { ...ALICE } })), identity)
+    const identity = stage.policy.authenticator!.identify(testRequest({ certificate: ALICE }))
+    assert.equal(stage.policy.authenticator!.identify(testRequest({ certificate: { ...ALICE } })), identity)
     stage.pass(ALICE.expiresAtMs)
-    const late = stage.policy.authenticator!.identify(request({ certificate: ALICE }))
+    const late = stage.policy.authenticator!.identify(testRequest({ certificate: ALICE }))
     assert.ok(late instanceof ExchangeError)
     assert.match(`${late.code}: ${late.message}`, /^unauthorized: .* has expired$/)
   })

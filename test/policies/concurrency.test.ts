@@ -3,7 +3,8 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { ExchangeError } from '../../src/exchange/errors.ts'
 import { concurrency } from '../../src/policies/concurrency.ts'
-import { answer, request, stagePolicy } from './policy-stage.ts'
+import { testRequest } from '../support/test-request.ts'
+import { answer, stagePolicy } from './policy-stage.ts'
 
 const gone = new ExchangeError('client_gone', 'gone')
 
@@ -24,21 +25,21 @@ describe('concurrency policy', () => {
     const { begin, reached } = stagePolicy(concurrency, { maxPerClient: 1 })
     begin()
     assert.deepEqual(begin().client.heard, ['reset rate_limited'])
-    assert.deepEqual(begin(request({ remote: '192.0.2.2' })).client.heard, [])
+    assert.deepEqual(begin(testRequest({ remote: '192.0.2.2' })).client.heard, [])
     answer(reached[0]!)
     assert.deepEqual(begin().client.heard, [])
   })
 
   test('takes an IPv6 network of 64 bits for one client', () => {
     const { begin } = stagePolicy(concurrency, { maxPerClient: 1 })
-    begin(request({ remote: '2001:db8::1' }))
-    assert.deepEqual(begin(request({ remote: '2001:db8::2:3:4:5' })).client.heard, ['reset rate_limited'])
-    assert.deepEqual(begin(request({ remote: '2001:db8:0:1::1' })).client.heard, [])
+    begin(testRequest({ remote: '2001:db8::1' }))
+    assert.deepEqual(begin(testRequest({ remote: '2001:db8::2:3:4:5' })).client.heard, ['reset rate_limited'])
+    assert.deepEqual(begin(testRequest({ remote: '2001:db8:0:1::1' })).client.heard, [])
   })
 
   test('knows clients by who they are, and others by their address', () => {
     const { begin, identity } = stagePolicy(concurrency, { maxPerClient: 1, by: 'subject' })
-    const refused = (over: Parameters<typeof request>[0]) => begin(request(over)).client.heard.length > 0
+    const refused = (over: Parameters<typeof testRequest>[0]) => begin(testRequest(over)).client.heard.length > 0
     assert.equal(refused({ identity: identity('alice') }), false)
     assert.equal(refused({ identity: identity('alice'), remote: '192.0.2.2' }), true)
     assert.equal(refused({ identity: identity('bob') }), false)
@@ -53,13 +54,14 @@ describe('concurrency policy', () => {
 
   test('tells the credentials of one client apart where it is told to', () => {
     const { begin, identity } = stagePolicy(concurrency, { maxPerClient: 1, by: 'key' })
-    const refused = (keyId: string) => begin(request({ identity: identity('a', { keyId }) })).client.heard.length > 0
+    const refused = (keyId: string) =>
+      begin(testRequest({ identity: identity('a', { keyId }) })).client.heard.length > 0
     assert.deepEqual([refused('one'), refused('two'), refused('one')], [false, false, true])
   })
 
   test('what the route refuses does not count against the client', () => {
     const { begin, reached } = stagePolicy(concurrency, { max: 1, maxPerClient: 1 })
-    begin(request({ remote: '192.0.2.2' }))
+    begin(testRequest({ remote: '192.0.2.2' }))
     assert.deepEqual(begin().client.heard, ['reset busy'])
     answer(reached[0]!)
     assert.deepEqual(begin().client.heard, [])
@@ -89,7 +91,7 @@ describe('concurrency policy', () => {
           if (act === 'begin') {
             const own = open.filter((exchange) => exchange.remote === remote).length
             const expected = own >= 2 ? ['reset rate_limited'] : open.length >= 5 ? ['reset busy'] : []
-            const begun = begin(request({ remote }))
+            const begun = begin(testRequest({ remote }))
             assert.deepEqual(begun.client.heard, expected)
             if (expected.length === 0) open.push({ remote, at: reached.length - 1, backend: begun.backend })
             continue

@@ -4,7 +4,8 @@ import { connect, type Msg, type NatsConnection, headers as natsHeaders } from '
 import { cors } from '../../src/policies/cors.ts'
 import { type Gateway, startGateway } from '../support/gateway.ts'
 import { natsUrl } from '../support/nats.ts'
-import { request, stagePolicy } from './policy-stage.ts'
+import { testRequest } from '../support/test-request.ts'
+import { stagePolicy } from './policy-stage.ts'
 
 const P = `t${process.pid}cors`
 const APP = 'https://app.example.com'
@@ -218,7 +219,7 @@ describe('options of cors', () => {
 
   test('limit methods and headers, and open a private network, where they say so', () => {
     const options = { origins: ['*'], methods: ['GET', 'PUT'], headers: ['x-a', 'x-b'], privateNetwork: true }
-    const head = request({ headers: ['origin', APP, 'access-control-request-private-network', 'true'] })
+    const head = testRequest({ headers: ['origin', APP, 'access-control-request-private-network', 'true'] })
     stagePolicy(cors, options).policy.preflight!(head)
     const told = head.responseHeaders!
     const field = (name: string) => told[told.indexOf(name) + 1]
@@ -228,7 +229,7 @@ describe('options of cors', () => {
   })
 
   test('names of fields that no browser sends are not repeated', () => {
-    const head = request({ headers: ['origin', APP, 'access-control-request-headers', 'a<script>'] })
+    const head = testRequest({ headers: ['origin', APP, 'access-control-request-headers', 'a<script>'] })
     stagePolicy(cors, { origins: ['*'] }).policy.preflight!(head)
     assert.equal(head.responseHeaders?.includes('access-control-allow-headers'), false)
   })

@@ -4,46 +4,17 @@ import { BufferBudget } from '../../src/exchange/buffer-budget.ts'
 import { CLOSED_SIDE } from '../../src/exchange/closed-side.ts'
 import { DeadlineWheel } from '../../src/exchange/deadline-wheel.ts'
 import { ExchangeError } from '../../src/exchange/errors.ts'
-import type { ClientSide, RequestHead } from '../../src/exchange/exchange.ts'
 import { Identity, Lease } from '../../src/exchange/identity.ts'
 import { authenticateAny, requireIdentity } from '../../src/policies/authenticate.ts'
 import type { Authenticator, Verdict } from '../../src/policies/policy.ts'
+import { testRequest } from '../support/test-request.ts'
 import { testRoute } from '../support/test-route.ts'
+import { recorder } from './policy-stage.ts'
 
 const buffers = new BufferBudget()
 
-const request = (): RequestHead => ({
-  kind: 'http',
-  method: 'GET',
-  host: '',
-  path: '/',
-  query: '',
-  remote: '127.0.0.1',
-  certificate: undefined,
-  requestId: '1',
-  headers: [],
-  length: -1,
-  route: undefined,
-  subject: 'a',
-})
-
 function authenticator(verdict: () => Verdict | Promise<Verdict>, optional = false): Authenticator {
   return { challenge: 'Bearer', optional, identify: verdict }
-}
-
-function recorder() {
-  const calls: unknown[] = []
-  const side: ClientSide = {
-    head: (head) => void calls.push(['head', head.status]),
-    data: (chunk) => {
-      calls.push(['data', Buffer.from(chunk).toString()])
-      return true
-    },
-    end: () => void calls.push(['end']),
-    reset: (error) => void calls.push(['reset', error.code]),
-    drained: () => void calls.push(['drained']),
-  }
-  return { side, calls }
 }
 
 function setUp() {
@@ -67,7 +38,7 @@ describe('authentication', () => {
   test('the first that finds its credential decides', async () => {
     const { identity } = setUp()
     const found = identity()
-    const head = request()
+    const head = testRequest()
     const authenticate = authenticateAny([
       authenticator(() => undefined),
       authenticator(async () => found),
@@ -78,11 +49,11 @@ describe('authentication', () => {
   })
 
   test('without a credential a request is refused with a challenge, unless that is optional', () => {
-    const head = request()
+    const head = testRequest()
     const error = authenticateAny([authenticator(() => undefined)])(head)
     assert.equal((error as ExchangeError).code, 'unauthorized')
     assert.deepEqual(head.responseHeaders, ['www-authenticate', 'Bearer'])
-    assert.equal(authenticateAny([authenticator(() => undefined, true)])(request()), undefined)
+    assert.equal(authenticateAny([authenticator(() => undefined, true)])(testRequest()), undefined)
   })
 
   test('one that is optional does not open a route that another guards', () => {
@@ -92,14 +63,14 @@ describe('authentication', () => {
       [optional, needed],
       [needed, optional],
     ]) {
-      assert.equal((authenticateAny(authenticators)(request()) as ExchangeError).code, 'unauthorized')
+      assert.equal((authenticateAny(authenticators)(testRequest()) as ExchangeError).code, 'unauthorized')
     }
-    assert.equal(authenticateAny([optional, optional])(request()), undefined)
+    assert.equal(authenticateAny([optional, optional])(testRequest()), undefined)
   })
 
   test('says for the log why nobody is known over raw TCP', () => {
     const head = {
-      ...request(),
+      ...testRequest(),
       kind: 'tcp' as const,
       route: { ...testRoute({ kind: 'tcp' }), dispatch: () => CLOSED_SIDE },
     }
@@ -110,7 +81,7 @@ describe('authentication', () => {
   test('a credential that is refused has a challenge of its own', () => {
     const refusals = { unauthorized: 'Bearer error="invalid_token"', forbidden: 'Bearer error="insufficient_scope"' }
     for (const code of ['unauthorized', 'forbidden'] as const) {
-      const head = request()
+      const head = testRequest()
       const refusing = { ...authenticator(() => new ExchangeError(code, 'no')), refusals }
       assert.equal((authenticateAny([refusing])(head) as ExchangeError).code, code)
       assert.deepEqual(head.responseHeaders, ['www-authenticate', refusals[code]])
@@ -122,23 +93,23 @@ describe('authentication', () => {
     const verdict = Promise.withResolvers<Verdict>()
     const client = recorder()
     const backend = recorder()
-    const dispatch = requireIdentity(authenticateAny([authenticator(() => verdict.promise)]), () => backend.side, {
+    const dispatch = requireIdentity(authenticateAny([authenticator(() => verdict.promise)]), () => backend, {
       wheel,
       buffers,
     })
-    const side = dispatch(request(), client.side)
+    const side = dispatch(testRequest(), client)
     const chunk = Buffer.from('one')
     assert.equal(side.data(chunk), false)
     chunk.fill('x')
     side.data(Buffer.from('two'))
-    assert.deepEqual(backend.calls, [])
+    assert.deepEqual(backend.heard, [])
     verdict.resolve(identity())
     await verdict.promise
     await new Promise(setImmediate)
     side.data(Buffer.from('three'))
     side.end()
-    assert.deepEqual(backend.calls, [['data', 'one'], ['data', 'two'], ['data', 'three'], ['end']])
-    assert.deepEqual(client.calls, [['drained']])
+    assert.deepEqual(backend.heard, ['data one', 'data two', 'data three', 'end'])
+    assert.deepEqual(client.heard, ['drained'])
     assert.equal(wheel.size, 0)
   })
 
@@ -150,7 +121,7 @@ describe('authentication', () => {
       () => assert.fail('dispatched'),
       { wheel, buffers },
     )
-    const side = dispatch(request(), recorder().side)
+    const side = dispatch(testRequest(), recorder())
     side.reset(new ExchangeError('client_gone', 'gone'))
     verdict.resolve(identity())
     await new Promise(setImmediate)
@@ -162,11 +133,11 @@ describe('authentication', () => {
     const client = recorder()
     const never = new Promise<Verdict>(() => {})
     requireIdentity(authenticateAny([authenticator(() => never)]), () => assert.fail(), { wheel, buffers })(
-      request(),
-      client.side,
+      testRequest(),
+      client,
     )
     pass(10_100)
-    assert.deepEqual(client.calls, [['reset', 'timeout']])
+    assert.deepEqual(client.heard, ['reset timeout'])
     assert.equal(wheel.size, 0)
   })
 
@@ -174,15 +145,15 @@ describe('authentication', () => {
     const { wheel, identity, nowMs, pass } = setUp()
     const dispatch = requireIdentity(
       () => assert.fail('asked'),
-      () => recorder().side,
+      () => recorder(),
       { wheel, buffers },
     )
-    const head = { ...request(), identity: identity(nowMs() + 1000) }
-    dispatch(head, recorder().side)
+    const head = { ...testRequest(), identity: identity(nowMs() + 1000) }
+    dispatch(head, recorder())
     pass(1000)
     const client = recorder()
-    dispatch(head, client.side)
-    assert.deepEqual(client.calls, [['reset', 'unauthorized']])
+    dispatch(head, client)
+    assert.deepEqual(client.heard, ['reset unauthorized'])
   })
 })
 

@@ -10,25 +10,8 @@ import type { Circuit } from '../../src/policies/circuit.ts'
 import { RevocationDirectory } from '../../src/policies/jwt/revocation-directory.ts'
 import type { Policy, PolicyContext, PolicyKind } from '../../src/policies/policy.ts'
 import { silentLogger } from '../support/silent-logger.ts'
+import { testRequest } from '../support/test-request.ts'
 import { testRoute } from '../support/test-route.ts'
-
-export function request(over: Partial<RequestHead> = {}): RequestHead {
-  return {
-    kind: 'http',
-    method: 'GET',
-    host: '',
-    path: '/',
-    query: '',
-    remote: '192.0.2.1',
-    certificate: undefined,
-    requestId: '1',
-    headers: [],
-    length: 0,
-    route: undefined,
-    subject: 'a',
-    ...over,
-  }
-}
 
 /** A client, or a backend, that takes all and notes it. */
 export interface Recorder extends ClientSide {
@@ -119,7 +102,7 @@ export function stagePolicy(
     pass: (ms) => {
       nowMs += ms
     },
-    begin(head = request()) {
+    begin(head = testRequest()) {
       const client = recorder()
       return { client, backend: begin(head, client) }
     },

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { HeaderList } from '../../src/exchange/exchange.ts'
 import { rateLimit } from '../../src/policies/rate-limit.ts'
-import { request, stagePolicy } from './policy-stage.ts'
+import { testRequest } from '../support/test-request.ts'
+import { stagePolicy } from './policy-stage.ts'
 
 describe('rateLimit policy', () => {
-  const passes = (stage: ReturnType<typeof stagePolicy>, over?: Parameters<typeof request>[0]) =>
-    stage.begin(request(over)).client.heard.length === 0
+  const passes = (stage: ReturnType<typeof stagePolicy>, over?: Parameters<typeof testRequest>[0]) =>
+    stage.begin(testRequest(over)).client.heard.length === 0
 
   test('lets a burst pass, and then as many as the rate says', () => {
     const stage = stagePolicy(rateLimit, { rate: '10/s', burst: 3 })
@@ -35,7 +36,7 @@ describe('rateLimit policy', () => {
     const stage = stagePolicy(rateLimit, { rate: '1/m' })
     passes(stage)
     stage.pass(500)
-    const head = request()
+    const head = testRequest()
     const { client } = stage.begin(head)
     assert.equal(client.errors[0]?.retryAfterS, 60)
     assert.deepEqual(head.responseHeaders, [
@@ -65,7 +66,7 @@ describe('rateLimit policy', () => {
     const wide = stagePolicy(rateLimit, { rate: '100/h', report: true })
     const narrow = stagePolicy(rateLimit, { rate: '10/h', report: true })
     const told = (order: readonly (typeof wide)[]) => {
-      const head = request({ responseHeaders: ['vary', 'origin'] })
+      const head = testRequest({ responseHeaders: ['vary', 'origin'] })
       for (const stage of order) stage.begin(head)
       return head.responseHeaders as HeaderList
     }
@@ -76,7 +77,7 @@ describe('rateLimit policy', () => {
 
   test('says nothing of what is left unless it is told to', () => {
     const stage = stagePolicy(rateLimit, { rate: '10/s' })
-    const head = request()
+    const head = testRequest()
     stage.begin(head)
     assert.equal(head.responseHeaders, undefined)
   })

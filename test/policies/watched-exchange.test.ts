@@ -4,8 +4,9 @@ import fc from 'fast-check'
 import { ExchangeError } from '../../src/exchange/errors.ts'
 import type { ClientSide } from '../../src/exchange/exchange.ts'
 import { watchExchange } from '../../src/policies/watched-exchange.ts'
+import { testRequest } from '../support/test-request.ts'
 import { testRoute } from '../support/test-route.ts'
-import { recorder, request } from './policy-stage.ts'
+import { recorder } from './policy-stage.ts'
 
 const CALLS = [
   'client data',
@@ -35,7 +36,7 @@ function begin(kind: 'http' | 'tcp') {
     toClient = watched
     return backend
   }
-  const toBackend = watchExchange(next, request(), client, testRoute({ kind }), watcher)
+  const toBackend = watchExchange(next, testRequest(), client, testRoute({ kind }), watcher)
   const call = (name: string) => {
     const [from, what] = name.split(' ')
     const side = from === 'client' ? toBackend : toClient!
@@ -107,7 +108,7 @@ describe('a watched exchange', () => {
       throw new TypeError('a bug')
     }
     const watcher = { onOver: () => void over++ }
-    assert.throws(() => watchExchange(fail, request(), recorder(), testRoute(), watcher), TypeError)
+    assert.throws(() => watchExchange(fail, testRequest(), recorder(), testRoute(), watcher), TypeError)
     assert.equal(over, 1)
   })
 })

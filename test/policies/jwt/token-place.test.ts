@@ -1,26 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { RequestHead } from '../../../src/exchange/exchange.ts'
 import { findToken, withoutCookie, withoutParameter } from '../../../src/policies/jwt/token-place.ts'
+import { testRequest } from '../../support/test-request.ts'
 
 const PLACES = { query: 'access_token', cookie: 'session' }
-
-function request(headers: string[], query = ''): RequestHead {
-  return {
-    kind: 'http',
-    method: 'GET',
-    host: '',
-    path: '/',
-    query,
-    remote: '127.0.0.1',
-    certificate: undefined,
-    requestId: '1',
-    headers,
-    length: 0,
-    route: undefined,
-    subject: 'a',
-  }
-}
 
 describe('the token of a request', () => {
   for (const [what, headers, query, expected] of [
@@ -40,12 +23,12 @@ describe('the token of a request', () => {
     ['a cookie with another name', ['cookie', 'xsession=a; session2=b'], '', undefined],
   ] as const) {
     test(`is found, or not, in ${what}`, () => {
-      assert.equal(findToken(request([...headers], query), PLACES), expected)
+      assert.equal(findToken(testRequest({ headers, query }), PLACES), expected)
     })
   }
 
   test('is nowhere but where it may be', () => {
-    assert.equal(findToken(request(['cookie', 'session=a'], 'access_token=b'), {}), undefined)
+    assert.equal(findToken(testRequest({ headers: ['cookie', 'session=a'], query: 'access_token=b' }), {}), undefined)
   })
 
   test('is taken out of the query, every time and however it is written', () => {
