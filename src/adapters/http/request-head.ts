@@ -20,7 +20,7 @@ export interface HttpRequestHead extends RequestHead {
   /** Names and values of all header fields, in characters. */
   readonly headerBytes: number
   readonly acceptsEventStream: boolean
-  /** Why others on the way may read the request in another way than we do; undefined: they will not. */
+  /** Why others on the way, or a backend, may read the request in another way than we do; undefined: they will not. */
   readonly fault: string | undefined
 }
 
@@ -40,6 +40,7 @@ export function readRequestHead(
   let requestId = ''
   let length: number | undefined
   let acceptsEventStream = false
+  let hasCredential = false
   for (let i = 0; i < headers.length; i += 2) {
     const value = headers[i + 1]!
     switch (headers[i]) {
@@ -58,6 +59,11 @@ export function readRequestHead(
         // RFC 9112 section 6.3: with any other coding the end of the body cannot be known.
         if (length !== undefined || value.toLowerCase() !== 'chunked') fault = 'a Transfer-Encoding other than chunked'
         length = -1
+        break
+      case 'authorization':
+        // One of them may decide who comes in, and a backend believe the other.
+        if (hasCredential) fault = 'more than one Authorization'
+        hasCredential = true
         break
       case 'accept':
         acceptsEventStream ||= value.toLowerCase().includes('text/event-stream')

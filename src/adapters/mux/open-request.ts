@@ -89,6 +89,8 @@ function readHeaders(fields: MuxHeaders, list: string[], { maxHeaderBytes }: Hea
     const values = fields[field]!
     for (const value of typeof values === 'string' ? [values] : values) {
       if (CONTROL.test(value)) return badRequest('a header value with control characters')
+      // One of them may decide who comes in, and a backend believe the other.
+      if (name === 'authorization' && isNamed(list, name)) return badRequest('more than one Authorization')
       bytes += name.length + value.length
       if (bytes > maxHeaderBytes) {
         return new ExchangeError('headers_too_large', `more than ${maxHeaderBytes} bytes of header fields`)

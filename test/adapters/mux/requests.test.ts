@@ -101,6 +101,8 @@ describe('a request over a mux session', () => {
     'with the method CONNECT': ['bad_request', 400, { path: '/', method: 'CONNECT' }],
     'with a header name that is no token': ['bad_request', 400, { path: '/', headers: { 'a b': '1' } }],
     'with a line break in a header value': ['bad_request', 400, { path: '/', headers: { a: '1\r\nb: 2' } }],
+    'with a list of credentials': ['bad_request', 400, { path: '/', headers: { authorization: ['a', 'b'] } }],
+    'with two credentials': ['bad_request', 400, { path: '/', headers: { authorization: 'a', Authorization: 'b' } }],
     'with a NUL in a header value': ['bad_request', 400, { path: '/', headers: { a: ['1', '\0'] } }],
     'with too much of a header': ['headers_too_large', 431, { path: '/', headers: { a: 'x'.repeat(1000) } }],
     'with too long a path': ['uri_too_long', 414, { path: `/${'x'.repeat(500)}` }],

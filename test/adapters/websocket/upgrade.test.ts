@@ -79,6 +79,11 @@ describe('the upgrade to WebSocket', () => {
       `GET /rpc HTTP/1.1\r\nHost: x\r\n${UPGRADE}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
       404,
     ],
+    [
+      'with two credentials',
+      `GET /rpc HTTP/1.1\r\nHost: x\r\nAuthorization: a\r\nAuthorization: b\r\n${UPGRADE}\r\n`,
+      400,
+    ],
     ['with two hosts', `GET /rpc HTTP/1.1\r\nHost: x\r\nHost: y\r\n${UPGRADE}\r\n`, 400],
     ['with POST', `POST /page HTTP/1.1\r\nHost: x\r\n${UPGRADE}Content-Length: 0\r\n\r\n`, 503],
     ['with a URI that is too long', `GET /rpc?${'a'.repeat(9000)} HTTP/1.1\r\nHost: x\r\n${UPGRADE}\r\n`, 414],

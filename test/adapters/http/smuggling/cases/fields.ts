@@ -109,6 +109,20 @@ export const fieldCases = [
     field(Array.from({ length: 150 }, (_, i) => `X${i}: y`).join('\r\n')),
   ),
   answered(431, 'more bytes of fields than are taken', '5.4', field(`X: ${'y'.repeat(17_000)}`)),
+  refused(
+    400,
+    'two credentials',
+    'RFC 9110 11.6.2: one; who decides by the first lets the second through to a backend that reads that',
+    field('Authorization: Bearer a\r\nAuthorization: Bearer b'),
+  ),
+  refused(400, 'the same credential twice', 'the same', field('Authorization: Bearer a\r\nauthorization: Bearer a')),
+  refused(400, 'an empty credential and another', 'the same', field('Authorization:\r\nAuthorization: Bearer a')),
+  taken(
+    { method: 'GET', fields: { authorization: 'Basic YTpi' } },
+    'a credential',
+    'RFC 9110 11.6.2',
+    field('Authorization: Basic YTpi'),
+  ),
   taken(
     { method: 'POST', body: 'hello', fields: { expect: undefined } },
     'an expectation of 100',
