@@ -6,15 +6,14 @@ import { addWorkspace } from '../../src/store/workspaces.ts'
 import { eventually } from '../support/eventually.ts'
 import { natsUrl } from '../support/nats.ts'
 import { silentLogger } from '../support/silent-logger.ts'
-import { createSigningKey, signToken, startJwksServer } from '../support/token-issuer.ts'
+import { startTokenIssuer } from '../support/token-issuer.ts'
 import { startTestApp } from './start-test-app.ts'
 
 const P = `t${process.pid}tenancy`
 
 test('a client whose token names its workspace reaches no other, whatever it sends', async (t) => {
-  const key = await createSigningKey('one')
-  const jwks = await startJwksServer([key])
-  t.after(() => jwks.close())
+  const issuer = await startTokenIssuer()
+  t.after(() => issuer.close())
   const nats = await connect({ servers: await natsUrl() })
   t.after(() => nats.close())
   const asked: string[] = []
@@ -31,7 +30,7 @@ test('a client whose token names its workspace reaches no other, whatever it sen
       match: { path: '/{anything}/run' },
       subject: `${P}.{tenant}.run`,
       params: { tenant: { claim: 'workspace', workspace: true } },
-      policies: [{ jwt: { jwks: jwks.url } }],
+      policies: [{ jwt: { jwks: issuer.jwks.url } }],
     },
   ])
   const store = openDatabase(databaseUrl, { logger: silentLogger })
@@ -39,7 +38,7 @@ test('a client whose token names its workspace reaches no other, whatever it sen
   const [acme, globex] = [await addWorkspace(store.db, 'acme'), await addWorkspace(store.db, 'globex')]
 
   const ask = async (claims: Record<string, unknown>, path = '/acme/run', headers: Record<string, string> = {}) => {
-    const token = await signToken(key, claims)
+    const token = await issuer.sign(claims)
     const response = await fetch(`${url}${path}`, { headers: { ...headers, authorization: `Bearer ${token}` } })
     const text = await response.text()
     return response.status === 200 ? text : `${response.status} ${(JSON.parse(text) as { code: string }).code}`

@@ -6,7 +6,7 @@ import { renewalDelayMs } from '../../src/client/token.ts'
 import { eventually } from '../support/eventually.ts'
 import { startGateway } from '../support/gateway.ts'
 import { natsUrl } from '../support/nats.ts'
-import { createSigningKey, signToken, startJwksServer } from '../support/token-issuer.ts'
+import { startTokenIssuer } from '../support/token-issuer.ts'
 import { answering, type FakeConnection, startFakeRouter } from './fake-router.ts'
 import { ManualClock } from './manual-clock.ts'
 
@@ -192,8 +192,7 @@ describe('the token of a client', () => {
 
 describe('the token of a client, and the router', () => {
   test('a stream goes on when the token that it was opened with has expired', async (t) => {
-    const key = await createSigningKey('one')
-    const jwks = await startJwksServer([key])
+    const issuer = await startTokenIssuer()
     const nats = await connectNats({ servers: await natsUrl() })
     const subject = `t${process.pid}clienttoken`
     let sendEvent = () => {}
@@ -204,7 +203,7 @@ describe('the token of a client, and the router', () => {
       },
     })
     await nats.flush()
-    const jwt = { jwks: jwks.url, grace: '0s', clockTolerance: '0s' }
+    const jwt = { jwks: issuer.jwks.url, grace: '0s', clockTolerance: '0s' }
     const gateway = await startGateway({
       natsUrl: await natsUrl(),
       routes: [{ name: 'events', match: { path: '/events' }, subject, reply: 'many', policies: [{ jwt }] }],
@@ -212,12 +211,12 @@ describe('the token of a client, and the router', () => {
     t.after(async () => {
       await gateway.close()
       await nats.close()
-      await jwks.close()
+      await issuer.close()
     })
     const clock = new ManualClock()
     const expiresAtMs = (nowS() + 2) * 1000
     const given = [expiresAtMs / 1000, nowS() + 60]
-    const client = connect(gateway.url, { clock, token: () => signToken(key, { exp: given.shift() ?? nowS() + 60 }) })
+    const client = connect(gateway.url, { clock, token: () => issuer.sign({ exp: given.shift() ?? nowS() + 60 }) })
     const events = client.open('/events', { body: null })[Symbol.asyncIterator]()
     assert.ok(!(await events.next()).done)
     // That of the client stands still, so that it renews its token now.

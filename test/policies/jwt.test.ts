@@ -9,13 +9,7 @@ import { policyListSchema } from '../../src/policies/policy-list.ts'
 import { parseRoute } from '../../src/routing/spec.ts'
 import { type Gateway, startGateway } from '../support/gateway.ts'
 import { natsUrl } from '../support/nats.ts'
-import {
-  createSigningKey,
-  type JwksServer,
-  type SigningKey,
-  signToken,
-  startJwksServer,
-} from '../support/token-issuer.ts'
+import { startTokenIssuer, type TokenIssuer } from '../support/token-issuer.ts'
 
 const P = `t${process.pid}jwt`
 const SECRET = 'a secret of more than thirty-two bytes'
@@ -24,18 +18,16 @@ describe('jwt policy', () => {
   let directory: string
   let nats: NatsConnection
   let gateway: Gateway
-  let key: SigningKey
-  let jwks: JwksServer
+  let issuer: TokenIssuer
   let request: Msg | undefined
 
   before(async () => {
     directory = mkdtempSync(join(tmpdir(), 'engine-router-jwt-'))
-    key = await createSigningKey('one')
-    jwks = await startJwksServer([key])
+    issuer = await startTokenIssuer()
     const publicKeyFile = join(directory, 'key.pem')
     const secretFile = join(directory, 'secret')
     const shortFile = join(directory, 'short')
-    writeFileSync(publicKeyFile, await exportSPKI(key.publicKey))
+    writeFileSync(publicKeyFile, await exportSPKI(issuer.key.publicKey))
     writeFileSync(secretFile, `${SECRET}\n`)
     writeFileSync(shortFile, 'short')
     nats = await connect({ servers: await natsUrl() })
@@ -47,7 +39,7 @@ describe('jwt policy', () => {
     })
     nats.subscribe(`${P}.events`, { callback: (_, message) => void message.respond('first') })
     await nats.flush()
-    const url = jwks.url
+    const url = issuer.jwks.url
     const route = (name: string, ...policies: object[]) => ({
       name,
       match: { path: `/${name}` },
@@ -79,7 +71,7 @@ describe('jwt policy', () => {
     await gateway.assertIdle()
     await gateway.close()
     await nats.close()
-    await jwks.close()
+    await issuer.close()
     rmSync(directory, { recursive: true })
   })
 
@@ -89,7 +81,7 @@ describe('jwt policy', () => {
     })
 
   test('says to the backend who it is, and a client cannot', async () => {
-    const token = await signToken(key)
+    const token = await issuer.sign()
     for (let i = 0; i < 2; i++) {
       const response = await get('/whole', token, { 'sx-subject-id': 'root' })
       assert.equal(response.status, 200)
@@ -102,7 +94,7 @@ describe('jwt policy', () => {
     const none = await get('/whole')
     assert.equal(none.status, 401)
     assert.equal(none.headers.get('www-authenticate'), 'Bearer')
-    const bad = await get('/whole', await signToken(key, { exp: 1 }))
+    const bad = await get('/whole', await issuer.sign({ exp: 1 }))
     assert.equal(bad.status, 401)
     assert.equal(bad.headers.get('www-authenticate'), 'Bearer error="invalid_token"')
     const { requestId: _1, route: _2, ...problem } = (await bad.json()) as Record<string, unknown>
@@ -115,16 +107,16 @@ describe('jwt policy', () => {
   })
 
   test('answers 403 where the token is good and not enough', async () => {
-    const response = await get('/scoped', await signToken(key, { scope: 'read' }))
+    const response = await get('/scoped', await issuer.sign({ scope: 'read' }))
     assert.equal(response.status, 403)
     assert.equal(response.headers.get('www-authenticate'), 'Bearer error="insufficient_scope"')
-    assert.equal((await get('/scoped', await signToken(key, { scope: 'admin' }))).status, 200)
+    assert.equal((await get('/scoped', await issuer.sign({ scope: 'admin' }))).status, 200)
   })
 
   test('hands claims on as fields that nobody else can send', async () => {
-    await get('/open', await signToken(key, { email: 'a@b.c' }), { 'x-mail': 'root@b.c' })
+    await get('/open', await issuer.sign({ email: 'a@b.c' }), { 'x-mail': 'root@b.c' })
     assert.deepEqual(request?.headers?.values('x-mail'), ['a@b.c'])
-    await get('/open', await signToken(key), { 'x-mail': 'root@b.c' })
+    await get('/open', await issuer.sign(), { 'x-mail': 'root@b.c' })
     assert.deepEqual(request?.headers?.values('x-mail'), [])
     const anonymous = await get('/open', undefined, { 'x-mail': 'root@b.c' })
     assert.equal(anonymous.status, 200)
@@ -134,7 +126,7 @@ describe('jwt policy', () => {
   })
 
   test('takes a token from the query or a cookie, and hands it to nobody', async () => {
-    const token = await signToken(key)
+    const token = await issuer.sign()
     assert.equal((await get(`/browser?a=1&access_token=${token}&b=2`)).status, 200)
     assert.equal(request?.headers?.get('Sx-Query'), 'a=1&b=2')
     assert.equal((await get('/browser', undefined, { cookie: `a=1; session=${token}` })).status, 200)
@@ -146,19 +138,19 @@ describe('jwt policy', () => {
   })
 
   test('keeps an API key from the backend where the token has decided', async () => {
-    const response = await get('/either', await signToken(key), { 'x-api-key': 'erk_secret' })
+    const response = await get('/either', await issuer.sign(), { 'x-api-key': 'erk_secret' })
     assert.equal(response.status, 200)
     assert.equal(request?.headers?.has('x-api-key'), false)
   })
 
   test('takes a key from a file, and a secret', async () => {
-    assert.equal((await get('/pem', await signToken(key))).status, 200)
+    assert.equal((await get('/pem', await issuer.sign())).status, 200)
     const sign = (secret: string) =>
       new SignJWT({ sub: 'bob' }).setProtectedHeader({ alg: 'HS256' }).setExpirationTime('1h').sign(Buffer.from(secret))
     assert.equal((await get('/secret', await sign(SECRET))).status, 200)
     assert.equal((await get('/secret', await sign(`${SECRET}.`))).status, 401)
-    assert.equal((await get('/secret', await signToken(key))).status, 401)
-    assert.equal((await get('/pem', await sign(await exportSPKI(key.publicKey)))).status, 401)
+    assert.equal((await get('/secret', await issuer.sign())).status, 401)
+    assert.equal((await get('/pem', await sign(await exportSPKI(issuer.key.publicKey)))).status, 401)
   })
 
   test('lets nobody in where its keys are not there, or are too weak', async () => {
@@ -168,7 +160,7 @@ describe('jwt policy', () => {
       .sign(Buffer.from('short'))
     for (const [path, token] of [
       ['/short', weak],
-      ['/nowhere', await signToken(key)],
+      ['/nowhere', await issuer.sign()],
     ] as const) {
       const response = await get(path, token)
       assert.equal(response.status, 503)
@@ -177,7 +169,7 @@ describe('jwt policy', () => {
   })
 
   test('a stream of events ends when its token has expired', async () => {
-    const response = await get('/events', await signToken(key, { exp: Math.floor(Date.now() / 1000) + 2 }))
+    const response = await get('/events', await issuer.sign({ exp: Math.floor(Date.now() / 1000) + 2 }))
     assert.equal(response.status, 200)
     await assert.rejects(response.text())
     assert.equal(gateway.ended.at(-1)?.code, 'unauthorized')

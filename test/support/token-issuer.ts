@@ -71,3 +71,18 @@ export async function startJwksServer(keys: readonly SigningKey[]): Promise<Jwks
   }
   return server
 }
+
+/** Whoever signs tokens: one key, and the server that tells it. */
+export interface TokenIssuer {
+  readonly key: SigningKey
+  readonly jwks: JwksServer
+  /** As `signToken`. */
+  sign(claims?: Readonly<Record<string, unknown>>): Promise<string>
+  close(): Promise<void>
+}
+
+export async function startTokenIssuer(): Promise<TokenIssuer> {
+  const key = await createSigningKey('one')
+  const jwks = await startJwksServer([key])
+  return { key, jwks, sign: (claims) => signToken(key, claims), close: () => jwks.close() }
+}

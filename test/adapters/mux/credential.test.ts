@@ -6,13 +6,7 @@ import { createApiKey, hashApiKey } from '../../../src/exchange/api-key.ts'
 import { eventually } from '../../support/eventually.ts'
 import { type Gateway, startGateway } from '../../support/gateway.ts'
 import { natsUrl } from '../../support/nats.ts'
-import {
-  createSigningKey,
-  type JwksServer,
-  type SigningKey,
-  signToken,
-  startJwksServer,
-} from '../../support/token-issuer.ts'
+import { createSigningKey, signToken, startTokenIssuer, type TokenIssuer } from '../../support/token-issuer.ts'
 import { connectMuxClient, type MuxClient, type MuxClientOptions } from './mux-client.ts'
 
 const P = `t${process.pid}muxauth`
@@ -20,20 +14,18 @@ const P = `t${process.pid}muxauth`
 describe('the credential of a multiplexed connection', () => {
   let nats: NatsConnection
   let gateway: Gateway
-  let key: SigningKey
-  let jwks: JwksServer
+  let issuer: TokenIssuer
   const clients: MuxClient[] = []
 
   before(async () => {
-    key = await createSigningKey('one')
-    jwks = await startJwksServer([key])
+    issuer = await startTokenIssuer()
     nats = await connect({ servers: await natsUrl() })
     nats.subscribe(`${P}.who`, {
       callback: (_, message) => void message.respond(message.headers?.get('Sx-Subject-Id') || 'nobody'),
     })
     nats.subscribe(`${P}.events`, { callback: (_, message) => void message.respond('first') })
     await nats.flush()
-    const jwt = { jwks: jwks.url, grace: '0s', clockTolerance: '0s' }
+    const jwt = { jwks: issuer.jwks.url, grace: '0s', clockTolerance: '0s' }
     gateway = await startGateway({
       natsUrl: await natsUrl(),
       tcp: [{ protocol: 'mux', route: undefined }],
@@ -61,7 +53,7 @@ describe('the credential of a multiplexed connection', () => {
   after(async () => {
     await gateway.close()
     await nats.close()
-    await jwks.close()
+    await issuer.close()
   })
 
   async function open(options: Partial<MuxClientOptions> = {}) {
@@ -79,7 +71,7 @@ describe('the credential of a multiplexed connection', () => {
   }
 
   const tokenFor = (seconds: number, claims: object = {}) =>
-    signToken(key, { exp: Math.floor(Date.now() / 1000) + seconds, ...claims })
+    issuer.sign({ exp: Math.floor(Date.now() / 1000) + seconds, ...claims })
   const headersFor = (token: string) => ({ authorization: `Bearer ${token}` })
 
   for (const [kind, encoding] of [

@@ -4,13 +4,7 @@ import { connect, type Msg, type NatsConnection } from 'nats'
 import { eventually } from '../../support/eventually.ts'
 import { type Gateway, startGateway } from '../../support/gateway.ts'
 import { natsUrl } from '../../support/nats.ts'
-import {
-  createSigningKey,
-  type JwksServer,
-  type SigningKey,
-  signToken,
-  startJwksServer,
-} from '../../support/token-issuer.ts'
+import { createSigningKey, signToken, startTokenIssuer, type TokenIssuer } from '../../support/token-issuer.ts'
 import { createSocket, openSocket, refusedSocket } from './start-client.ts'
 
 const P = `t${process.pid}wsid`
@@ -18,13 +12,11 @@ const P = `t${process.pid}wsid`
 describe('a WebSocket on a route that asks who it is', () => {
   let nats: NatsConnection
   let gateway: Gateway
-  let key: SigningKey
-  let jwks: JwksServer
+  let issuer: TokenIssuer
   const requests: Msg[] = []
 
   before(async () => {
-    key = await createSigningKey('one')
-    jwks = await startJwksServer([key])
+    issuer = await startTokenIssuer()
     nats = await connect({ servers: await natsUrl() })
     nats.subscribe(`${P}.rpc`, {
       callback(_, message) {
@@ -42,7 +34,7 @@ describe('a WebSocket on a route that asks who it is', () => {
     const policies = [
       {
         jwt: {
-          jwks: jwks.url,
+          jwks: issuer.jwks.url,
           from: { query: 'access_token' },
           grace: '0s',
           clockTolerance: '0s',
@@ -64,12 +56,12 @@ describe('a WebSocket on a route that asks who it is', () => {
     await gateway.assertIdle()
     await gateway.close()
     await nats.close()
-    await jwks.close()
+    await issuer.close()
   })
 
   const open = (path: string, token: string) =>
     openSocket(`${gateway.url}${path}`, { headers: { authorization: `Bearer ${token}` } })
-  const shortToken = () => signToken(key, { exp: Math.floor(Date.now() / 1000) + 2 })
+  const shortToken = () => issuer.sign({ exp: Math.floor(Date.now() / 1000) + 2 })
 
   test('is refused before the upgrade, with the status and challenge of HTTP', async () => {
     const none = await refusedSocket(`${gateway.url}/rpc`)
@@ -84,7 +76,7 @@ describe('a WebSocket on a route that asks who it is', () => {
   })
 
   test('tells the backend who it is with every message, and not the token of the query', async () => {
-    const token = await signToken(key, { mail: 'a@b.c' })
+    const token = await issuer.sign({ mail: 'a@b.c' })
     // Once with a signature to be checked, once known.
     for (let i = 0; i < 2; i++) {
       const socket = await openSocket(`${gateway.url}/rpc?access_token=${token}&a=1`, { headers: { 'x-mail': 'root' } })
@@ -102,7 +94,7 @@ describe('a WebSocket on a route that asks who it is', () => {
   })
 
   test('is asked once, at the upgrade', async () => {
-    const socket = await open('/stream', await signToken(key))
+    const socket = await open('/stream', await issuer.sign())
     assert.deepEqual(await socket.messages(1), ['hello'])
     assert.equal(requests.at(-1)?.headers?.get('Sx-Subject-Id'), 'alice')
     socket.ws.close()
@@ -119,21 +111,21 @@ describe('a WebSocket on a route that asks who it is', () => {
   test('that goes while its token is looked at leaves nothing behind', async (t) => {
     const gate = Promise.withResolvers<void>()
     t.after(() => gate.resolve())
-    jwks.gate = gate.promise
-    const policies = [{ jwt: { jwks: `${jwks.url}?slow` } }]
+    issuer.jwks.gate = gate.promise
+    const policies = [{ jwt: { jwks: `${issuer.jwks.url}?slow` } }]
     gateway.setRoutes([{ name: 'slow', match: { kind: 'ws', path: '/slow' }, subject: `${P}.slow`, policies }])
-    const asked = jwks.requests
-    const headers = { authorization: `Bearer ${await signToken(key)}` }
+    const asked = issuer.jwks.requests
+    const headers = { authorization: `Bearer ${await issuer.sign()}` }
     const socket = createSocket(`${gateway.url}/slow`, { headers })
     // It says that it was closed before it was open.
     socket.ws.on('error', () => {})
-    await eventually('the keys are asked for', () => jwks.requests > asked)
+    await eventually('the keys are asked for', () => issuer.jwks.requests > asked)
     socket.ws.terminate()
     await socket.closed()
     await eventually('it is over', () => gateway.ended.at(-1)?.route === 'slow')
     assert.equal(gateway.ended.at(-1)?.code, 'client_gone')
     gate.resolve()
-    jwks.gate = undefined
+    issuer.jwks.gate = undefined
     await gateway.assertIdle()
   })
 })
