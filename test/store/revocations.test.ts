@@ -3,7 +3,6 @@ import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, test } from 'node:test'
-import type { Revocation } from '../../src/exchange/revocation.ts'
 import { migrateDown, migrateUp } from '../../src/store/migrations.ts'
 import {
   addRevocation,
@@ -12,10 +11,9 @@ import {
   type NewRevocation,
   watchedRevocations,
 } from '../../src/store/revocations.ts'
-import { TableWatch } from '../../src/store/table-watch.ts'
-import { watched } from '../../src/store/watched-table.ts'
 import { eventually } from '../support/eventually.ts'
-import { createTestLogger, createTestStore, type TestStore } from './migrated-database.ts'
+import { createTestStore, type TestStore } from './migrated-database.ts'
+import { NO_DATABASE, watchRows } from './rows-watch.ts'
 
 const HOUR_MS = 3_600_000
 const ALICE: NewRevocation = { kind: 'subject', value: 'alice', issuer: null, reason: null, expiresInMs: HOUR_MS }
@@ -95,47 +93,37 @@ describe('revocations', () => {
     }
   })
 
-  function watch(url: string) {
-    const { logger, lines } = createTestLogger()
-    const file = join(directory, 'revocations')
-    let known: readonly Revocation[] = []
-    let values = 'none'
-    const table = watchedRevocations(file, (revocations, source) => {
-      known = revocations
-      values = `${source}: ${revocations.map(({ value }) => value)}`
-    })
-    const watch = new TableWatch({ url, logger, pollIntervalMs: 60_000, tables: [watched(table)] })
-    return { watch, known: () => known, values: () => values, lines, file }
-  }
+  const file = () => join(directory, 'revocations')
+  const watch = (url: string) => watchRows(url, file(), watchedRevocations, ({ value }) => value)
 
   test('are known to routers at once, and on disk for a start without the database, for its owner alone', async () => {
     const first = watch(store.url)
     await first.watch.start()
     await addRevocation(store.db, ALICE)
     await addRevocation(store.db, { ...ALICE, value: 'bob', issuer: 'https://a.example' })
-    await eventually('both are known', () => first.values() === 'database: alice,bob', { timeoutMs: 1000 })
+    await eventually('both are known', () => first.seen() === 'database: alice,bob', { timeoutMs: 1000 })
     await deleteRevocation(store.db, ALICE)
-    await eventually('one is taken back', () => first.values() === 'database: bob', { timeoutMs: 1000 })
-    const known = first.known()
-    await eventually('it is on disk', async () => (await stat(first.file)).size > 0)
+    await eventually('one is taken back', () => first.seen() === 'database: bob', { timeoutMs: 1000 })
+    const known = first.rows()
+    await eventually('it is on disk', async () => (await stat(file())).size > 0)
     await first.watch.stop()
-    assert.equal((await stat(first.file)).mode & 0o777, 0o600)
-    const second = watch('postgres://nobody@127.0.0.1:1/none')
+    assert.equal((await stat(file())).mode & 0o777, 0o600)
+    const second = watch(NO_DATABASE)
     await second.watch.start()
     await second.watch.stop()
-    assert.equal(second.values(), 'cache: bob')
-    assert.deepEqual(second.known(), known)
+    assert.equal(second.seen(), 'cache: bob')
+    assert.deepEqual(second.rows(), known)
   })
 
   test('are none while the migration is yet to come, and there then', async () => {
     while ((await migrateDown(store.db)).some(({ name }) => name !== '0005_revocations'));
-    const { watch: it, values, lines } = watch(store.url)
+    const { watch: it, seen, lines } = watch(store.url)
     await it.start()
-    assert.equal(values(), 'database: ')
+    assert.equal(seen(), 'database: ')
     assert.match(lines.map(({ message }) => message).join('\n'), /does not have the table of revocations yet/)
     await migrateUp(store.db)
     await addRevocation(store.db, ALICE)
-    await eventually('it is there', () => values() === 'database: alice')
+    await eventually('it is there', () => seen() === 'database: alice')
     await it.stop()
   })
 })

@@ -4,11 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { migrateDown, migrateUp } from '../../src/store/migrations.ts'
-import { TableWatch } from '../../src/store/table-watch.ts'
-import { watched } from '../../src/store/watched-table.ts'
 import { addWorkspace, deleteWorkspace, watchedWorkspaces } from '../../src/store/workspaces.ts'
 import { eventually } from '../support/eventually.ts'
-import { createTestLogger, createTestStore, type TestStore } from './migrated-database.ts'
+import { createTestStore, type TestStore } from './migrated-database.ts'
+import { NO_DATABASE, watchRows } from './rows-watch.ts'
 
 describe('the watch of workspaces', () => {
   let store: TestStore
@@ -24,32 +23,24 @@ describe('the watch of workspaces', () => {
     await rm(directory, { recursive: true })
   })
 
-  function watch(url: string) {
-    const { logger, lines } = createTestLogger()
-    const file = join(directory, 'workspaces')
-    let names = 'none'
-    const table = watchedWorkspaces(file, (workspaces, source) => {
-      names = `${source}: ${workspaces.map(({ name }) => name).sort()}`
-    })
-    const watch = new TableWatch({ url, logger, pollIntervalMs: 60_000, tables: [watched(table)] })
-    return { watch, names: () => names, lines, file }
-  }
+  const file = () => join(directory, 'workspaces')
+  const watch = (url: string) => watchRows(url, file(), watchedWorkspaces, ({ name }) => name)
 
   test('hears of changes, and keeps what it knows for a start without the database, for its owner alone', async () => {
     const first = watch(store.url)
     await first.watch.start()
     await addWorkspace(store.db, 'acme')
     await addWorkspace(store.db, 'globex')
-    await eventually('both are known', () => first.names() === 'database: acme,globex', { timeoutMs: 1000 })
+    await eventually('both are known', () => first.seen() === 'database: acme,globex', { timeoutMs: 1000 })
     await deleteWorkspace(store.db, { name: 'acme' })
-    await eventually('one is gone', () => first.names() === 'database: globex', { timeoutMs: 1000 })
-    await eventually('it is on disk', async () => (await stat(first.file)).size > 0)
+    await eventually('one is gone', () => first.seen() === 'database: globex', { timeoutMs: 1000 })
+    await eventually('it is on disk', async () => (await stat(file())).size > 0)
     await first.watch.stop()
-    assert.equal((await stat(first.file)).mode & 0o777, 0o600)
-    const second = watch('postgres://nobody@127.0.0.1:1/none')
+    assert.equal((await stat(file())).mode & 0o777, 0o600)
+    const second = watch(NO_DATABASE)
     await second.watch.start()
     await second.watch.stop()
-    assert.equal(second.names(), 'cache: globex')
+    assert.equal(second.seen(), 'cache: globex')
   })
 
   test('gives the oldest first, however the table was written: routers have connections for so many', async () => {
@@ -62,13 +53,13 @@ describe('the watch of workspaces', () => {
 
   test('goes on without the table while its migration is yet to come, and has it then', async () => {
     while ((await migrateDown(store.db)).some(({ name }) => name !== '0004_workspaces'));
-    const { watch: it, names, lines } = watch(store.url)
+    const { watch: it, seen, lines } = watch(store.url)
     await it.start()
-    assert.equal(names(), 'database: ')
+    assert.equal(seen(), 'database: ')
     assert.match(lines.map(({ message }) => message).join('\n'), /does not have the table of workspaces yet/)
     await migrateUp(store.db)
     await addWorkspace(store.db, 'acme')
-    await eventually('it is there', () => names() === 'database: acme')
+    await eventually('it is there', () => seen() === 'database: acme')
     await it.stop()
   })
 })
