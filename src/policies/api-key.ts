@@ -2,8 +2,8 @@ import { timingSafeEqual } from 'node:crypto'
 import { z } from 'zod'
 import { type ApiKeyRecord, apiKeyId, hashApiKey } from '../exchange/api-key.ts'
 import { ExchangeError } from '../exchange/errors.ts'
-import type { Dispatch, HeaderList, RequestHead } from '../exchange/exchange.ts'
-import { withoutFields } from '../exchange/header-list.ts'
+import type { Dispatch, RequestHead } from '../exchange/exchange.ts'
+import { firstValue, withoutFields } from '../exchange/header-list.ts'
 import { headerNameSchema } from '../schema/header-fields.ts'
 import { definePolicy, type Verdict } from './policy.ts'
 
@@ -45,7 +45,7 @@ export const apiKey = definePolicy({
       return new ExchangeError('forbidden', `API key ${id} lacks ${missing.join(', ')}`)
     }
     const identify = (request: RequestHead): Verdict => {
-      const key = fieldNamed(request.headers, field)
+      const key = firstValue(request.headers, field)
       return key === undefined ? undefined : check(key)
     }
     const fields = new Set([field])
@@ -65,9 +65,4 @@ export const apiKey = definePolicy({
 function isKeyOf({ hash }: ApiKeyRecord, key: string): boolean {
   const shown = hashApiKey(key)
   return hash.length === shown.length && timingSafeEqual(shown, hash)
-}
-
-function fieldNamed(headers: HeaderList, name: string): string | undefined {
-  for (let i = 0; i < headers.length; i += 2) if (headers[i] === name) return headers[i + 1]
-  return undefined
 }
