@@ -71,6 +71,9 @@ export interface ResponseHead {
 /**
  * One side of an exchange, as its peer sees it. Each call is valid only in the order head? data* (end | reset);
  * after `end` or `reset` in one direction nothing more comes in it. No call throws. `reset` ends both directions.
+ *
+ * What stands between two sides spells out the calls that it passes on. A forwarder for all of them would save lines, and
+ * make each `data` a call that V8 cannot inline: 30 ns through three in place of 5.
  */
 export interface Side {
   /** False: full; send no more until the peer's `drained`. The bytes are the callee's to copy if it keeps them. */
