@@ -154,6 +154,22 @@ describe('a request that is not taken', () => {
   })
 })
 
+test('a request that is not taken is the last on its connection while the listener drains', async (t) => {
+  const refusal = new ExchangeError('busy', 'too much of everything')
+  const gateway = await startGateway({ natsUrl: await natsUrl(), routes: [], gate: { admits: () => false, refusal } })
+  t.after(() => gateway.close())
+  const raw = await openRaw(gateway.port)
+  const request = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
+  // The first is read.
+  raw.write(request)
+  await raw.until(/"}\n$/)
+  const drained = gateway.http.drain(5000)
+  raw.write(request)
+  assert.match(await raw.closed(), /HTTP[\s\S]*HTTP[\s\S]*\r\nConnection: close\r\n[\s\S]*"code":"busy"/)
+  await drained
+  assert.equal(gateway.refused, 1)
+})
+
 function post(url: string, headers: Record<string, string>): Promise<number> {
   return new Promise((resolve, reject) => {
     const sent = request(url, { method: 'POST', headers }, (response) => {
