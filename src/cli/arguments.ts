@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { nearest } from '../config/nearest.ts'
+import { nearest } from '../schema/nearest.ts'
 import { type OptionSpec, UsageError, type VerbArgs } from './verb.ts'
 
 /** The option that every verb has. */

@@ -1,7 +1,7 @@
 import { ConfigError } from '../config/config-error.ts'
 import { DocumentError } from '../config/document-error.ts'
-import { didYouMean } from '../config/nearest.ts'
 import { packageVersion } from '../package-version.ts'
+import { didYouMean } from '../schema/nearest.ts'
 import { parseArguments } from './arguments.ts'
 import { groupHelp, PROGRAM, programHelp, verbHelp } from './help.ts'
 import { createPaint } from './print.ts'

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { z } from 'zod'
+import { issueMessage } from '../schema/issue-message.ts'
 import { ConfigError } from './config-error.ts'
 import { type DatabaseTls, withPassword, withTls } from './database-url.ts'
-import { issueMessage } from './issue-message.ts'
 import { readYaml } from './located-yaml.ts'
 import { type RouterConfig, toRouterConfig } from './router-config.ts'
 import {

@@ -1,6 +1,6 @@
 import type { z } from 'zod'
+import { issueMessage } from '../schema/issue-message.ts'
 import { DocumentError, type Problem } from './document-error.ts'
-import { issueMessage } from './issue-message.ts'
 import { type Path, type Place, parseYaml, type YamlDocument } from './yaml-document.ts'
 
 export interface LocatedDocument<T> {

@@ -1,5 +1,5 @@
+import { didYouMean } from '../schema/nearest.ts'
 import { ConfigError } from './config-error.ts'
-import { didYouMean } from './nearest.ts'
 
 const SAMPLERS = [
   'always_on',

@@ -3,6 +3,7 @@ import type { Kind, RouteSettings } from '../exchange/route.ts'
 import { formatBytes, formatDuration } from '../exchange/units.ts'
 import { type PolicySpec, toPolicySpecs } from '../policies/policy-list.ts'
 import { durationMs } from '../schema/duration.ts'
+import { issueMessage } from '../schema/issue-message.ts'
 import { sizeBytes } from '../schema/size.ts'
 import { type RouteDocument, routeDocumentSchema } from './document.ts'
 import type { ParamsDocument } from './subject-params.ts'
@@ -57,7 +58,7 @@ export type ParsedRoute =
 
 /** Parses one route as in YAML: schema, patterns, and whether its keys go together. Everything wrong at once. */
 export function parseRoute(input: unknown): ParsedRoute {
-  const result = routeDocumentSchema.safeParse(input)
+  const result = routeDocumentSchema.safeParse(input, { error: issueMessage })
   if (result.success) return { ok: true, spec: normalise(result.data) }
   return { ok: false, issues: result.error.issues.flatMap(toRouteIssues) }
 }
@@ -65,7 +66,9 @@ export function parseRoute(input: unknown): ParsedRoute {
 function toRouteIssues(issue: z.core.$ZodIssue): RouteIssue[] {
   const path = issue.path.map((key) => (typeof key === 'number' ? key : String(key)))
   if (issue.code !== 'unrecognized_keys') return [{ path, message: issue.message }]
-  return issue.keys.map((key) => ({ path: [...path, key], message: 'unknown key' }))
+  // One line for each of them.
+  const messages = issue.message.split('\n')
+  return issue.keys.map((key, index) => ({ path: [...path, key], message: messages[index] ?? 'unknown key' }))
 }
 
 function normalise(route: RouteDocument): RouteSpec {

@@ -1,6 +1,7 @@
 /** `params` of a route: values for the subject that do not come from the path as they are. */
 import { z } from 'zod'
 import { headerNameSchema } from '../schema/header-fields.ts'
+import { issueMessage } from '../schema/issue-message.ts'
 
 const NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/
 const CLAIM = /^[^.{}\s\p{Cc}]+(?:\.[^.{}\s\p{Cc}]+)*$/u
@@ -40,7 +41,7 @@ export const paramsSchema = z
     for (const [name, param] of entries) {
       if (!NAME.test(name))
         context.addIssue({ code: 'custom', message: 'expected a name such as `region`', path: [name] })
-      const { error } = paramSchema.safeParse(param)
+      const { error } = paramSchema.safeParse(param, { error: issueMessage })
       for (const issue of error?.issues ?? []) {
         context.addIssue({ ...issue, path: [name, ...issue.path] } as Parameters<typeof context.addIssue>[0])
       }

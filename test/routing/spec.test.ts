@@ -82,9 +82,20 @@ describe('parseRoute', () => {
 
   test('names each unknown key by its path', () => {
     assert.deepEqual(issuesOf({ ...MINIMAL, match: { path: '/a/{id}', hots: 'x' }, reply: 'single', retry: 1 }), [
-      'match.hots: unknown key',
+      'match.hots: unknown key, did you mean "host"?',
       'retry: unknown key',
     ])
+  })
+
+  test('says what would have been right, in the words of a file of routes', () => {
+    const params = { id: { host: 'a' }, v: { claim: 5, queri: 'a' } }
+    assert.deepEqual(issuesOf({ ...MINIMAL, match: { kind: 'grpc', path: '/{id}' }, subject: '{id}.{v}', params }), [
+      'match.kind: expected one of http, ws, tcp; got "grpc"',
+      'params.id.host: expected a number; got "a"',
+      'params.v.claim: expected text; got 5',
+      'params.v.queri: unknown key, did you mean "query"?',
+    ])
+    assert.deepEqual(issuesOf({ ...MINIMAL, subject: undefined }), ['subject: is missing; expected text'])
   })
 
   for (const [what, change, path] of [

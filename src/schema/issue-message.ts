@@ -1,6 +1,6 @@
 /** zod's issues in the words of someone who writes YAML. */
 import type { z } from 'zod'
-import { got } from '../schema/got.ts'
+import { got } from './got.ts'
 import { didYouMean } from './nearest.ts'
 
 const TYPE_NAMES: Readonly<Record<string, string>> = {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { didYouMean, nearest } from '../../src/config/nearest.ts'
+import { didYouMean, nearest } from '../../src/schema/nearest.ts'
 
 describe('nearest', () => {
   test('finds the name behind a slip of the fingers', () => {
