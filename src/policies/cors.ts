@@ -3,6 +3,7 @@ import type { Dispatch, HeaderList, RequestHead, ResponseHead } from '../exchang
 import { firstValue } from '../exchange/header-list.ts'
 import { durationMs, durationSchema } from '../schema/duration.ts'
 import { headerNameSchema } from '../schema/header-fields.ts'
+import { HTTP_METHOD, httpMethodSchema } from '../schema/http-method.ts'
 import { CorsOrigins, originOption } from './cors-origins.ts'
 import { definePolicy } from './policy.ts'
 import { ResponseFilter } from './response-filter.ts'
@@ -12,7 +13,6 @@ const DEFAULT_MAX_AGE_MS = 600_000
 const VARY: HeaderList = ['vary', 'origin']
 /** Of names that a browser asks for, which go back as they came. */
 const HEADER_NAMES = /^[!#$%&'*+.^_`|~0-9A-Za-z, -]{1,4096}$/
-const METHOD = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/
 
 /** Tells browsers which pages of other origins may read responses (Fetch, "CORS protocol"). */
 export const cors = definePolicy({
@@ -29,7 +29,7 @@ export const cors = definePolicy({
           'Origins of pages: `https://app.example.com`, `https://*.example.com` (any subdomain), or `*` for all.',
         ),
       methods: z
-        .array(z.string().regex(METHOD, 'expected a method such as PUT'))
+        .array(httpMethodSchema)
         .max(32)
         .optional()
         .describe('Methods that a page may use. Default what the route takes.'),
@@ -71,7 +71,8 @@ export const cors = definePolicy({
     const maxAgeS = Math.floor(durationMs(maxAge, DEFAULT_MAX_AGE_MS) / 1000)
 
     const permissions = (request: RequestHead): string[] => {
-      const method = methods?.join(', ') ?? sane(firstValue(request.headers, 'access-control-request-method'), METHOD)
+      const method =
+        methods?.join(', ') ?? sane(firstValue(request.headers, 'access-control-request-method'), HTTP_METHOD)
       const names =
         headers?.join(', ') ?? sane(firstValue(request.headers, 'access-control-request-headers'), HEADER_NAMES)
       const isPrivate =

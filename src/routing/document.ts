@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { NEED_HEADERS, type PolicyListDocument, policyListSchema } from '../policies/policy-list.ts'
 import { durationSchema } from '../schema/duration.ts'
-import { HTTP_TOKEN, headerFieldsSchema, headerNameSchema } from '../schema/header-fields.ts'
+import { headerFieldsSchema, headerNameSchema } from '../schema/header-fields.ts'
+import { httpMethodSchema } from '../schema/http-method.ts'
 import { sizeSchema } from '../schema/size.ts'
 import { parseHost } from './host.ts'
 import { parsePath } from './path-pattern.ts'
@@ -49,11 +50,7 @@ export const routeDocumentSchema = z
         .string()
         .superRefine((host, context) => void checkPattern(() => parseHost(host), context))
         .optional(),
-      methods: z
-        .array(z.string().max(32).regex(HTTP_TOKEN, 'expected an HTTP method'))
-        .min(1, 'name a method, or leave `methods` out to take all')
-        .max(32)
-        .optional(),
+      methods: z.array(httpMethodSchema).min(1, 'name a method, or leave `methods` out to take all').max(32).optional(),
       path: z
         .string()
         .max(1024)

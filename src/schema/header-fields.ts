@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { got } from './got.ts'
 
 /** RFC 9110 section 5.6.2. */
-export const HTTP_TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 
 const MAX_NAME_LENGTH = 128
 
@@ -14,7 +14,7 @@ export const headerNameSchema = z
   .refine(isHeaderName, { error: ({ input }) => nameFault(input) })
 
 export function isHeaderName(name: string): boolean {
-  return name.length <= MAX_NAME_LENGTH && HTTP_TOKEN.test(name)
+  return name.length <= MAX_NAME_LENGTH && TOKEN.test(name)
 }
 
 export interface HeaderFieldRules {

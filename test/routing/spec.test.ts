@@ -95,6 +95,9 @@ describe('parseRoute', () => {
       'params.v.claim: expected text; got 5',
       'params.v.queri: unknown key, did you mean "query"?',
     ])
+    assert.deepEqual(issuesOf({ ...MINIMAL, match: { path: '/a/{id}', methods: ['A B'] } }), [
+      'match.methods.0: expected a method such as PUT; got "A B"',
+    ])
     assert.deepEqual(issuesOf({ ...MINIMAL, subject: undefined }), ['subject: is missing; expected text'])
   })
 
