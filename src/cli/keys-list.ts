@@ -15,7 +15,7 @@ export const verb: Verb = {
     else {
       printTable(
         io,
-        ['ID', 'STATE', 'SUBJECT', 'NAME', 'SCOPES', 'CREATED', 'EXPIRES'],
+        ['ID', 'STATE', 'SUBJECT ID', 'NAME', 'SCOPES', 'CREATED', 'EXPIRES'],
         keys.map((key) => [
           key.id,
           stateOf(key),

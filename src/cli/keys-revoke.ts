@@ -13,14 +13,20 @@ export const verb: Verb = {
     const ids = [...new Set(args.positionals)]
     if (ids.length === 0) throw new UsageError('the id of a key is needed, as `keys list` shows it')
     const { database } = await loadVerbConfig(args, io)
-    const unknown = await withDatabase(database, async (db) => {
-      const missed: string[] = []
-      for (const id of ids) if (!(await revokeApiKey(db, id))) missed.push(id)
-      return missed
+    const { revoked, alreadyRevoked, unknown } = await withDatabase(database, async (db) => {
+      const outcomes = new Map<string, Awaited<ReturnType<typeof revokeApiKey>>>()
+      for (const id of ids) outcomes.set(id, await revokeApiKey(db, id))
+      return {
+        revoked: ids.filter((id) => outcomes.get(id) === 'revoked'),
+        alreadyRevoked: ids.filter((id) => outcomes.get(id) === 'already revoked'),
+        unknown: ids.filter((id) => outcomes.get(id) === 'unknown'),
+      }
     })
-    const revoked = ids.filter((id) => !unknown.includes(id))
-    if (args.options.json === true) printJson(io, { revoked })
-    else for (const id of revoked) printLine(io, `revoked ${id}: routers let nobody in with it any more`)
+    if (args.options.json === true) printJson(io, { revoked, alreadyRevoked })
+    else {
+      for (const id of revoked) printLine(io, `revoked ${id}: routers let nobody in with it any more`)
+      for (const id of alreadyRevoked) printLine(io, `already revoked: ${id}`)
+    }
     if (unknown.length > 0) throw new VerbError(`no such key: ${unknown.join(', ')}; \`keys list\` shows them`)
     return 0
   },

@@ -44,19 +44,17 @@ export async function listApiKeys(db: Kysely<Schema>): Promise<ApiKeyInfo[]> {
     .execute()
 }
 
-/** @returns whether there is such a key; one that is revoked already stays so */
-export async function revokeApiKey(db: Kysely<Schema>, id: string): Promise<boolean> {
-  const { revoked } = await db.transaction().execute(async (transaction) => {
-    const known = await transaction.selectFrom('api_keys').select('id').where('id', '=', id).executeTakeFirst()
-    await transaction
-      .updateTable('api_keys')
-      .set({ revoked_at: new Date() })
-      .where('id', '=', id)
-      .where('revoked_at', 'is', null)
-      .execute()
-    return { revoked: known !== undefined }
-  })
-  return revoked
+/** One that is revoked already keeps the time at which it was. */
+export async function revokeApiKey(db: Kysely<Schema>, id: string): Promise<'revoked' | 'already revoked' | 'unknown'> {
+  const { numUpdatedRows } = await db
+    .updateTable('api_keys')
+    .set({ revoked_at: new Date() })
+    .where('id', '=', id)
+    .where('revoked_at', 'is', null)
+    .executeTakeFirst()
+  if (numUpdatedRows > 0n) return 'revoked'
+  const known = await db.selectFrom('api_keys').select('id').where('id', '=', id).executeTakeFirst()
+  return known === undefined ? 'unknown' : 'already revoked'
 }
 
 /** For routers: they know every key that is not revoked. */

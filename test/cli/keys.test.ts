@@ -67,9 +67,28 @@ describe('keys', () => {
 
   test('revoke says of a key once what it did, however often it is named', async () => {
     const { id } = JSON.parse((await keys('create', 'shop', '--json')).stdout) as { id: string }
-    assert.deepEqual(JSON.parse((await keys('revoke', id, id, '--json')).stdout), { revoked: [id] })
+    assert.deepEqual(JSON.parse((await keys('revoke', id, id, '--json')).stdout), {
+      revoked: [id],
+      alreadyRevoked: [],
+    })
     assert.equal((await keys('revoke', id, id)).stdout.split('\n').length, 2)
     assert.match((await keys('revoke', 'nothing', 'nothing')).stderr, /no such key: nothing;/)
+  })
+
+  test('revoke says of a key that is revoked already that it is, and leaves its time alone', async () => {
+    const { id } = JSON.parse((await keys('create', 'shop', '--json')).stdout) as { id: string }
+    const revokedAt = async () =>
+      (await store.psql('select revoked_at from api_keys where id = $1', [id]))[0]?.revoked_at
+    await keys('revoke', id)
+    const first = await revokedAt()
+    assert.deepEqual(await keys('revoke', id), { code: 0, stdout: `already revoked: ${id}\n`, stderr: '' })
+    assert.deepEqual(JSON.parse((await keys('revoke', id, '--json')).stdout), { revoked: [], alreadyRevoked: [id] })
+    assert.deepEqual(await revokedAt(), first)
+  })
+
+  test('list names its columns as the JSON names its fields', async () => {
+    await keys('create', 'shop')
+    assert.match((await keys('list')).stdout, /^ID +STATE +SUBJECT ID +NAME/)
   })
 
   for (const [what, words] of [
