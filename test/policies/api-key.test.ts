@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { connect, type Msg, type NatsConnection } from 'nats'
 import { addApiKey, type NewApiKey, revokeApiKey, watchedApiKeys } from '../../src/store/api-keys.ts'
 import { TableWatch } from '../../src/store/table-watch.ts'
 import { watched } from '../../src/store/watched-table.ts'
@@ -9,28 +8,20 @@ import { eventually } from '../support/eventually.ts'
 import { type Gateway, startGateway } from '../support/gateway.ts'
 import { natsUrl } from '../support/nats.ts'
 import { silentLogger } from '../support/silent-logger.ts'
+import { type GuardedBackend, startGuardedBackend } from './guarded-backend.ts'
 
 const P = `t${process.pid}keys`
 const KEY: NewApiKey = { name: 'test', subjectId: 'billing', scopes: ['read', 'write'], expiresAt: undefined }
 
 describe('apiKey policy', () => {
   let store: TestStore
-  let nats: NatsConnection
+  let backend: GuardedBackend
   let gateway: Gateway
   let watch: TableWatch
-  let request: Msg | undefined
 
   before(async () => {
     store = await createTestStore()
-    nats = await connect({ servers: await natsUrl() })
-    nats.subscribe(`${P}.whole`, {
-      callback(_, message) {
-        request = message
-        message.respond('ok')
-      },
-    })
-    nats.subscribe(`${P}.events`, { callback: (_, message) => void message.respond('first') })
-    await nats.flush()
+    backend = await startGuardedBackend(P)
     const policies = [{ apiKey: { scopes: ['read'] } }]
     gateway = await startGateway({
       natsUrl: await natsUrl(),
@@ -57,7 +48,7 @@ describe('apiKey policy', () => {
   after(async () => {
     await watch.stop()
     await gateway.close()
-    await nats.close()
+    await backend.close()
     await store.drop()
   })
 
@@ -81,14 +72,14 @@ describe('apiKey policy', () => {
   test('lets a key in, tells the backend who it is, and keeps the key to itself', async () => {
     const { key } = await add()
     assert.equal((await get('/whole', key)).status, 200)
-    assert.equal(request?.headers?.get('Sx-Subject-Id'), 'billing')
-    assert.equal(request?.headers?.has('x-api-key'), false)
+    assert.equal(backend.request?.headers?.get('Sx-Subject-Id'), 'billing')
+    assert.equal(backend.request?.headers?.has('x-api-key'), false)
   })
 
   test('a client cannot say itself who it is', async () => {
     const { status } = await fetch(`${gateway.url}/open`, { headers: { 'sx-subject-id': 'admin' } })
     assert.equal(status, 200)
-    assert.equal(request?.headers?.has('Sx-Subject-Id'), false)
+    assert.equal(backend.request?.headers?.has('Sx-Subject-Id'), false)
   })
 
   test('refuses no key, what is none, an unknown one and a wrong secret, with a challenge', async () => {
@@ -146,7 +137,7 @@ describe('apiKey policy', () => {
     await store.psql('update api_keys set subject_id = $1 where id = $2', ['other', id])
     await ended
     assert.equal((await get('/whole', key)).status, 200)
-    assert.equal(request?.headers?.get('Sx-Subject-Id'), 'other')
+    assert.equal(backend.request?.headers?.get('Sx-Subject-Id'), 'other')
   })
 
   test('an expiry ends a stream', async () => {

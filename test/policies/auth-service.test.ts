@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
-import { connect, type Msg, type NatsConnection } from 'nats'
 import { policyListSchema } from '../../src/policies/policy-list.ts'
 import { openSocket, refusedSocket } from '../adapters/websocket/start-client.ts'
 import { eventually } from '../support/eventually.ts'
 import { type Gateway, startGateway } from '../support/gateway.ts'
 import { natsUrl } from '../support/nats.ts'
+import { type GuardedBackend, startGuardedBackend } from './guarded-backend.ts'
 
 const P = `t${process.pid}auth`
 
@@ -17,17 +17,16 @@ interface Question {
 }
 
 describe('authService policy', () => {
-  let nats: NatsConnection
+  let backend: GuardedBackend
   let gateway: Gateway
-  let request: Msg | undefined
   let questions: Question[] = []
   /** Undefined: it says nothing. */
   let answer: (question: Question) => unknown
   let gate: Promise<void> | undefined
 
   before(async () => {
-    nats = await connect({ servers: await natsUrl() })
-    nats.subscribe(`${P}.decide`, {
+    backend = await startGuardedBackend(P)
+    backend.nats.subscribe(`${P}.decide`, {
       async callback(_, message) {
         const question = message.json<Question>()
         questions.push(question)
@@ -36,14 +35,7 @@ describe('authService policy', () => {
         if (said !== undefined) message.respond(typeof said === 'string' ? said : JSON.stringify(said))
       },
     })
-    nats.subscribe(`${P}.whole`, {
-      callback(_, message) {
-        request = message
-        message.respond('ok')
-      },
-    })
-    nats.subscribe(`${P}.stream`, { callback: (_, message) => void message.respond('hello') })
-    await nats.flush()
+    await backend.nats.flush()
     const subject = `${P}.decide`
     const route = (name: string, options: object) => ({
       name,
@@ -62,14 +54,14 @@ describe('authService policy', () => {
         {
           ...route('guarded', {}),
           match: { kind: 'ws', path: '/guarded' },
-          subject: `${P}.stream`,
+          subject: `${P}.events`,
           reply: 'many',
           policies: [{ rateLimit: { rate: '3/h' } }, { authService: { subject } }],
         },
         {
           ...route('socket', { grace: '0s' }),
           match: { kind: 'ws', path: '/socket' },
-          subject: `${P}.stream`,
+          subject: `${P}.events`,
           reply: 'many',
         },
       ],
@@ -85,7 +77,7 @@ describe('authService policy', () => {
   after(async () => {
     await gateway.assertIdle()
     await gateway.close()
-    await nats.close()
+    await backend.close()
   })
 
   const get = (path: string, headers: Record<string, string> = {}) => fetch(`${gateway.url}${path}`, { headers })
@@ -93,7 +85,7 @@ describe('authService policy', () => {
   test('is told of the request, and tells the backend who it is', async () => {
     const response = await get('/plain?a=1', { authorization: 'Bearer x', 'x-other': '1' })
     assert.equal(response.status, 200)
-    assert.equal(request?.headers?.get('Sx-Subject-Id'), 'alice')
+    assert.equal(backend.request?.headers?.get('Sx-Subject-Id'), 'alice')
     assert.deepEqual(questions, [
       {
         route: 'plain',
@@ -123,10 +115,10 @@ describe('authService policy', () => {
     answer = ({ headers }) => ({ allow: true, subjectId: headers.authorization ?? 'none', ttl: 0.3 })
     for (const authorization of ['one', 'two', 'one', 'two']) {
       assert.equal((await get('/kept?a=1', { authorization })).status, 200)
-      assert.equal(request?.headers?.get('Sx-Subject-Id'), authorization)
+      assert.equal(backend.request?.headers?.get('Sx-Subject-Id'), authorization)
     }
     await get('/kept')
-    assert.equal(request?.headers?.get('Sx-Subject-Id'), 'none')
+    assert.equal(backend.request?.headers?.get('Sx-Subject-Id'), 'none')
     assert.equal(questions.length, 3)
     assert.deepEqual(questions[0], { route: 'kept', kind: 'http', ip: '127.0.0.1', headers: { authorization: 'one' } })
     await eventually('it is asked anew', async () => {
@@ -142,7 +134,7 @@ describe('authService policy', () => {
     const socket = await openSocket(`${gateway.url}/_sx`, { protocols: ['sx.v1.json'] })
     socket.ws.send(JSON.stringify({ t: 'open', id: 1, path: '/kept', headers }))
     await socket.messages(1)
-    assert.equal(request?.headers?.get('Sx-Subject-Id'), 'ws')
+    assert.equal(backend.request?.headers?.get('Sx-Subject-Id'), 'ws')
     socket.ws.close()
     await socket.closed()
   })
@@ -191,11 +183,11 @@ describe('authService policy', () => {
   test('sets the fields that it may, which a client cannot', async () => {
     answer = () => ({ allow: true, subjectId: 'alice', headers: { 'X-Role': 'admin', 'x-evil': '1' } })
     await get('/kept', { authorization: 'a', 'x-role': 'root', 'x-evil': '2' })
-    assert.deepEqual(request?.headers?.values('x-role'), ['admin'])
-    assert.deepEqual(request?.headers?.values('x-evil'), ['2'])
+    assert.deepEqual(backend.request?.headers?.values('x-role'), ['admin'])
+    assert.deepEqual(backend.request?.headers?.values('x-evil'), ['2'])
     answer = () => ({ allow: true, subjectId: 'alice' })
     await get('/kept', { authorization: 'b', 'x-role': 'root' })
-    assert.deepEqual(request?.headers?.values('x-role'), [])
+    assert.deepEqual(backend.request?.headers?.values('x-role'), [])
   })
 
   test('without an answer nobody comes in', async () => {
@@ -228,7 +220,7 @@ describe('authService policy', () => {
     for (let i = 0; i < 2; i++) assert.equal((await refusedSocket(`${gateway.url}/guarded`)).status, 403)
     answer = () => ({ allow: true, subjectId: 'alice' })
     const socket = await openSocket(`${gateway.url}/guarded`)
-    assert.deepEqual(await socket.messages(1), ['hello'])
+    assert.deepEqual(await socket.messages(1), ['first'])
     socket.ws.close()
     await socket.closed()
     const refusal = await refusedSocket(`${gateway.url}/guarded`)
@@ -241,7 +233,7 @@ describe('authService policy', () => {
     assert.equal((await refusedSocket(`${gateway.url}/socket`)).status, 403)
     answer = () => ({ allow: true, subjectId: 'alice', expires: Date.now() / 1000 + 0.5 })
     const socket = await openSocket(`${gateway.url}/socket`)
-    assert.deepEqual(await socket.messages(1), ['hello'])
+    assert.deepEqual(await socket.messages(1), ['first'])
     assert.equal((await socket.closed()).code, 4401)
   })
 })

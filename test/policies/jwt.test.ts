@@ -4,22 +4,21 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { exportSPKI, SignJWT } from 'jose'
-import { connect, type Msg, type NatsConnection } from 'nats'
 import { policyListSchema } from '../../src/policies/policy-list.ts'
 import { parseRoute } from '../../src/routing/spec.ts'
 import { type Gateway, startGateway } from '../support/gateway.ts'
 import { natsUrl } from '../support/nats.ts'
 import { startTokenIssuer, type TokenIssuer } from '../support/token-issuer.ts'
+import { type GuardedBackend, startGuardedBackend } from './guarded-backend.ts'
 
 const P = `t${process.pid}jwt`
 const SECRET = 'a secret of more than thirty-two bytes'
 
 describe('jwt policy', () => {
   let directory: string
-  let nats: NatsConnection
+  let backend: GuardedBackend
   let gateway: Gateway
   let issuer: TokenIssuer
-  let request: Msg | undefined
 
   before(async () => {
     directory = mkdtempSync(join(tmpdir(), 'engine-router-jwt-'))
@@ -30,15 +29,7 @@ describe('jwt policy', () => {
     writeFileSync(publicKeyFile, await exportSPKI(issuer.key.publicKey))
     writeFileSync(secretFile, `${SECRET}\n`)
     writeFileSync(shortFile, 'short')
-    nats = await connect({ servers: await natsUrl() })
-    nats.subscribe(`${P}.whole`, {
-      callback(_, message) {
-        request = message
-        message.respond('ok')
-      },
-    })
-    nats.subscribe(`${P}.events`, { callback: (_, message) => void message.respond('first') })
-    await nats.flush()
+    backend = await startGuardedBackend(P)
     const url = issuer.jwks.url
     const route = (name: string, ...policies: object[]) => ({
       name,
@@ -70,7 +61,7 @@ describe('jwt policy', () => {
   after(async () => {
     await gateway.assertIdle()
     await gateway.close()
-    await nats.close()
+    await backend.close()
     await issuer.close()
     rmSync(directory, { recursive: true })
   })
@@ -85,8 +76,8 @@ describe('jwt policy', () => {
     for (let i = 0; i < 2; i++) {
       const response = await get('/whole', token, { 'sx-subject-id': 'root' })
       assert.equal(response.status, 200)
-      assert.deepEqual(request?.headers?.values('Sx-Subject-Id'), ['alice'])
-      assert.deepEqual(request?.headers?.values('sx-subject-id'), [])
+      assert.deepEqual(backend.request?.headers?.values('Sx-Subject-Id'), ['alice'])
+      assert.deepEqual(backend.request?.headers?.values('sx-subject-id'), [])
     }
   })
 
@@ -115,32 +106,32 @@ describe('jwt policy', () => {
 
   test('hands claims on as fields that nobody else can send', async () => {
     await get('/open', await issuer.sign({ email: 'a@b.c' }), { 'x-mail': 'root@b.c' })
-    assert.deepEqual(request?.headers?.values('x-mail'), ['a@b.c'])
+    assert.deepEqual(backend.request?.headers?.values('x-mail'), ['a@b.c'])
     await get('/open', await issuer.sign(), { 'x-mail': 'root@b.c' })
-    assert.deepEqual(request?.headers?.values('x-mail'), [])
+    assert.deepEqual(backend.request?.headers?.values('x-mail'), [])
     const anonymous = await get('/open', undefined, { 'x-mail': 'root@b.c' })
     assert.equal(anonymous.status, 200)
-    assert.deepEqual(request?.headers?.values('x-mail'), [])
-    assert.deepEqual(request?.headers?.values('Sx-Subject-Id'), [])
+    assert.deepEqual(backend.request?.headers?.values('x-mail'), [])
+    assert.deepEqual(backend.request?.headers?.values('Sx-Subject-Id'), [])
     assert.equal((await get('/open', 'a.bad.token')).status, 401)
   })
 
   test('takes a token from the query or a cookie, and hands it to nobody', async () => {
     const token = await issuer.sign()
     assert.equal((await get(`/browser?a=1&access_token=${token}&b=2`)).status, 200)
-    assert.equal(request?.headers?.get('Sx-Query'), 'a=1&b=2')
+    assert.equal(backend.request?.headers?.get('Sx-Query'), 'a=1&b=2')
     assert.equal((await get('/browser', undefined, { cookie: `a=1; session=${token}` })).status, 200)
-    assert.equal(request?.headers?.get('cookie'), 'a=1')
+    assert.equal(backend.request?.headers?.get('cookie'), 'a=1')
     assert.equal((await get(`/whole?access_token=${token}`)).status, 401)
     await get(`/browser?access_token=${token}`, token, { cookie: `session=${token}` })
-    assert.equal(request?.headers?.has('Sx-Query'), false)
-    assert.equal(request?.headers?.has('cookie'), false)
+    assert.equal(backend.request?.headers?.has('Sx-Query'), false)
+    assert.equal(backend.request?.headers?.has('cookie'), false)
   })
 
   test('keeps an API key from the backend where the token has decided', async () => {
     const response = await get('/either', await issuer.sign(), { 'x-api-key': 'erk_secret' })
     assert.equal(response.status, 200)
-    assert.equal(request?.headers?.has('x-api-key'), false)
+    assert.equal(backend.request?.headers?.has('x-api-key'), false)
   })
 
   test('takes a key from a file, and a secret', async () => {
