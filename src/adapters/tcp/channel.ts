@@ -11,3 +11,13 @@ export interface Channel {
   readonly remote: string
   readonly certificate: ClientCertificate | undefined
 }
+
+/**
+ * RST. Node cannot reset a socket whose FIN is on its way to the system, which takes until the next turn of the event loop:
+ * it would fail with EINVAL, and never close the descriptor nor tell of `close`.
+ */
+export function resetChannel({ socket, raw }: Channel): void {
+  const isEnding = socket.writableEnded && socket.writableLength === 0 && !socket.writableFinished
+  if (isEnding && !socket.destroyed) socket.once('finish', () => raw.resetAndDestroy())
+  else raw.resetAndDestroy()
+}

@@ -5,7 +5,7 @@ import type { MuxGoaway } from '../framing/mux-frame.ts'
 import type { ConnectMux } from '../mux/mux.ts'
 import type { MuxConnection, MuxEncoding, MuxSocket } from '../mux/mux-socket.ts'
 import { StallClock } from '../stall-clock.ts'
-import type { Channel } from './channel.ts'
+import { type Channel, resetChannel } from './channel.ts'
 import type { ConnectionSet, TcpConnection } from './connection-set.ts'
 import { corkForNow } from './cork.ts'
 import { type SocketOwner, setOwner } from './socket-owner.ts'
@@ -244,6 +244,6 @@ export class MuxTcpConnection implements MuxSocket, SocketOwner, TcpConnection, 
   }
 
   #cut(): void {
-    this.#channel.raw.resetAndDestroy()
+    resetChannel(this.#channel)
   }
 }

@@ -5,7 +5,7 @@ import type { BackendSide, ClientSide, MessageMeta, RequestHead, ResponseHead } 
 import type { LimitObserver } from '../../exchange/limit.ts'
 import type { ExchangeObserver } from '../../exchange/observer.ts'
 import { StallClock } from '../stall-clock.ts'
-import type { Channel } from './channel.ts'
+import { type Channel, resetChannel } from './channel.ts'
 import type { ConnectionSet, TcpConnection } from './connection-set.ts'
 import { corkForNow } from './cork.ts'
 import type { Framing } from './framing.ts'
@@ -199,7 +199,7 @@ export class RawConnection implements ClientSide, SocketOwner, TcpConnection, Wh
     if (this.#closed) return
     if (error.code === 'no_route') this.#parts.onNoRoute()
     this.#close(error)
-    this.#channel.raw.resetAndDestroy()
+    resetChannel(this.#channel)
   }
 
   drained(): void {
