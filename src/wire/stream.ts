@@ -177,7 +177,7 @@ export class Stream implements Side, DeliveryOwner {
     const pulse = this.#pulse
     if (pulse.isDown) return pulse.everyMs
     if (pulse.isDead) {
-      this.#lose(`the other end has been silent for ${pulse.silentMs} ms`)
+      this.#lose(`the other end has been silent for ${Math.round(pulse.silentMs)} ms`)
       return undefined
     }
     let dueMs = pulse.dueMs(this.#outgoing.seq)

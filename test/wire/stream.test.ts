@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import type { ExchangeError } from '../../src/exchange/errors.ts'
 import { ALL_CALLS, data, ERROR, end, grant, Harness, head, RESET, WINDOW_BYTES } from './stream-harness.ts'
 
 describe('a stream that has closed', () => {
@@ -47,6 +48,18 @@ describe('a stream that has closed', () => {
       })
     }
   }
+})
+
+test('tells in whole milliseconds how long its peer has been silent', () => {
+  let reason = ''
+  const nothing = () => {}
+  const reset = ({ message }: ExchangeError) => {
+    reason = message
+  }
+  const h = new Harness({ local: { data: () => true, end: nothing, drained: nothing, reset } })
+  h.nowMs += 30_033.250656
+  h.stream.onTick()
+  assert.equal(reason, 'the other end has been silent for 30033 ms')
 })
 
 describe('an end that acts in the midst of a call', () => {
