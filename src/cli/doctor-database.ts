@@ -22,12 +22,8 @@ export interface DatabaseReport {
 
 /** Whether Postgres is there, has our tables, and holds routes that can be served. */
 export async function checkDatabase({ url }: RouterConfig['database'], timeoutMs: number): Promise<DatabaseReport> {
-  const database = openDatabase(url, {
-    logger: SILENT,
-    connectTimeoutMs: timeoutMs,
-    statementTimeoutMs: timeoutMs,
-    maxConnections: 1,
-  })
+  const connection = { connectTimeoutMs: timeoutMs, statementTimeoutMs: timeoutMs }
+  const database = openDatabase(url, { ...connection, logger: SILENT, maxConnections: 1 })
   try {
     const migrations = await checkMigrations(database)
     const reachable = ok('postgres', hidePassword(url))
@@ -37,7 +33,7 @@ export async function checkDatabase({ url }: RouterConfig['database'], timeoutMs
     const snapshot = await readRoutes(database.db)
     return { findings: [...findings, routesFinding(snapshot)], routes: snapshot.specs }
   } catch (error) {
-    return { findings: [fail('postgres', hidePassword(url), explainDatabaseError(error, url))], routes: [] }
+    return { findings: [fail('postgres', hidePassword(url), explainDatabaseError(error, url, connection))], routes: [] }
   } finally {
     await database.close()
   }

@@ -1,7 +1,12 @@
 import { explainTlsFailure } from '../exchange/tls-failure.ts'
+import { formatDuration } from '../exchange/units.ts'
+import { type ConnectionOptions, databaseWaits } from './database.ts'
 
-/** What went wrong with the database, and what a person can do about it: one sentence or two, without a password. */
-export function explainDatabaseError(error: unknown, url: string): string {
+/**
+ * What went wrong with the database, and what a person can do about it: one sentence or two, without a password.
+ * @param options those that the connection was opened with
+ */
+export function explainDatabaseError(error: unknown, url: string, options: ConnectionOptions = {}): string {
   const code = codeOf(error)
   const message = messageOf(error)
   const { address, name, user } = targetOf(url)
@@ -12,6 +17,13 @@ export function explainDatabaseError(error: unknown, url: string): string {
   }
   if (error instanceof Error && 'syscall' in error && error.syscall === 'open') {
     return `a file for TLS with the database at ${address} cannot be read: ${message}`
+  }
+  const silentForMs = silenceOf(message, options)
+  if (silentForMs !== undefined) {
+    return (
+      `the database at ${address} did not answer within ${formatDuration(silentForMs)}: it may be frozen or overloaded, ` +
+      'or a firewall drops what we send; look at that server, its log and its load'
+    )
   }
   switch (code) {
     case 'ECONNREFUSED':
@@ -41,6 +53,20 @@ export function explainDatabaseError(error: unknown, url: string): string {
       return `the database at ${address} is starting up or shutting down: try again in a moment`
     default:
       return `the database at ${address} failed: ${message}`
+  }
+}
+
+/** How long nothing came from the server; undefined: that was not it. The driver's errors for that have no code. */
+function silenceOf(message: string, options: ConnectionOptions): number | undefined {
+  const { connectTimeoutMs, answerTimeoutMs } = databaseWaits(options)
+  switch (message) {
+    case 'Connection terminated due to connection timeout':
+    case 'timeout expired':
+      return connectTimeoutMs
+    case 'Query read timeout':
+      return answerTimeoutMs
+    default:
+      return undefined
   }
 }
 

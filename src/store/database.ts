@@ -29,15 +29,21 @@ const CLIENT_GRACE_MS = 1000
 /** In a URL, the modes that the driver takes for `verify-full`, which it warns of on the screen. */
 const CHECKED_ALL_THE_SAME = /([?&]sslmode=)(?:prefer|require|verify-ca)(?=&|$)/
 
+/** How long a connection is waited for, and a statement of it. */
+export function databaseWaits({ connectTimeoutMs = 5000, statementTimeoutMs = 10_000 }: ConnectionOptions) {
+  return { connectTimeoutMs, statementTimeoutMs, answerTimeoutMs: statementTimeoutMs + CLIENT_GRACE_MS }
+}
+
 /** The settings that every connection of ours has. */
 export function connectionSettings(url: string, options: ConnectionOptions) {
-  const { name = 'engine-router', connectTimeoutMs = 5000, statementTimeoutMs = 10_000 } = options
+  const { name = 'engine-router' } = options
+  const { connectTimeoutMs, statementTimeoutMs, answerTimeoutMs } = databaseWaits(options)
   return {
     connectionString: url.replace(CHECKED_ALL_THE_SAME, '$1verify-full'),
     application_name: name,
     connectionTimeoutMillis: connectTimeoutMs,
     statement_timeout: statementTimeoutMs,
-    query_timeout: statementTimeoutMs + CLIENT_GRACE_MS,
+    query_timeout: answerTimeoutMs,
     idle_in_transaction_session_timeout: statementTimeoutMs,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,

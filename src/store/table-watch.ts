@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from '../exchange/logger.ts'
+import type { ConnectionOptions } from './database.ts'
 import { explainDatabaseError, isUndefinedTable } from './database-error.ts'
 import { WakeableSleep } from './wakeable-sleep.ts'
 import { openWatchConnection, type WatchConnection } from './watch-connection.ts'
@@ -149,12 +150,12 @@ export class TableWatch {
   }
 
   #connect(): Promise<WatchConnection> {
-    const { url, connectTimeoutMs = 3000, statementTimeoutMs = 5000 } = this.#options
+    const { url } = this.#options
     this.#lost = undefined
     return openWatchConnection(
       url,
       this.#options.tables.map(({ channel }) => channel),
-      { name: 'engine-router watch', connectTimeoutMs, statementTimeoutMs },
+      this.#connectionOptions(),
       {
         onNotified: (channel) => {
           for (const tracked of this.#tables) if (tracked.table.channel === channel) tracked.notified = true
@@ -169,13 +170,21 @@ export class TableWatch {
     )
   }
 
+  #connectionOptions(): ConnectionOptions {
+    const { connectTimeoutMs = 3000, statementTimeoutMs = 5000 } = this.#options
+    return { name: 'engine-router watch', connectTimeoutMs, statementTimeoutMs }
+  }
+
   async #goAway(error: Error): Promise<void> {
     const { logger, url } = this.#options
     this.#connection?.close()
     this.#connection = undefined
-    const complaint = explainDatabaseError(error, url)
-    if (complaint === this.#complaint) logger.debug({ err: error }, 'the routing table is still not readable')
-    else logger.error({ err: error }, `the routing table is not readable, trying until it is: ${complaint}`)
+    const complaint = explainDatabaseError(error, url, this.#connectionOptions())
+    if (complaint !== this.#complaint) {
+      logger.error({}, `the routing table is not readable, trying until it is: ${complaint}`)
+    }
+    // Where it happened is of no use to whoever mends the database.
+    logger.debug({ err: error }, 'the routing table is not readable')
     this.#complaint = complaint
     for (const tracked of this.#tables) if (tracked.revision === undefined) await this.#serveCache(tracked)
   }
