@@ -34,8 +34,8 @@ export interface Wrk {
   close(): Promise<void>
 }
 
-/** wrk with a script that reports in numbers. Installs it as root on Debian, else says what to do. */
-export async function prepareWrk(say: (line: string) => void): Promise<Wrk> {
+/** wrk with a script that reports in numbers. Installs it as root on Debian, else says what to do. `signal` ends a run. */
+export async function prepareWrk(say: (line: string) => void, signal: AbortSignal): Promise<Wrk> {
   if (!isInstalled()) install(say)
   const directory = await mkdtemp(join(tmpdir(), 'engine-router-bench-'))
   const script = join(directory, 'report.lua')
@@ -44,7 +44,7 @@ export async function prepareWrk(say: (line: string) => void): Promise<Wrk> {
     async load(url, connections, seconds, headers = []) {
       const fields = [...HEADERS, ...headers].flatMap((header) => ['-H', header])
       const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '-s', script, ...fields, url]
-      const { stdout } = await run('wrk', args)
+      const { stdout } = await run('wrk', args, { signal })
       const match = /^RESULT (\d+) (\d+) (\d+) (\d+) (\d+)$/m.exec(stdout)
       if (match === null) throw new Error(`wrk said: ${stdout}`)
       const [requests = 0, durationUs = 0, errors = 0, p50Us = 0, p99Us = 0] = match.slice(1).map(Number)

@@ -58,7 +58,7 @@ export const verb: Verb = {
     const parts = partList(args)
     const say = createStatus(io)
     const guard = new ChildGuard()
-    const wrk = await prepareWrk(say)
+    const wrk = await prepareWrk(say, io.signal)
     try {
       say('starting nats-server, Postgres, the responder and the gateways')
       const { url: natsUrl } = await startNatsServer(guard, { binary: await ensureNatsServer(io.env, say) })
@@ -105,6 +105,11 @@ export const verb: Verb = {
       if (args.options.json === true) printJson(io, report)
       else printReport(io, report)
       return 0
+    } catch (error) {
+      say('')
+      // Ctrl-C is also for the children that share our terminal: what fails then fails because of it.
+      io.signal.throwIfAborted()
+      throw error
     } finally {
       await wrk.close()
       await guard.close()

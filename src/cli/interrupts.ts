@@ -9,7 +9,21 @@ export interface Interrupts {
   /** Aborts on the first interrupt. */
   readonly signal: AbortSignal
   /** To be called for each SIGINT and SIGTERM. */
-  onInterrupt(): void
+  onInterrupt(signal: InterruptSignal): void
+}
+
+export type InterruptSignal = 'SIGINT' | 'SIGTERM'
+
+/** The reason of an aborted `Interrupts.signal`, for a verb to throw that cannot do what it was asked for any more. */
+export class Interruption extends Error {
+  /** As shells have it: 128 and the number of the signal. */
+  readonly exitCode: number
+
+  constructor(signal: InterruptSignal) {
+    super(`stopped by ${signal}`)
+    this.name = 'Interruption'
+    this.exitCode = signal === 'SIGINT' ? 130 : 143
+  }
 }
 
 /** `npm run` passes on a Ctrl-C that the terminal has already sent: two signals this close are one key press. */
@@ -21,10 +35,10 @@ export function createInterrupts({ kill, now }: InterruptOptions): Interrupts {
   let firstAtMs: number | undefined
   return {
     signal: abort.signal,
-    onInterrupt() {
+    onInterrupt(signal) {
       if (firstAtMs === undefined) {
         firstAtMs = now()
-        abort.abort()
+        abort.abort(new Interruption(signal))
       } else if (now() - firstAtMs > SAME_PRESS_MS) kill()
     },
   }

@@ -4,6 +4,7 @@ import { packageVersion } from '../package-version.ts'
 import { didYouMean } from '../schema/nearest.ts'
 import { parseArguments } from './arguments.ts'
 import { groupHelp, PROGRAM, programHelp, verbHelp } from './help.ts'
+import { Interruption } from './interrupts.ts'
 import { createPaint } from './print.ts'
 import { type Io, UsageError, type VerbEntry, VerbError } from './verb.ts'
 
@@ -13,7 +14,10 @@ type Command =
   | { readonly do: 'help'; readonly text: string; readonly asked: boolean }
   | { readonly do: 'run'; readonly entry: VerbEntry; readonly words: readonly string[] }
 
-/** Runs one command line and reports its errors; the exit code is 0 ok, 1 failed or 2 bad usage. Never rejects. */
+/**
+ * Runs one command line and reports its errors; the exit code is 0 ok, 1 failed, 2 bad usage,
+ * or that of a signal that ended it. Never rejects.
+ */
 export async function run(words: readonly string[], entries: readonly VerbEntry[], io: Io): Promise<number> {
   let usageOf = PROGRAM
   try {
@@ -85,6 +89,10 @@ function reportError(error: unknown, usageOf: string, io: Io): number {
   if (error instanceof UsageError) {
     io.stderr.write(`${red('error:')} ${error.message}\nSee '${usageOf} --help'.\n`)
     return 2
+  }
+  if (error instanceof Interruption) {
+    io.stderr.write('stopped\n')
+    return error.exitCode
   }
   if (error instanceof DocumentError) {
     io.stderr.write(`${error.message}\n`)

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { createInterrupts } from '../../src/cli/interrupts.ts'
+import { createInterrupts, Interruption } from '../../src/cli/interrupts.ts'
+import type { Verb } from '../../src/cli/verb.ts'
+import { runCli } from './run-cli.ts'
 
 describe('interrupts', () => {
   function setUp() {
@@ -13,24 +15,45 @@ describe('interrupts', () => {
   test('the first one aborts the signal and kills nothing', () => {
     const { interrupts, kills } = setUp()
     assert.equal(interrupts.signal.aborted, false)
-    interrupts.onInterrupt()
+    interrupts.onInterrupt('SIGINT')
     assert.equal(interrupts.signal.aborted, true)
     assert.equal(kills(), 0)
   })
 
+  for (const [signal, exitCode] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const) {
+    test(`a verb that ends with what ${signal} threw has stopped, and not failed`, async () => {
+      const { interrupts } = setUp()
+      interrupts.onInterrupt(signal)
+      const verb: Verb = {
+        options: {},
+        async run(_args, io) {
+          io.signal.throwIfAborted()
+          return 0
+        },
+      }
+      const entries = [{ name: 'wait', summary: 'Wait', load: async () => ({ verb }) }]
+      const result = await runCli(['wait'], { entries, signal: interrupts.signal })
+      assert.deepEqual(result, { code: exitCode, stdout: '', stderr: 'stopped\n' })
+      assert.ok(interrupts.signal.reason instanceof Interruption)
+    })
+  }
+
   test('a copy of the same key press does not count as the second', () => {
     const { clock, interrupts, kills } = setUp()
-    interrupts.onInterrupt()
+    interrupts.onInterrupt('SIGINT')
     clock.nowMs = 20
-    interrupts.onInterrupt()
+    interrupts.onInterrupt('SIGINT')
     assert.equal(kills(), 0)
   })
 
   test('a second one kills', () => {
     const { clock, interrupts, kills } = setUp()
-    interrupts.onInterrupt()
+    interrupts.onInterrupt('SIGINT')
     clock.nowMs = 501
-    interrupts.onInterrupt()
+    interrupts.onInterrupt('SIGINT')
     assert.equal(kills(), 1)
   })
 })
