@@ -10,6 +10,10 @@ import { PatternError } from './pattern-error.ts'
 import { type ParamsDocument, paramsSchema } from './subject-params.ts'
 import { assertNamesExist, parseTemplate } from './subject-template.ts'
 
+const DAY_MS = 86_400_000
+/** Of paths that are the router's own, see docs/mux.md. */
+const OWN_SEGMENT = '_sx'
+
 type Refinement = { addIssue(issue: { code: 'custom'; message: string; path?: (string | number)[] }): void }
 
 /** Runs a parser for its complaint; undefined if there was one. */
@@ -23,9 +27,12 @@ function checkPattern<T>(parse: () => T, context: Refinement, path: string[] = [
   }
 }
 
-const DAY_MS = 86_400_000
-/** Of paths that are the router's own, see docs/mux.md. */
-const OWN_SEGMENT = '_sx'
+function checkPath(path: string, context: Refinement): void {
+  const first = checkPattern(() => parsePath(path), context)?.[0]
+  if (first?.kind !== 'literal' || first.text !== OWN_SEGMENT) return
+  const whose = `\`/${OWN_SEGMENT}\` and all below it is the router’s own, for multiplexed connections`
+  context.addIssue({ code: 'custom', message: `${whose}: choose another path` })
+}
 
 const headerConditions = headerFieldsSchema({
   maxFields: 16,
@@ -51,11 +58,7 @@ export const routeDocumentSchema = z
         .superRefine((host, context) => void checkPattern(() => parseHost(host), context))
         .optional(),
       methods: z.array(httpMethodSchema).min(1, 'name a method, or leave `methods` out to take all').max(32).optional(),
-      path: z
-        .string()
-        .max(1024)
-        .superRefine((path, context) => void checkPattern(() => parsePath(path), context))
-        .optional(),
+      path: z.string().max(1024).superRefine(checkPath).optional(),
       headers: headerConditions.optional(),
     }),
     subject: z.string().superRefine((subject, context) => void checkPattern(() => parseTemplate(subject), context)),
@@ -105,10 +108,6 @@ function checkAcrossKeys(route: Interdependent, context: Refinement): void {
   const path = parsedOrUndefined(() => (match.path === undefined ? [] : parsePath(match.path)))
   const template = parsedOrUndefined(() => parseTemplate(subject))
   if (path === undefined || template === undefined) return
-  if (path[0]?.kind === 'literal' && path[0].text === OWN_SEGMENT) {
-    const whose = `\`/${OWN_SEGMENT}\` and all below it is the router’s own, for multiplexed connections`
-    complain(['match', 'path'], `${whose}: choose another path`)
-  }
   checkPattern(() => assertNamesExist(template, path, params), context, ['subject'])
   const used = new Set(template.map((token) => (token.kind === 'capture' ? token.name : '')))
   for (const name of Object.keys(params ?? {})) {

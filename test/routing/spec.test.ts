@@ -138,9 +138,10 @@ describe('parseRoute', () => {
     })
   }
 
-  test('says whose a path at or below /_sx is', () => {
-    assert.deepEqual(issuesOf({ ...MINIMAL, match: { path: '/_sx/{id}' } }), [
+  test('says whose a path at or below /_sx is, whatever else is wrong', () => {
+    assert.deepEqual(issuesOf({ ...MINIMAL, match: { path: '/_sx/{id}' }, priority: 1.5 }), [
       'match.path: `/_sx` and all below it is the router’s own, for multiplexed connections: choose another path',
+      'priority: expected a whole number; got 1.5',
     ])
   })
 
