@@ -1,4 +1,16 @@
-import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, type Pair, parseAllDocuments } from 'yaml'
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Pair,
+  parseAllDocuments,
+  visit,
+} from 'yaml'
+import { withYamlAdvice } from './yaml-advice.ts'
 
 /** The way to a value in a document: keys of mappings and indices of lists. */
 export type Path = readonly (string | number)[]
@@ -49,7 +61,14 @@ export function parseYaml(text: string): YamlDocument {
   }
   if (first === undefined) return { value: null, faults: [], ...places }
 
-  const faults = [...first.errors, ...first.warnings].map(({ pos, message }) => faultAt(pos[0], [], message))
+  const faults: YamlFault[] = []
+  const offsets = new Set<number>()
+  for (const { pos, message } of [...first.errors, ...first.warnings]) {
+    const offset = openQuoteBefore(first, pos[0], message)
+    // The first word on a place is on the mistake, and what comes after it on what follows from that.
+    if (!offsets.has(offset)) faults.push(faultAt(offset, [], withYamlAdvice(message)))
+    offsets.add(offset)
+  }
   if (second !== undefined) faults.push(faultAt(second.range[0], [], 'a second document begins; only one is allowed'))
   if (faults.length > 0) return { value: undefined, faults, ...places }
 
@@ -68,6 +87,18 @@ export function parseYaml(text: string): YamlDocument {
       ...places,
     }
   }
+}
+
+/** A quote that is not closed shows at the end of the text; the mistake is where it begins. */
+function openQuoteBefore(document: Document, offset: number, message: string): number {
+  if (!message.startsWith('Missing closing')) return offset
+  let start = offset
+  visit(document, {
+    Scalar(_key, { type, range }) {
+      if (type?.startsWith('QUOTE') && range && range[0] < offset && range[1] >= offset) start = range[0]
+    },
+  })
+  return start
 }
 
 interface NodeFault {

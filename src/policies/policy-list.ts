@@ -25,7 +25,9 @@ const entrySchema = z
   })
   .superRefine((entry, context) => {
     const count = Object.keys(entry).length
-    if (count === 1) return
+    // What is not known is not counted here, and has been complained of.
+    const isMisspelt = count === 0 && context.issues.some(({ code }) => code === 'unrecognized_keys')
+    if (count === 1 || isMisspelt) return
     const message = `expected one policy an entry, such as \`- ${names[0]}: {...}\``
     context.addIssue({ code: 'custom', message: count === 0 ? message : `${message}: begin another with \`-\`` })
   })

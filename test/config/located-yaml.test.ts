@@ -87,6 +87,29 @@ describe('readYaml', () => {
     assert.match(lines('name: !secret x\n')[0] ?? '', /^1:7 : Unresolved tag: !secret/)
   })
 
+  for (const [what, text, expected] of [
+    ['a tab', 'inner:\n\ttimeout: 5s\n', '2:1 : Tabs .*: indent with spaces$'],
+    ['too little indentation', 'inner:\n    timeout: 5s\n  watch: true\n', '3:1 : .*: indent the keys of one mapping'],
+    ['too much indentation', 'name: x\n  port: 1\n', '1:7 : .*: .*the next line is indented too far'],
+    ['an entry without its dash', 'tags:\n  - a\n  b: 1\n', '3:1 : .*: indent .* the entries of one list'],
+    ['a missing colon', 'name x\nport: 1\n', '1:1 : .*: a colon is missing'],
+    ['a missing space after a colon', 'name:x\nport: 1\n', '1:1 : .*: a colon is missing.* a space after the colon'],
+    ['a colon in text', 'name: a: b\n', '1:7 : .*: a value that holds `: ` needs quotes'],
+    ['an unclosed double quote, where it begins', 'port: 1\nname: "x\ntags: []\n', '2:7 : .*: .* is not closed$'],
+    ['an unclosed single quote, where it begins', "port: 1\nname: 'x\ntags: []\n", '2:7 : .*: .* is not closed$'],
+    ['an unclosed bracket', 'inner: { timeout: 5s\nport: 1\n', '2:1 : .*: a bracket before this is not closed'],
+    ['a missing comma', 'inner: { timeout: 5s watch: true }\n', '1:19 : .*: put commas between'],
+    ['text that begins with a bracket', 'name: {region}.a\n', '1:15 : .*: .* needs quotes around all of it$'],
+    ['text that begins with a reserved character', 'name: @a\n', '1:7 : .*: put the value in quotes'],
+    ['a backslash in double quotes', 'name: "\\d"\n', '1:8 : .*: a backslash stands for itself in single quotes'],
+  ] as const) {
+    test(`says in plain words what to do about ${what}`, () => {
+      const all = lines(text)
+      assert.match(all[0] ?? '', new RegExp(`^${expected}`))
+      assert.equal(new Set(all.map((line) => line.split(' ')[0])).size, all.length, 'one word on a place')
+    })
+  }
+
   test('refuses a second document, undefined aliases and keys that are no text', () => {
     assert.deepEqual(lines('name: x\n---\nname: y\n'), ['2:1 : a second document begins; only one is allowed'])
     assert.deepEqual(lines('name: *x\n'), [

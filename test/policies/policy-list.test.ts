@@ -26,6 +26,13 @@ describe('policy list', () => {
     })
   }
 
+  test('says of a misspelt policy that alone', () => {
+    const codes = (list: unknown) => policyListSchema.safeParse(list).error?.issues.map(({ code }) => code)
+    assert.deepEqual(codes([{ jtw: {} }]), ['unrecognized_keys'])
+    assert.deepEqual(codes([{ jtw: {}, headers: {} }]), ['unrecognized_keys'])
+    assert.deepEqual(codes([{}]), ['custom'])
+  })
+
   test('errors of a route’s policies lead to the key at fault', () => {
     const parsed = parseRoute({
       name: 'a',
