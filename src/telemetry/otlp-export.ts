@@ -2,6 +2,7 @@ import { randomFillSync } from 'node:crypto'
 import { type DiagLogFunction, DiagLogLevel, diag } from '@opentelemetry/api'
 import type { IOtlpExportDelegate } from '@opentelemetry/otlp-exporter-base'
 import type { Logger } from '../exchange/logger.ts'
+import { CollectorHealth, reasonOf } from './collector-health.ts'
 import { decodeExportResponse } from './otlp-spans.ts'
 import type { SpanValues } from './recorded-span.ts'
 import { createSampler } from './sampler.ts'
@@ -9,8 +10,10 @@ import { encodeSpanOrigin, SpanBatch } from './span-batch.ts'
 import { SpanQueue } from './span-queue.ts'
 import { createSpanRecorder, type SpanRecorder } from './span-recorder.ts'
 
-/** How long the last spans may take on their way out. */
+/** How long the last spans may take on their way out, */
 const CLOSE_TIMEOUT_MS = 5_000
+/** and where those before them did not get through. */
+const FAILING_CLOSE_TIMEOUT_MS = 500
 /** Whose spans these are. */
 const SCOPE = 'engine-router'
 
@@ -44,23 +47,28 @@ export async function startOtlpExport({ logger, serviceName }: OtlpExportOptions
   const exporter = createExporter(otlp)
   const { exportTimeoutMs, sampler, limits, ...bounds } = readSettings(core)
   const origin = encodeSpanOrigin(describeProcess(resources, serviceName), SCOPE)
+  const health = new CollectorHealth({ logger, now: () => performance.now() })
   const queue = new SpanQueue({
     ...bounds,
     createBatch: () => new SpanBatch(origin),
-    send: (request, spans) => exportSpans(exporter, { request, spans }, exportTimeoutMs),
-    onLoss: (message, err) => logger.warn(err === undefined ? {} : { err }, `tracing: ${message}`),
+    async send(request, spans) {
+      await exportSpans(exporter, { request, spans }, exportTimeoutMs)
+      health.onTaken()
+    },
+    onLoss: (spans, cause) => health.onLost(spans, cause),
   })
   return {
     recorder: createSpanRecorder({ sampler, limits, randomFill: randomFillSync, onEnd: (span) => queue.push(span) }),
     async close() {
+      const timeoutMs = health.isFailing ? FAILING_CLOSE_TIMEOUT_MS : CLOSE_TIMEOUT_MS
       let timer: NodeJS.Timeout | undefined
       const late = new Promise<never>((_resolve, reject) => {
-        timer = setTimeout(() => reject(new Error(`not sent within ${CLOSE_TIMEOUT_MS} ms`)), CLOSE_TIMEOUT_MS)
+        timer = setTimeout(() => reject(new Error(`not sent within ${timeoutMs} ms`)), timeoutMs)
       })
       try {
         await Promise.race([queue.flush(), late])
       } catch (error) {
-        logger.warn({ err: error }, 'tracing: the last spans are lost')
+        logger.warn({}, `tracing: the last spans are lost: ${reasonOf(error)}`)
       } finally {
         clearTimeout(timer)
         diag.disable()

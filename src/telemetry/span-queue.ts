@@ -10,8 +10,8 @@ export interface SpanQueueOptions {
   readonly maxBatchSize: number
   /** Spans beyond these are dropped. */
   readonly maxSize: number
-  /** Hears of batches that were not sent, and of spans that were dropped. */
-  readonly onLoss: (message: string, cause?: unknown) => void
+  /** Hears how many were lost, and why they were not sent; without a cause, there was no room for them. */
+  readonly onLoss: (spans: number, cause?: unknown) => void
 }
 
 /** Spans from their end until they are sent, one batch after the other. */
@@ -41,7 +41,7 @@ export class SpanQueue {
       return
     }
     if (this.#dropped > 0) {
-      onLoss(`${this.#dropped} spans were dropped: the collector does not keep up`)
+      onLoss(this.#dropped)
       this.#dropped = 0
     }
     batch.add(span)
@@ -78,7 +78,7 @@ export class SpanQueue {
         this.#spare = batch
       } catch (error) {
         // Its bytes may be on their way still, so that it is not used again.
-        this.#options.onLoss(`${size} spans were not sent`, error)
+        this.#options.onLoss(size, error)
       }
     }
   }

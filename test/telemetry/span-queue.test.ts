@@ -9,7 +9,7 @@ import { createSpanRecorder } from '../../src/telemetry/span-recorder.ts'
 /** A queue whose batches the test takes off by hand. */
 function startQueue(options: Partial<SpanQueueOptions> = {}) {
   const sent: string[][] = []
-  const losses: string[] = []
+  const losses: [spans: number, cause?: unknown][] = []
   const answers: PromiseWithResolvers<void>[] = []
   const origin = encodeSpanOrigin({}, 'tests')
   const queue = new SpanQueue({
@@ -23,7 +23,7 @@ function startQueue(options: Partial<SpanQueueOptions> = {}) {
     delayMs: 60_000,
     maxBatchSize: 2,
     maxSize: 5,
-    onLoss: (message) => losses.push(message),
+    onLoss: (...loss) => losses.push(loss),
     ...options,
   })
   const { start } = createSpanRecorder({
@@ -68,7 +68,7 @@ describe('the queue of spans', () => {
     answers[0]!.resolve()
     await turn()
     end('later')
-    assert.deepEqual(losses, ['3 spans were dropped: the collector does not keep up'])
+    assert.deepEqual(losses, [[3]])
     for (const i of [1, 2]) {
       answers[i]!.resolve()
       await turn()
@@ -83,15 +83,19 @@ describe('the queue of spans', () => {
 
   test('says which spans were not sent, and leaves their bytes alone', async () => {
     const requests: Uint8Array[] = []
+    const gone = new Error('gone')
     const { losses, end, queue } = startQueue({
       send(request) {
         requests.push(request)
-        return Promise.reject(new Error('gone'))
+        return Promise.reject(gone)
       },
     })
     for (const name of ['a', 'b', 'c', 'd']) end(name)
     await queue.flush()
-    assert.deepEqual(losses, ['2 spans were not sent', '2 spans were not sent'])
+    assert.deepEqual(losses, [
+      [2, gone],
+      [2, gone],
+    ])
     assert.deepEqual(
       requests.map((request) => decodeSpans(request).map(({ name }) => name)),
       [
