@@ -19,7 +19,11 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   telemetry: ['exchange'],
   admin: ['exchange', 'routing', 'telemetry'],
   config: ['exchange', 'schema', 'policies/policy-list.ts', 'routing/spec.ts', 'routing/check.ts', 'routing/parse.ts'],
-  backend: ['exchange', 'wire', 'nats/encoded-headers.ts', 'nats/inbox.ts', 'nats/late-frames.ts'],
+  backend: [
+    'exchange',
+    'wire',
+    ...['connect-failure', 'encoded-headers', 'inbox', 'late-frames', 'tls', 'user-info'].map((of) => `nats/${of}.ts`),
+  ],
   client: ['adapters/framing'],
 }
 

@@ -1,11 +1,12 @@
 import { randomFillSync } from 'node:crypto'
-import { type ConnectionOptions, connect, type NatsConnection } from 'nats'
+import type { ConnectionOptions, NatsConnection } from 'nats'
 import { createIdSource } from '../exchange/id-source.ts'
+import { connectNats } from './connect.ts'
 import type { ReportError } from './handler.ts'
 import { Service } from './service.ts'
 
 export interface ServeOptions {
-  /** How to connect, or an open connection, which stays the caller's to close. */
+  /** How to connect, with user info in the URLs or beside them, or an open connection, which stays the caller's to close. */
   readonly nats: ConnectionOptions | NatsConnection
   /** Of the NATS micro service: letters, digits, `-` and `_`. */
   readonly name: string
@@ -24,14 +25,17 @@ export interface ServeOptions {
   readonly onError?: ReportError
 }
 
-/** Starts a backend: connects, and registers a NATS micro service that waits for its subjects. */
+/**
+ * Starts a backend: connects, and registers a NATS micro service that waits for its subjects. Rejects with what to do
+ * where there is no connection.
+ */
 export async function serve(options: ServeOptions): Promise<Service> {
   const { name, version, description, queue = 'q', maxConcurrent = 1000, maxMessageBytes = 1024 * 1024 } = options
   const { onError = reportToConsole } = options
   const given = isConnection(options.nats)
   const nats = isConnection(options.nats)
     ? options.nats
-    : await connect({ name, maxReconnectAttempts: -1, ...options.nats })
+    : await connectNats({ name, maxReconnectAttempts: -1, ...options.nats })
   const prefix = isConnection(options.nats) ? undefined : options.nats.inboxPrefix
   try {
     const micro = await nats.services.add({ name, version, queue, ...(description !== undefined && { description }) })

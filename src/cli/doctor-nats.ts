@@ -43,7 +43,7 @@ export async function checkNats(
     ]
   } catch (error) {
     if (!(error instanceof VerbError)) throw error
-    return [fail('nats', 'not reachable', error.message)]
+    return [fail('nats', 'no connection', error.message)]
   } finally {
     await link.close()
   }

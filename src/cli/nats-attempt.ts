@@ -1,6 +1,7 @@
 import type { NatsConnection } from 'nats'
 import { hideUserInfo, type RouterConfig } from '../config/router-config.ts'
 import type { Logger } from '../exchange/logger.ts'
+import { NatsConnectFailure } from '../nats/connect-failure.ts'
 import { NatsLink } from '../nats/connection.ts'
 import { VerbError } from './verb.ts'
 
@@ -27,8 +28,12 @@ export function createNatsAttempt(config: RouterConfig['nats'], name: string): N
       })
       if (client !== undefined) return client
       const servers = config.servers.map(hideUserInfo).join(', ')
+      const { failure } = failures
+      if (failure instanceof NatsConnectFailure) {
+        throw new VerbError(`no connection with NATS at ${servers}: ${failure.message}`, { cause: failure })
+      }
       throw new VerbError(
-        `NATS is not reachable at ${servers}: ${failures.message ?? `no answer within ${timeoutMs} ms`}; ` +
+        `NATS is not reachable at ${servers}: ${failure?.message ?? `no answer within ${timeoutMs} ms`}; ` +
           'start it, or say where it is with --nats-url or NATS_URL',
       )
     },
@@ -37,7 +42,7 @@ export function createNatsAttempt(config: RouterConfig['nats'], name: string): N
 
 /** A link says why it cannot connect in the log, and goes on trying. */
 class LastFailure implements Logger {
-  message: string | undefined
+  failure: Error | undefined
 
   debug(fields: object): void {
     this.error(fields)
@@ -45,6 +50,6 @@ class LastFailure implements Logger {
   info(): void {}
   warn(): void {}
   error(fields: object): void {
-    if ('err' in fields && fields.err instanceof Error) this.message = fields.err.message
+    if ('err' in fields && fields.err instanceof Error) this.failure = fields.err
   }
 }

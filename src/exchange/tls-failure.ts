@@ -1,5 +1,13 @@
+/** What the settings of a connection are called where a person mends them. */
+export interface TlsSettingNames {
+  /** The authorities to trust. */
+  readonly ca: string
+  /** Our own certificate and its key. */
+  readonly cert: string
+}
+
 /** Why TLS with a server of ours came to nothing, and what a person can do about it; undefined: it was not TLS. */
-export function explainTlsFailure(error: unknown, section: string): string | undefined {
+export function explainTlsFailure(error: unknown, names: TlsSettingNames): string | undefined {
   if (!(error instanceof Error)) return undefined
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
   switch (code) {
@@ -8,7 +16,7 @@ export function explainTlsFailure(error: unknown, section: string): string | und
     case 'UNABLE_TO_GET_ISSUER_CERT':
     case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
     case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
-      return `the server's certificate is of an authority that is not known here: name its certificate in ${section}.ca`
+      return `the server's certificate is of an authority that is not known here: name its certificate in ${names.ca}`
     case 'CERT_HAS_EXPIRED':
       return "the server's certificate has expired: renew it, or correct the clock of this machine"
     case 'CERT_NOT_YET_VALID':
@@ -18,7 +26,7 @@ export function explainTlsFailure(error: unknown, section: string): string | und
     case 'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED':
     case 'ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE':
     case 'ERR_SSL_TLSV1_ALERT_UNKNOWN_CA':
-      return `the server does not let us in without a certificate that it knows: name one in ${section}.cert and .key`
+      return `the server does not let us in without a certificate that it knows: name one in ${names.cert}`
     default:
       return undefined
   }

@@ -13,10 +13,19 @@ export function userInfoOf(servers: readonly string[]): UserInfo {
     const text = USER_INFO.exec(server)?.[2]
     if (text === undefined) continue
     const colon = text.indexOf(':')
-    if (colon === -1) return { token: decodeURIComponent(text) }
-    return { user: decodeURIComponent(text.slice(0, colon)), pass: decodeURIComponent(text.slice(colon + 1)) }
+    if (colon === -1) return { token: decode(text) }
+    return { user: decode(text.slice(0, colon)), pass: decode(text.slice(colon + 1)) }
   }
   return {}
+}
+
+/** The text is in no message: it may be a password. */
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    throw new Error('the user, password or token in a URL of NATS is not percent-encoded: write % as %25')
+  }
 }
 
 export function withoutUserInfo(server: string): string {

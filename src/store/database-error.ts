@@ -2,6 +2,8 @@ import { explainTlsFailure } from '../exchange/tls-failure.ts'
 import { formatDuration } from '../exchange/units.ts'
 import { type ConnectionOptions, databaseWaits } from './database.ts'
 
+const TLS_SETTINGS = { ca: 'database.tls.ca', cert: 'database.tls.cert and .key' }
+
 /**
  * What went wrong with the database, and what a person can do about it: one sentence or two, without a password.
  * @param options those that the connection was opened with
@@ -10,7 +12,7 @@ export function explainDatabaseError(error: unknown, url: string, options: Conne
   const code = codeOf(error)
   const message = messageOf(error)
   const { address, name, user } = targetOf(url)
-  const tlsFailure = explainTlsFailure(error, 'database.tls')
+  const tlsFailure = explainTlsFailure(error, TLS_SETTINGS)
   if (tlsFailure !== undefined) return `no TLS with the database at ${address}: ${tlsFailure}`
   if (message === 'The server does not support SSL connections') {
     return `the database at ${address} does not speak TLS: turn it on there, or leave out sslmode and database.tls here`

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { connect, headers, type NatsConnection } from 'nats'
-import { natsUrl } from '../support/nats.ts'
+import { natsUrl, startNats } from '../support/nats.ts'
 import { createTestDatabase } from '../support/postgres.ts'
 import { runCli } from './run-cli.ts'
 
@@ -234,6 +234,24 @@ describe('engine-router call', () => {
     assert.equal(code, 1)
     assert.match(stderr, /NATS is not reachable at nats:\/\/\*\*\*@127\.0\.0\.1:1: .*--nats-url or NATS_URL/)
     assert.doesNotMatch(stderr, /s3cret/)
+  })
+
+  test('says that NATS refuses the credentials, and where they are set', async (t) => {
+    const nats = await startNats({ args: ['--user', 'me', '--pass', 'right'] })
+    t.after(() => nats.stop())
+    const call = (...words: string[]) =>
+      runCli(['call', 'GET', '/', '-s', 'x', ...words], { env, cwd, signal: AbortSignal.timeout(500) })
+    const address = `127.0.0.1:${nats.port}`
+    const refused = await call('--nats-url', `nats://me:s3cret@${address}`)
+    assert.equal(refused.code, 1)
+    assert.match(
+      refused.stderr,
+      /no connection with NATS at nats:\/\/\*\*\*@.*: the server refuses our credentials .*NATS_URL/,
+    )
+    assert.doesNotMatch(refused.stderr, /s3cret|start it/)
+    assert.match((await call('--nats-url', address)).stderr, /the server wants credentials, .*NATS_CREDS/)
+    const nowhere = await call('--nats-url', address, '--nats-creds', '/nowhere/a.creds')
+    assert.match(nowhere.stderr, /a file of the settings for NATS cannot be read: .*\/nowhere\/a\.creds/)
   })
 
   test('refuses bad usage', async () => {

@@ -1,0 +1,46 @@
+import { type ConnectionOptions, connect, type NatsConnection } from 'nats'
+import { explainConnectFailure, NatsConnectFailure } from '../nats/connect-failure.ts'
+import { clientTlsOf } from '../nats/tls.ts'
+import { userInfoOf, withoutUserInfo } from '../nats/user-info.ts'
+
+const SETTINGS = {
+  ca: 'nats.tls.caFile',
+  cert: 'nats.tls.certFile and .keyFile',
+  credentials: 'the option nats: nats://user:password@host:4222 in servers, or user and pass, token, or authenticator',
+}
+
+/** Where the client library looks for a server that is told of none. */
+const DEFAULT_SERVER = '127.0.0.1:4222'
+
+/**
+ * Connects with the options of the client library, and takes URLs as the router does: with user info in them, and
+ * `tls://` for TLS or nothing. Rejects with what to do, and without a password.
+ */
+export async function connectNats(options: ConnectionOptions): Promise<NatsConnection> {
+  const { port, tls } = options
+  const servers = [options.servers ?? (port === undefined ? DEFAULT_SERVER : `127.0.0.1:${port}`)].flat()
+  const creds = options.authenticator ?? options.token ?? options.user
+  try {
+    const clientTls = tls === undefined ? clientTlsOf(servers, undefined) : tls
+    return await connect({
+      ...options,
+      ...(creds === undefined && userInfoOf(servers)),
+      servers: servers.map(withoutUserInfo),
+      ...(clientTls !== undefined && { tls: clientTls }),
+    })
+  } catch (error) {
+    const cert = tls?.certFile ?? tls?.cert
+    const files = tls ? { cert } : undefined
+    throw explain(explainConnectFailure(error, { servers, tls: files, creds }, SETTINGS), servers)
+  }
+}
+
+function explain(error: unknown, servers: readonly string[]): unknown {
+  if (!(error instanceof Error)) return error
+  const where = servers.map(withoutUserInfo).join(', ')
+  const message =
+    error instanceof NatsConnectFailure
+      ? `no connection with NATS at ${where}: ${error.message}`
+      : `NATS is not reachable at ${where}: ${error.message}; start it, or say where it is in nats.servers`
+  return new Error(message, { cause: error.cause ?? error })
+}
