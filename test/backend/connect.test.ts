@@ -44,7 +44,6 @@ describe('a backend connects', () => {
     const address = await start(t, USER)
     await succeed({ servers: address, user: 'me', pass: 'p@ss' })
     await succeed({ servers: `nats://other:one@${address}`, user: 'me', pass: 'p@ss' })
-    await succeed({ servers: `nats://me:p%40ss@${address}`, user: undefined })
   })
 
   test('or says that the server refuses the credentials, and where they are set', async (t) => {
