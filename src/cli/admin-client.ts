@@ -1,6 +1,5 @@
-import { isLoopback } from '../admin/access.ts'
-import type { AdminListener } from '../config/router-config.ts'
 import { CONFIG_OPTIONS, loadVerbConfig } from './config-options.ts'
+import { listenerUrl } from './listener-url.ts'
 import { type Io, type OptionSpec, UsageError, type VerbArgs, VerbError } from './verb.ts'
 
 const ANSWER_MS = 5000
@@ -33,7 +32,7 @@ export interface AdminClient {
 
 export async function createAdminClient(args: VerbArgs, io: Io): Promise<AdminClient> {
   const { listen } = await loadVerbConfig(args, io)
-  const base = typeof args.options.url === 'string' ? parseUrl(args.options.url) : urlOf(listen.admin)
+  const base = typeof args.options.url === 'string' ? parseUrl(args.options.url) : listenerUrl(listen.admin)
   const { token } = listen.admin
   const send = async (method: string, path: string) => {
     const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` }
@@ -70,13 +69,6 @@ function parseUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url !== undefined && /^https?:$/.test(url.protocol)) return url
   throw new UsageError(`--url takes a URL such as http://127.0.0.1:9090, not "${text}"`)
-}
-
-/** What a router listens on everywhere is found on loopback. */
-function urlOf({ host, port }: AdminListener): URL {
-  const isAny = host === '0.0.0.0' || host === '::'
-  const name = isAny || isLoopback(host) ? (host.includes(':') ? '[::1]' : '127.0.0.1') : host
-  return new URL(`http://${name.includes(':') && !name.startsWith('[') ? `[${name}]` : name}:${port}`)
 }
 
 function parseJson(text: string, origin: string): unknown {

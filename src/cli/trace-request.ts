@@ -1,7 +1,13 @@
 import { randomBytes } from 'node:crypto'
+import { explainTlsFailure } from '../exchange/tls-failure.ts'
 import type { ReceivedSpan } from '../telemetry/otlp-spans.ts'
 import type { CallRequest } from './call-request.ts'
 import { VerbError } from './verb.ts'
+
+const TLS_SETTINGS = {
+  ca: 'the environment, NODE_EXTRA_CA_CERTS=FILE',
+  cert: 'a client that has one, such as curl with --cert and --key; this one has none',
+}
 
 /**
  * Sends a request as part of a trace, and gives the client's span of it.
@@ -31,7 +37,8 @@ export async function sendTraced(
     },
     (error: Error) => {
       const { cause = error } = error
-      throw new VerbError(`${url} did not answer: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+      const reason = explainTlsFailure(cause, TLS_SETTINGS) ?? (cause instanceof Error ? cause.message : String(cause))
+      throw new VerbError(`${url} did not answer: ${reason}`, { cause })
     },
   )
   return {

@@ -4,6 +4,7 @@ import { type OtlpReceiver, startOtlpReceiver } from '../telemetry/otlp-receiver
 import { decodeSpans, type ReceivedSpan } from '../telemetry/otlp-spans.ts'
 import { readCallRequest } from './call-request.ts'
 import { CONFIG_OPTIONS, loadVerbConfig } from './config-options.ts'
+import { listenerUrl } from './listener-url.ts'
 import { createPaint, printJson, printLine } from './print.ts'
 import { sendTraced } from './trace-request.ts'
 import { renderTrace } from './trace-tree.ts'
@@ -70,8 +71,9 @@ function readPort(option: VerbArgs['options'][string]): number {
 async function readUrl(args: VerbArgs, io: Io): Promise<string> {
   const target = args.positionals[1] ?? ''
   if (!target.startsWith('/')) return target
-  const { listen } = await loadVerbConfig(args, io)
-  return `http://${HOST}:${listen.http.port}${target}`
+  // Without --port, which is not the router's here.
+  const { listen } = await loadVerbConfig({ ...args, options: { config: args.options.config } }, io)
+  return listenerUrl(listen.http).origin + target
 }
 
 async function listen(port: number, onSpans: (spans: readonly ReceivedSpan[]) => void): Promise<OtlpReceiver> {

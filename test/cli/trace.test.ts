@@ -1,15 +1,26 @@
 import assert from 'node:assert/strict'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import { createServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { join, resolve } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { describe, type TestContext, test } from 'node:test'
 import { connect } from 'nats'
 import { startOtlpExport } from '../../src/telemetry/otlp-export.ts'
 import { createTracing } from '../../src/telemetry/tracing.ts'
 import { temporaryDirectory } from '../app/router-process.ts'
 import { startTestApp } from '../app/start-test-app.ts'
+import { createCertificate } from '../support/certificates.ts'
 import { freePort } from '../support/free-port.ts'
 import { natsUrl } from '../support/nats.ts'
+import { needs } from '../support/needs.ts'
 import { silentLogger } from '../support/silent-logger.ts'
 import { runCli } from './run-cli.ts'
 
+const skip = needs(spawnSync('openssl', ['version']).status === 0, 'openssl is not here')
 const P = `t${process.pid}clitrace`
 
 /** A router that sends its spans where `trace --port` is to listen. */
@@ -79,6 +90,43 @@ describe('engine-router trace', () => {
     const taken = await runCli(['trace', 'GET', url, '--port', new URL(url).port])
     assert.equal(taken.code, 1)
     assert.match(taken.stderr, /cannot take spans on 127\.0\.0\.1:\d+: .*EADDRINUSE.* --port/)
+  })
+
+  test('speaks TLS to a router whose settings say so, and says what to do about its certificate', {
+    skip,
+  }, async (t) => {
+    const cwd = await temporaryDirectory()
+    const { cert, key } = createCertificate(cwd, 'localhost')
+    const paths: string[] = []
+    const server = createServer({ cert: readFileSync(cert), key: readFileSync(key) }, ({ url = '' }, response) => {
+      paths.push(url)
+      response.end()
+    })
+    t.after(() => void server.close())
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    const { port } = server.address() as AddressInfo
+    const http = { host: '0.0.0.0', port, tls: { cert, key } }
+    await writeFile(join(cwd, 'router.yaml'), JSON.stringify({ listen: { http } }))
+    const spansTo = String(await freePort())
+    const words = ['trace', 'GET', '/a?b', '--port', spansTo, '--wait', '200ms', '--config', 'router.yaml']
+
+    const unknown = await runCli(words, { cwd })
+    assert.equal(unknown.code, 1)
+    assert.match(
+      unknown.stderr,
+      new RegExp(`https://localhost:${port}/a\\?b did not answer: .*NODE_EXTRA_CA_CERTS=FILE`),
+    )
+    assert.deepEqual(paths, [])
+
+    // Node reads that variable at its start alone.
+    const known = spawn(process.execPath, [resolve('src/main.ts'), ...words], {
+      cwd,
+      env: { ...process.env, NODE_EXTRA_CA_CERTS: cert },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    const stderr = await text(known.stderr)
+    assert.match(stderr, /no spans came/)
+    assert.deepEqual(paths, ['/a?b'])
   })
 
   test('refuses what it cannot read', async () => {
