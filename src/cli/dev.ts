@@ -2,21 +2,25 @@ import { ChildGuard } from '../dev/child-guard.ts'
 import { withdrawDevServers } from '../dev/dev-servers.ts'
 import { createProgress } from '../dev/progress.ts'
 import { type Session, startSession } from '../dev/session.ts'
+import { welcome } from '../dev/welcome.ts'
+import { CONFIG_OPTIONS } from './config-options.ts'
 import { createPaint } from './print.ts'
 import { type Io, UsageError, type Verb, VerbError } from './verb.ts'
-
-/** Of what runs here: traces go where the verb `trace` listens, and soon. */
-const TRACE_ENV = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318', OTEL_BSP_SCHEDULE_DELAY: '200' }
 
 /** Runs all of it on this machine: NATS, Postgres, the router and a demo backend. */
 export const verb: Verb = {
   options: {
+    config: CONFIG_OPTIONS.config,
     port: { type: 'string', value: 'PORT', description: 'listen for clients there (default: as configured, or 8080)' },
     'admin-port': { type: 'string', value: 'PORT', description: 'listen for operators there (default: 9090)' },
     'log-level': { type: 'string', value: 'LEVEL', description: 'log level of the router (default: info)' },
     trace: { type: 'boolean', description: 'send traces to engine-router trace, or to OTEL_EXPORTER_OTLP_ENDPOINT' },
     'no-backend': { type: 'boolean', description: 'start no demo backend' },
   },
+  notes: [
+    'DATABASE_URL and NATS_URL, where they are set, name the servers to use in place of its own: the routing table there is',
+    'replaced by the routes file, and `routes rollback` brings it back.',
+  ],
   examples: ['engine-router dev', 'engine-router dev --port 8081 --admin-port 9091', 'engine-router dev --trace'],
   async run({ options }, io) {
     const guard = new ChildGuard()
@@ -27,16 +31,17 @@ export const verb: Verb = {
     try {
       const session = await startSession(
         {
+          config: text(options.config),
           port: parsePort('--port', text(options.port)),
           adminPort: parsePort('--admin-port', text(options['admin-port'])),
           logLevel: text(options['log-level']),
           backend: options['no-backend'] !== true,
         },
-        options.trace === true ? { ...io, env: { ...TRACE_ENV, ...io.env } } : io,
+        options.trace === true ? { ...io, env: withTraces(io.env) } : io,
         guard,
         createProgress(io),
       )
-      io.stdout.write(welcome(session, io, options.trace === true))
+      io.stdout.write(welcome(session, { isTraced: options.trace === true, paint: createPaint(io.stdout, io.env) }))
       reportBackendsEnd(session, io, stopping.signal)
       await untilEnd(session, io.signal)
     } catch (error) {
@@ -51,6 +56,13 @@ export const verb: Verb = {
     io.stdout.write('Stopped.\n')
     return 0
   },
+}
+
+/** Traces go out soon, and where no other place is named, to the verb `trace`: it listens at this moment, or it does not. */
+function withTraces(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const soon = { OTEL_BSP_SCHEDULE_DELAY: '200', ...env }
+  if (env.OTEL_EXPORTER_OTLP_ENDPOINT || env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT) return soon
+  return { OTEL_EXPORTER_OTLP_TIMEOUT: '500', ...soon, OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318' }
 }
 
 /** Resolves at Ctrl-C; rejects when something ends by itself without which nothing works. */
@@ -72,33 +84,6 @@ function reportBackendsEnd({ backend, natsUrl }: Session, io: Io, stopping: Abor
     io.stdout.write(`\n${backend.describe(exit)}\nRequests get 503 now. Start another with:\n`)
     io.stdout.write(`  NATS_URL=${natsUrl} npm run demo-backend\n\n`)
   })
-}
-
-function welcome({ url, adminUrl, muxPort, routesFile, backend }: Session, io: Io, isTraced: boolean): string {
-  const paint = createPaint(io.stdout, io.env)
-  const kill = backend
-    ? `\n  kill ${backend.pid}`.padEnd(44) + paint('dim', '# no backend: the next request gets 503')
-    : ''
-  const mux =
-    muxPort === undefined
-      ? ''
-      : `\n  printf '{"t":"open","id":1,"path":"/hello/tcp"}\\n' | nc -w 1 127.0.0.1 ${muxPort}`
-  const script =
-    `w=new WebSocket("${url.replace('http', 'ws')}/echo");` +
-    'w.onopen=()=>w.send("hello");w.onmessage=m=>{console.log(m.data);w.close()}'
-  return `
-${paint('bold', 'engine-router is ready')}: ${url} for clients, ${adminUrl} for operators
-
-  curl ${url}/hello/world
-  curl ${url}/echo -H 'content-type: text/plain' -d 'hello'
-  curl -N ${url}/ticks -H 'accept: text/event-stream'
-  npm exec -- node -e '${script}'${mux}
-  curl ${adminUrl}/metrics
-  npm run router -- routes explain GET /hello/world${isTraced ? `\n  npm run router -- trace GET ${url}/hello/world` : ''}${kill}
-
-Edit ${routesFile} and save: the router follows. Ctrl-C ends all of it.
-
-`
 }
 
 function text(value: string | boolean | readonly string[] | undefined): string | undefined {

@@ -50,6 +50,7 @@ export function verbHelp(entry: VerbEntry, verb: Verb): string {
     '',
     'Options:',
     ...indent(alignColumns(options.map(([name, spec]) => [optionLabel(name, spec), spec.description]))),
+    ...(verb.notes === undefined ? [] : ['', ...verb.notes]),
     ...(verb.examples === undefined ? [] : ['', 'Examples:', ...indent(verb.examples)]),
     '',
   ].join('\n')

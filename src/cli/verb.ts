@@ -32,6 +32,8 @@ export interface Verb {
   readonly usage?: string
   readonly options: Readonly<Record<string, OptionSpec>>
   readonly examples?: readonly string[]
+  /** Lines that the help shows after the options. */
+  readonly notes?: readonly string[]
   /** Exit code: 0 ok, 1 failed, 2 bad usage (throw UsageError for that). */
   run(args: VerbArgs, io: Io): Promise<number>
 }

@@ -2,7 +2,8 @@
  * The demo backend of `npm run dev`: a plain NATS responder that knows nothing of engine-router. Kill it by hand to see
  * what clients get when no backend is there.
  */
-import { connect, headers, JSONCodec, type Msg, type NatsConnection } from 'nats'
+import { headers, JSONCodec, type Msg, type NatsConnection } from 'nats'
+import { connectNats } from '../backend/connect.ts'
 import { createDemoSpans } from './demo-spans.ts'
 
 const TICK_MS = 500
@@ -11,8 +12,9 @@ const json = JSONCodec()
 
 const traced = await createDemoSpans(process.env)
 
-const connection = await connect({
-  servers: process.env.NATS_URL ?? 'nats://127.0.0.1:4222',
+// A list of URLs, maybe with user info: what the client library does not take.
+const connection = await connectNats({
+  servers: (process.env.NATS_URL ?? 'nats://127.0.0.1:4222').split(','),
   name: 'demo-backend',
   maxReconnectAttempts: -1,
 })

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { extname, join, resolve } from 'node:path'
-import { VerbError } from '../cli/verb.ts'
+import { type Io, VerbError } from '../cli/verb.ts'
+import { hidePassword, hideUserInfo } from '../config/router-config.ts'
 import { readRoutesFile } from '../config/routes-file.ts'
 import { applyRoutes } from '../store/apply-routes.ts'
 import { type Database, openDatabase } from '../store/database.ts'
@@ -10,7 +11,9 @@ import { migrateUp } from '../store/migrations.ts'
 import { createLogger } from '../telemetry/log.ts'
 import type { Child } from './child.ts'
 import type { ChildGuard } from './child-guard.ts'
+import { nameDatabase } from './named-database.ts'
 import { ensureNatsServer, startNatsServer } from './nats-server.ts'
+import { confirmReplacement, DEV_COMMENT, findOthersRoutes } from './others-routes.ts'
 import { isPortFree } from './ports.ts'
 import { startDevPostgres } from './postgres.ts'
 
@@ -19,6 +22,8 @@ const BACKEND_READY_MS = 10_000
 
 export interface Service {
   readonly url: string
+  /** For a person, without secrets: whose it is, and where. */
+  readonly description: string
   /** Undefined: it runs already, and is not ours to stop. */
   readonly child: Child | undefined
 }
@@ -29,11 +34,19 @@ export async function provideNats(
   env: NodeJS.ProcessEnv,
   say: (line: string) => void,
 ): Promise<Service> {
-  if (env.NATS_URL) return { url: env.NATS_URL, child: undefined }
+  if (env.NATS_URL)
+    return { url: env.NATS_URL, description: `NATS_URL: ${hideUserInfos(env.NATS_URL)}`, child: undefined }
   const binary = await ensureNatsServer(env, say)
   // The usual port, so that the `nats` command line needs no flag.
-  const port = (await isPortFree(NATS_PORT, '127.0.0.1')) ? { port: NATS_PORT } : {}
-  return startNatsServer(guard, { binary, ...port })
+  const isFree = await isPortFree(NATS_PORT, '127.0.0.1')
+  const { url, child } = await startNatsServer(guard, { binary, ...(isFree && { port: NATS_PORT }) })
+  if (!isFree) say(`${NATS_PORT} is taken: backends connect to ${url} (export NATS_URL=${url})`)
+  return { url, description: url, child }
+}
+
+/** Of a list of servers, as the variable has it. */
+function hideUserInfos(servers: string): string {
+  return servers.split(',').map(hideUserInfo).join(',')
 }
 
 /** The database at `DATABASE_URL`, or one of our own. */
@@ -42,8 +55,17 @@ export async function providePostgres(
   env: NodeJS.ProcessEnv,
   dataDirectory: string,
 ): Promise<Service> {
-  if (env.DATABASE_URL) return { url: env.DATABASE_URL, child: undefined }
-  return startDevPostgres(guard, dataDirectory)
+  const named = env.DATABASE_URL
+  if (named) return { url: named, description: `DATABASE_URL: ${nameDatabase(named)}`, child: undefined }
+  const { url, child } = await startDevPostgres(guard, dataDirectory)
+  return { url, description: hidePassword(url), child }
+}
+
+/** The database of somebody else is theirs: asks, or warns, before what is in it makes room for the routes file. */
+export async function spareOthersRoutes(url: string, file: string, io: Io, say: (line: string) => void): Promise<void> {
+  const { documents } = await readRoutes(file, io.cwd)
+  const found = await withDatabase(url, (database) => findOthersRoutes(database, documents, resolve(io.cwd, file)))
+  if (found !== undefined) await confirmReplacement(found, { database: nameDatabase(url), file }, io, say)
 }
 
 /** Brings the tables up to date; returns what was done, for a person. */
@@ -56,15 +78,19 @@ export async function migrate(url: string): Promise<string> {
 
 /** Applies the routes file once, so that the router knows it from its first request; returns what was done. */
 export async function applyRoutesFile(url: string, file: string, cwd: string): Promise<string> {
-  const text = await readFile(resolve(cwd, file), 'utf8').catch((cause: Error) => {
-    throw new VerbError(`the routes file cannot be read: ${cause.message}`, { cause })
-  })
-  const { documents } = readRoutesFile(text, file)
+  const { documents } = await readRoutes(file, cwd)
   return withDatabase(url, async ({ db }) => {
-    const { revision } = await applyRoutes(db, documents, { author: userInfo().username, comment: 'npm run dev' })
+    const { revision } = await applyRoutes(db, documents, { author: userInfo().username, comment: DEV_COMMENT })
     const change = revision === undefined ? 'unchanged' : `now revision ${revision}`
     return `${documents.length} of ${file}, ${change}`
   })
+}
+
+async function readRoutes(file: string, cwd: string) {
+  const text = await readFile(resolve(cwd, file), 'utf8').catch((cause: Error) => {
+    throw new VerbError(`the routes file cannot be read: ${cause.message}`, { cause })
+  })
+  return readRoutesFile(text, file)
 }
 
 /** Starts the demo backend and waits until it is subscribed. */

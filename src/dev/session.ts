@@ -1,23 +1,26 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { extname, join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { listenerUrl } from '../cli/listener-url.ts'
 import { type Io, VerbError } from '../cli/verb.ts'
 import { DEFAULT_CONFIG_FILE, loadConfig } from '../config/load.ts'
-import { hidePassword } from '../config/router-config.ts'
 import type { Child } from './child.ts'
 import type { ChildGuard } from './child-guard.ts'
 import { announceDevServers } from './dev-servers.ts'
 import { assertPortFree, findFreePort } from './ports.ts'
 import type { Progress } from './progress.ts'
 import { createRouterDocument, DEFAULT_ROUTES_FILE, MUX_HOST } from './router-document.ts'
-import { applyRoutesFile, migrate, provideNats, providePostgres, startBackend } from './services.ts'
+import { applyRoutesFile, migrate, provideNats, providePostgres, spareOthersRoutes, startBackend } from './services.ts'
 
 const ROUTER_READY_MS = 30_000
 const POLL_MS = 50
 /** Or the next that is free: on macOS another program has this one. */
 const MUX_PORT = 7000
+const ALL_ADDRESSES = ['0.0.0.0', '::']
 
 export interface SessionOptions {
+  /** File of settings; undefined: that of the environment, or the usual one. */
+  readonly config: string | undefined
   readonly port: number | undefined
   readonly adminPort: number | undefined
   readonly logLevel: string | undefined
@@ -28,8 +31,12 @@ export interface SessionOptions {
 export interface Session {
   readonly url: string
   readonly adminUrl: string
-  /** Of multiplexed TCP connections; undefined: the user's settings have TCP listeners, and none of those. */
-  readonly muxPort: number | undefined
+  /** Other machines reach it too. */
+  readonly isOnAllAddresses: boolean
+  /** Clients have to show a certificate. */
+  readonly wantsCertificates: boolean
+  /** Of multiplexed TCP connections; undefined: the user's settings have TCP listeners, and none of those without TLS. */
+  readonly mux: { readonly host: string; readonly port: number } | undefined
   readonly natsUrl: string
   readonly routesFile: string
   readonly backend: Child | undefined
@@ -48,14 +55,18 @@ export async function startSession(
   progress: Progress,
 ): Promise<Session> {
   const { env, cwd, signal } = io
-  const config = await loadConfig({ flags: { port: options.port?.toString(), logLevel: options.logLevel }, env, cwd })
-  const { http, admin, tcp } = config.listen
-  const adminPort = options.adminPort ?? admin.port
+  const flags = { config: options.config, port: options.port?.toString(), logLevel: options.logLevel }
+  const config = await loadConfig({ flags, env, cwd })
+  const { http, tcp } = config.listen
+  const admin = { ...config.listen.admin, port: options.adminPort ?? config.listen.admin.port }
   const routesFile = config.routes.file ?? DEFAULT_ROUTES_FILE
   await assertPortFree(http.port, http.host, '--port')
-  await assertPortFree(adminPort, admin.host, '--admin-port')
+  await assertPortFree(admin.port, admin.host, '--admin-port')
   const ownMuxPort = tcp.length > 0 ? undefined : await findFreePort(MUX_PORT, MUX_HOST)
-  const muxPort = ownMuxPort ?? tcp.find(({ protocol, tls }) => protocol === 'mux' && tls === undefined)?.port
+  const mux =
+    ownMuxPort === undefined
+      ? tcp.find(({ protocol, tls }) => protocol === 'mux' && tls === undefined)
+      : { host: MUX_HOST, port: ownMuxPort }
   const dataDirectory = join(cwd, '.data')
   await mkdir(dataDirectory, { recursive: true })
 
@@ -67,13 +78,14 @@ export async function startSession(
   const nats = await step(
     'nats-server',
     () => provideNats(guard, env, progress.say),
-    ({ url }) => url,
+    ({ description }) => description,
   )
   const postgres = await step(
-    'postgres',
+    'Postgres',
     () => providePostgres(guard, env, dataDirectory),
-    ({ url }) => hidePassword(url),
+    ({ description }) => description,
   )
+  if (postgres.child === undefined) await spareOthersRoutes(postgres.url, routesFile, io, progress.say)
   await step('migrations', () => migrate(postgres.url), String)
   await step('routes', () => applyRoutesFile(postgres.url, routesFile, cwd), String)
   const backend = options.backend
@@ -86,8 +98,11 @@ export async function startSession(
 
   announceDevServers(cwd, { pid: process.pid, natsUrl: nats.url, databaseUrl: postgres.url })
   const routerFile = join(dataDirectory, 'router.yaml')
-  const userFile = resolve(cwd, env.ENGINE_ROUTER_CONFIG || DEFAULT_CONFIG_FILE)
-  await writeFile(routerFile, await createRouterDocument(userFile, { port: http.port, adminPort, muxPort: ownMuxPort }))
+  const userFile = resolve(cwd, options.config ?? (env.ENGINE_ROUTER_CONFIG || DEFAULT_CONFIG_FILE))
+  await writeFile(
+    routerFile,
+    await createRouterDocument(userFile, { port: http.port, adminPort: admin.port, muxPort: ownMuxPort }),
+  )
   const routerEnv = {
     ...env,
     ENGINE_ROUTER_CONFIG: routerFile,
@@ -96,15 +111,28 @@ export async function startSession(
     PORT: String(http.port),
     LOG_LEVEL: config.log.level,
   }
-  const adminUrl = `http://127.0.0.1:${adminPort}`
-  const url = `http://127.0.0.1:${http.port}`
+  const adminUrl = listenerUrl(admin).origin
+  const url = listenerUrl(http).origin
   const router = await step(
     'router',
     () => startRouter(guard, routerEnv, adminUrl, io),
     () => url,
   )
+  if (ownMuxPort !== undefined && ownMuxPort !== MUX_PORT) {
+    progress.say(`${MUX_PORT} is taken: TCP clients connect to ${MUX_HOST}:${ownMuxPort}`)
+  }
   const vital = [router, nats.child, postgres.child].filter((child) => child !== undefined)
-  return { url, adminUrl, muxPort, natsUrl: nats.url, routesFile, backend, vital }
+  return {
+    url,
+    adminUrl,
+    isOnAllAddresses: ALL_ADDRESSES.includes(http.host),
+    wantsCertificates: http.tls?.clientAuth === 'require',
+    mux: mux && { host: listenerUrl(mux).hostname.replaceAll(/[[\]]/g, ''), port: mux.port },
+    natsUrl: nats.url,
+    routesFile,
+    backend,
+    vital,
+  }
 }
 
 /** Starts the router and waits until its readiness says so. Its log goes to our output. */

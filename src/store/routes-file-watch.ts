@@ -25,6 +25,11 @@ export interface RoutesFileWatchOptions {
   readonly pollIntervalMs?: number
 }
 
+/** What the history says of a save. */
+export function saveComment(file: string): string {
+  return `saved ${file}`
+}
+
 /** Editors save in several steps. */
 const SETTLE_MS = 100
 const MIN_BACKOFF_MS = 200
@@ -106,7 +111,7 @@ export class RoutesFileWatch {
   async #apply(routes: readonly RouteDocument[]): Promise<number | undefined> {
     const { db, url, file, author, logger } = this.#options
     try {
-      const { revision, plan } = await applyRoutes(db, routes, { author, comment: `saved ${file}` })
+      const { revision, plan } = await applyRoutes(db, routes, { author, comment: saveComment(file) })
       this.#complaint = undefined
       this.#failures = 0
       if (revision === undefined) logger.debug({ file }, 'the routes file changes nothing')

@@ -5,9 +5,14 @@ import { chmod, cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/pr
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { after, before, describe, test } from 'node:test'
+import { after, before, describe, type TestContext, test } from 'node:test'
+import { applyRoutes } from '../../src/store/apply-routes.ts'
+import { createTestStore, route } from '../store/migrated-database.ts'
+import { createCertificate, temporaryFiles } from '../support/certificates.ts'
 import { eventually } from '../support/eventually.ts'
 import { freePort } from '../support/free-port.ts'
+import { startNats } from '../support/nats.ts'
+import { createTestDatabase } from '../support/postgres.ts'
 import { descendantsOf, running } from '../support/process-tree.ts'
 
 const READY_MS = 60_000
@@ -105,6 +110,69 @@ describe('npm run dev', () => {
     await eventually('the end of every process', () => running(pids).length === 0)
   })
 
+  test('names the servers of the environment without their passwords, and warns before it replaces routes', async (t) => {
+    const nats = await startNats({ args: ['--user', 'ann', '--pass', 's3cret'] })
+    t.after(() => nats.stop())
+    const store = await createTestStore()
+    t.after(() => store.drop())
+    await applyRoutes(store.db, [route('orders')], { author: 'ann' })
+    const url = nats.url.replace('//', '//ann:s3cret@')
+    const dev = await startDev(checkout, { ...bareEnv(), NATS_URL: url, DATABASE_URL: store.url })
+    t.after(() => dev.killAll())
+    dev.find(new RegExp(`✓ nats-server +NATS_URL: ${nats.url.replace('//', '//\\*\\*\\*@')} `))
+    const { host, pathname, password } = new URL(store.url)
+    dev.find(new RegExp(`✓ Postgres +DATABASE_URL: ${pathname.slice(1)} on ${host} `))
+    dev.find(/warning: .* has 1 route that .*config\/routes\.yaml replaces them; .*routes rollback 1`/)
+    for (const secret of ['s3cret', password]) assert.ok(!dev.output().includes(secret), secret)
+    assert.doesNotMatch(dev.output(), /"msg":"configuration"/)
+    dev.interrupt()
+    assert.equal(await dev.exitCode(), 0)
+  })
+
+  test('says which ports are taken, and once that nobody takes its traces', async (t) => {
+    // By this test, or by whoever has them on this machine.
+    for (const port of [4222, 7000]) await occupy(t, port)
+    const database = await createTestDatabase()
+    t.after(() => database.drop())
+    const dev = await startDev(checkout, { ...bareEnv(), DATABASE_URL: database.url }, ['--trace'])
+    t.after(() => dev.killAll())
+    const [, natsUrl] = dev.find(/4222 is taken: backends connect to (nats:\/\/127\.0\.0\.1:\d+) /)
+    dev.find(new RegExp(`\\(export NATS_URL=${natsUrl}\\)`))
+    const [, port] = dev.find(/7000 is taken: TCP clients connect to 127\.0\.0\.1:(\d+)/)
+    dev.find(new RegExp(`nc -w 1 127\\.0\\.0\\.1 ${port}$`, 'm'))
+
+    const complaints = () => dev.output().match(/tracing: the collector/g)?.length
+    await fetch(`${dev.url}/hello/world`)
+    await eventually('the complaint', complaints)
+    for (let i = 0; i < 5; i++) await fetch(`${dev.url}/hello/world`)
+    dev.interrupt()
+    assert.equal(await dev.exitCode(), 0)
+    assert.equal(complaints(), 1)
+    assert.doesNotMatch(dev.output(), /"stack"/)
+  })
+
+  test('speaks TLS where a file of settings says so, with commands that work as they are printed', async (t) => {
+    const { cert, key } = createCertificate(temporaryFiles(t), 'localhost')
+    const config = join(temporaryFiles(t), 'router.yaml')
+    await writeFile(config, JSON.stringify({ listen: { http: { tls: { cert, key } } } }))
+    const database = await createTestDatabase()
+    t.after(() => database.drop())
+    const dev = await startDev(checkout, { ...bareEnv(), DATABASE_URL: database.url }, ['--config', config])
+    t.after(() => dev.killAll())
+    for (const [pattern, answer] of [
+      [/(curl -k https:.*\/echo .*)/, 'hello'],
+      [/(NODE_TLS_REJECT_UNAUTHORIZED=0 npm exec .*wss:.*)/, 'hello\n'],
+    ] as const) {
+      const [, command = ''] = dev.find(pattern)
+      const answered = spawnSync('sh', ['-c', command], { encoding: 'utf8', timeout: 20_000, cwd: checkout })
+      assert.equal(answered.stdout, answer, answered.stderr)
+    }
+    dev.find(/Clients of other machines reach it too/)
+    assert.doesNotMatch(dev.output(), / ws:\/\/|http:\/\/\S+\/hello/)
+    dev.interrupt()
+    assert.equal(await dev.exitCode(), 0)
+  })
+
   test('says which flag chooses another port when one is taken', async (t) => {
     const taken = createServer().listen(0)
     t.after(() => taken.close())
@@ -128,13 +196,23 @@ async function copyCheckout(): Promise<string> {
   return directory
 }
 
-async function startDev(checkout: string) {
+async function startDev(checkout: string, env = bareEnv(), flags: readonly string[] = []) {
   const port = await freePort()
-  const dev = run(checkout, ['--port', String(port), '--admin-port', String(await freePort())])
+  const dev = run(checkout, ['--port', String(port), '--admin-port', String(await freePort()), ...flags], env)
   const ended = dev.exitCode().then((code) => assert.fail(`dev ended with ${code}:\n${dev.output()}`))
   await Promise.race([eventually('ready', () => dev.output().includes('Ctrl-C ends'), { timeoutMs: READY_MS }), ended])
   ended.catch(() => {})
   return { ...dev, url: `http://127.0.0.1:${port}` }
+}
+
+/** Until the end of the test; does nothing if somebody else has the port. */
+async function occupy(t: TestContext, port: number): Promise<void> {
+  const server = createServer()
+  t.after(() => server.close())
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => (error.code === 'EADDRINUSE' ? resolve() : reject(error)))
+    server.listen(port, '127.0.0.1', resolve)
+  })
 }
 
 /** As in a shell that knows of no servers. */
@@ -143,8 +221,7 @@ function bareEnv(): NodeJS.ProcessEnv {
   return env
 }
 
-function run(checkout: string, args: readonly string[]) {
-  const env = bareEnv()
+function run(checkout: string, args: readonly string[], env = bareEnv()) {
   // A group of its own, as a shell gives it: npm, its shell and dev.
   const child: ChildProcess = spawn('npm', ['run', 'dev', '--', ...args], { cwd: checkout, env, detached: true })
   let output = ''
