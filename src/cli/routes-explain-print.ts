@@ -6,11 +6,17 @@ import type { Explained } from './explained-request.ts'
 import { alignColumns, createPaint, printLine } from './print.ts'
 import type { Io } from './verb.ts'
 
+/** With the server that was asked, for whoever expected another. */
+export interface AskedInterest extends Interest {
+  /** Host and port; undefined: none was asked. */
+  readonly server?: string
+}
+
 /** The outcome first, then the policies of the route that matches, then every route in the order of precedence. */
 export function printExplanation(
   io: Io,
   explained: Explained,
-  interest: Interest | undefined,
+  interest: AskedInterest | undefined,
   quarantined: readonly QuarantinedRoute[],
 ): void {
   const { winner, policies, verdicts } = explained
@@ -29,7 +35,7 @@ export function printExplanation(
   for (const { name } of quarantined) printLine(io, `  !  ${name} is quarantined: see \`engine-router routes list\``)
 }
 
-function outcomeOf(explained: Explained, interest: Interest | undefined): string[][] {
+function outcomeOf(explained: Explained, interest: AskedInterest | undefined): string[][] {
   const { winner, subject, late, params, error, detail, allow, preflightFor } = explained
   const rows = [['route', winner?.name ?? 'none']]
   if (preflightFor !== undefined) {
@@ -48,6 +54,7 @@ function outcomeOf(explained: Explained, interest: Interest | undefined): string
     rows.push([`{${param.name}}`, `filled in after the policies, from ${sourceOf(param, params)}`])
   }
   if (interest !== undefined) rows.push(['listening', `${interest.listening}: ${interest.reason}`])
+  if (interest?.server !== undefined) rows.push(['asked', `NATS at ${interest.server}`])
   return rows
 }
 

@@ -1,12 +1,12 @@
 import type { RouterConfig } from '../config/router-config.ts'
-import { findInterest, type Interest } from '../nats/interest.ts'
+import { findInterest } from '../nats/interest.ts'
 import { type RoutesSnapshot, readRoutes, snapshotOf } from '../store/routes-table.ts'
 import { CONFIG_OPTIONS, loadVerbConfig } from './config-options.ts'
 import { DATABASE_OPTIONS } from './database-options.ts'
 import { type Explained, explain } from './explained-request.ts'
 import { createNatsAttempt } from './nats-attempt.ts'
 import { printJson } from './print.ts'
-import { printExplanation } from './routes-explain-print.ts'
+import { type AskedInterest, printExplanation } from './routes-explain-print.ts'
 import { readExplainedRequest } from './routes-explain-request.ts'
 import { readRoutesFrom } from './routes-source.ts'
 import { type Io, type Verb, type VerbArgs, VerbError } from './verb.ts'
@@ -55,14 +55,15 @@ async function interestIn(
   { options }: VerbArgs,
   config: RouterConfig,
   io: Io,
-): Promise<Interest | undefined> {
+): Promise<AskedInterest | undefined> {
   if (subject === '') return undefined
   if (late.length > 0) return { listening: 'unknown', reason: 'not known before the subject is filled in' }
   const { link, connect } = createNatsAttempt(config.nats, 'engine-router explain')
   try {
     const client = await connect(CONNECT_TIMEOUT_MS, io.signal)
     const probe = options.probe === true || SAFE_METHODS.has(method)
-    return await findInterest(client, subject, { probe, inboxPrefix: config.nats.inboxPrefix })
+    const interest = await findInterest(client, subject, { probe, inboxPrefix: config.nats.inboxPrefix })
+    return { ...interest, server: client.getServer() }
   } catch (error) {
     // The routing is explained all the same.
     if (error instanceof VerbError) return { listening: 'unknown', reason: error.message }
@@ -72,7 +73,7 @@ async function interestIn(
   }
 }
 
-function toJson(explained: Explained, interest: Interest | undefined, quarantined: RoutesSnapshot['quarantined']) {
+function toJson(explained: Explained, interest: AskedInterest | undefined, quarantined: RoutesSnapshot['quarantined']) {
   const { winner, subject, late, params, error, detail, allow, policies, preflightFor, verdicts } = explained
   return {
     route: winner?.name ?? null,

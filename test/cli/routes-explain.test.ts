@@ -49,6 +49,7 @@ describe('routes explain', () => {
     assert.match(stdout, /^subject +explain\.eu\+1$/m)
     assert.match(stdout, /^\{id\} +eu\+1$/m)
     assert.match(stdout, /^listening +no: /m)
+    assert.match(stdout, new RegExp(`^asked +NATS at ${new URL(url).host}$`, 'm'))
     assert.match(stdout, /^ +\* +any +matches$/m)
     assert.match(stdout, /^ +- +gold +header: `x-tier` /m)
     assert.match(stdout, /^ +- +host +host: /m)
