@@ -1,7 +1,7 @@
 import { applyRoutes, previewRoutes } from '../store/apply-routes.ts'
 import { loadVerbConfig } from './config-options.ts'
 import { DATABASE_OPTIONS } from './database-options.ts'
-import { CHANGE_OPTIONS, changeTable } from './routes-change.ts'
+import { CHANGE_NOTES, CHANGE_OPTIONS, changeTable } from './routes-change.ts'
 import { readGivenRoutes } from './routes-source.ts'
 import type { Verb } from './verb.ts'
 import { withDatabase } from './with-database.ts'
@@ -13,6 +13,7 @@ export const verb: Verb = {
     'no-prune': { type: 'boolean', description: 'Keep the routes that the file does not name' },
     ...DATABASE_OPTIONS,
   },
+  notes: CHANGE_NOTES,
   examples: [
     "engine-router routes apply config/routes.yaml --comment 'raise the timeout of orders'",
     'engine-router routes apply --dry-run',

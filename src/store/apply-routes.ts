@@ -19,6 +19,8 @@ export interface ApplyResult {
   readonly plan: RoutePlan
   /** The table's revision now; undefined if there was nothing to do. */
   readonly revision: number | undefined
+  /** The revision of the history that has the table as it was before; undefined: it was changed by hand, or is new. */
+  readonly previousRevision: number | undefined
 }
 
 /** Routes that are refused, as a whole. */
@@ -61,9 +63,10 @@ export async function applyRoutes(
     const current = await readRoutes(transaction)
     const wanted = parseTable(current, documents, prune)
     const plan = planRoutes(current, wanted, prune)
-    if (isEmptyPlan(plan)) return { plan, revision: undefined }
+    const previousRevision = await revisionInHistory(transaction, current.revision)
+    if (isEmptyPlan(plan)) return { plan, revision: undefined, previousRevision }
     await writePlan(transaction, plan, wanted)
-    return { plan, revision: await recordRevision(transaction, options) }
+    return { plan, revision: await recordRevision(transaction, options), previousRevision }
   })
 }
 
@@ -113,6 +116,15 @@ async function writePlan(
       .onConflict((conflict) => conflict.column('name').doUpdateSet(row))
       .execute()
   }
+}
+
+async function revisionInHistory(transaction: Transaction<Schema>, revision: number): Promise<number | undefined> {
+  const row = await transaction
+    .selectFrom('route_revisions')
+    .select('revision')
+    .where('revision', '=', String(revision))
+    .executeTakeFirst()
+  return row === undefined ? undefined : revision
 }
 
 async function recordRevision(transaction: Transaction<Schema>, options: ApplyOptions): Promise<number> {

@@ -158,6 +158,25 @@ describe('routes', () => {
       assert.equal(await names(), 'a')
     })
 
+    test('tells where nobody sits how to bring back what was removed', async () => {
+      await routes('apply two.yaml')
+      const { revision } = await json('list')
+      const { code, stdout, stderr } = await routes('apply one.yaml')
+      assert.deepEqual([code, stderr], [0, ''])
+      const line = `1 route was removed: \`engine-router routes rollback ${revision}\` makes the table what it was before.\n`
+      assert.ok(stdout.endsWith(line), stdout)
+      assert.equal((await routes(`rollback ${revision}`)).code, 0)
+      assert.equal(await names(), 'a,b')
+      assert.equal((await json('apply one.yaml')).previousRevision, (await json('history')).revisions[1].revision)
+    })
+
+    test('names no revision for what only a hand has written', async () => {
+      await routes('apply two.yaml')
+      await store.psql(`update routes set timeout = '9s'`)
+      assert.match((await routes('apply one.yaml')).stdout, /1 route was removed: no revision has the table as it was/)
+      assert.doesNotMatch((await routes('apply two.yaml')).stdout, /removed:/)
+    })
+
     test('keeps the other routes with --no-prune', async () => {
       await routes('apply two.yaml')
       assert.equal((await routes('apply one.yaml --no-prune')).code, 0)
@@ -227,9 +246,21 @@ describe('routes', () => {
     const { revisions } = await json('history')
     const { code, stdout } = await routes(`rollback ${revisions[1].revision} --yes`)
     assert.equal(code, 0)
-    assert.match(stdout, /^- b\n.*\nApplied as revision \d+\.\n$/)
+    assert.match(stdout, /^- b\n.*\nApplied as revision \d+\.\n/)
     assert.equal(await names(), 'a')
     assert.match((await routes('history --limit 1')).stdout, /rollback +1 +ann +back to revision/)
+  })
+
+  test('rollback warns of a routes.file that would undo it', async () => {
+    await routes('apply one.yaml')
+    const { revision } = await json('list')
+    await routes('apply two.yaml')
+    assert.equal((await routes(`rollback ${revision} --dry-run`)).stderr, '')
+    await writeFile(join(cwd, 'router.yaml'), 'routes: { file: two.yaml }\n')
+    assert.equal((await routes(`rollback ${revision} --config router.yaml --dry-run`)).stderr, '')
+    const { code, stderr } = await routes(`rollback ${revision} --config router.yaml`)
+    assert.equal(code, 0)
+    assert.match(stderr, /^warning: routes\.file of the settings is two\.yaml, .*routes export --output two\.yaml\n$/)
   })
 
   test('rollback refuses what is not a revision', async () => {
