@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely'
 import type { RouteDocument } from '../routing/spec.ts'
 import { type ApplyResult, applyRoutes } from './apply-routes.ts'
+import { areSameRoutes } from './route-plan.ts'
 import type { Schema } from './schema.ts'
 
 /** One apply or rollback of the past. */
@@ -55,6 +56,25 @@ export async function rollbackRoutes(
   const documents = await readRevisionRoutes(db, revision)
   const { author, comment = `back to revision ${revision}` } = options
   return applyRoutes(db, documents, { author, comment, action: 'rollback' })
+}
+
+/** Whether what was applied last gave just these routes, and was rolled back since. */
+export async function isRolledBack(db: Kysely<Schema>, documents: readonly RouteDocument[]): Promise<boolean> {
+  const last = await db
+    .selectFrom('route_revisions')
+    .select('action')
+    .orderBy('revision', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  if (last?.action !== 'rollback') return false
+  const undone = await db
+    .selectFrom('route_revisions')
+    .select('document')
+    .where('action', '=', 'apply')
+    .orderBy('revision', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  return undone !== undefined && areSameRoutes(routesOf(undone.document), documents)
 }
 
 /** Written by `applyRoutes`; whoever reads these routes parses them. */

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { RouteDocument, RouteSpec } from '../routing/spec.ts'
+import { parseRoute, type RouteDocument, type RouteSpec } from '../routing/spec.ts'
 import type { RoutesSnapshot } from './routes-table.ts'
 
 /** One value of a route that changes; undefined: the default. */
@@ -60,6 +60,20 @@ export function planRoutes(current: RoutesSnapshot, wanted: readonly WantedRoute
 /** Whether there is nothing to do. */
 export function isEmptyPlan({ added, changed, removed }: RoutePlan): boolean {
   return added.length === 0 && changed.length === 0 && removed.length === 0
+}
+
+/** Whether two lists of routes behave the same, in whatever order and words they are written. */
+export function areSameRoutes(some: readonly RouteDocument[], others: readonly RouteDocument[]): boolean {
+  return isDeepStrictEqual(specsByName(some), specsByName(others))
+}
+
+function specsByName(documents: readonly RouteDocument[]): ReadonlyMap<string, unknown> {
+  return new Map(
+    documents.map((document) => {
+      const parsed = parseRoute(document)
+      return [document.name, parsed.ok ? parsed.spec : document]
+    }),
+  )
 }
 
 function fieldChanges(from: unknown, to: unknown): readonly FieldChange[] {

@@ -6,6 +6,8 @@ import type { Logger } from '../exchange/logger.ts'
 import type { RouteDocument } from '../routing/spec.ts'
 import { applyRoutes } from './apply-routes.ts'
 import { explainDatabaseError } from './database-error.ts'
+import { isRolledBack } from './route-history.ts'
+import { areSameRoutes } from './route-plan.ts'
 import type { Schema } from './schema.ts'
 import { WakeableSleep } from './wakeable-sleep.ts'
 
@@ -36,7 +38,9 @@ const MIN_BACKOFF_MS = 200
 const MAX_BACKOFF_MS = 5000
 
 /**
- * Applies a routes file at the start and after each save, as the whole table. A file that cannot be used is logged with
+ * Applies a routes file at the start and after each save that changes its routes, as the whole table. What it gave when it
+ * was applied last is not applied again by a touch or a comment, nor at the start if that was rolled back since: it is the
+ * file that is old then, and not the table. A file that cannot be used is logged with
  * all its problems and leaves the table as it is until it is saved again; a database that is away is tried again.
  */
 export class RoutesFileWatch {
@@ -46,6 +50,8 @@ export class RoutesFileWatch {
   #watcher: FSWatcher | undefined
   /** The state of the file that needs no more work: applied, or found to be bad. */
   #settled: string | undefined
+  /** What the file gave when it was dealt with last. */
+  #lastRoutes: readonly RouteDocument[] | undefined
   #appliedRevision = 0
   #failures = 0
   #complaint: string | undefined
@@ -105,15 +111,28 @@ export class RoutesFileWatch {
       this.#complain(complaint, `the routes file is not applied, the table stays as it is:\n${complaint}`, error)
       return undefined
     }
+    if (this.#lastRoutes !== undefined && areSameRoutes(this.#lastRoutes, routes)) {
+      this.#complaint = undefined
+      this.#options.logger.info({ file }, 'the routes file gives the same routes as before: the table stays as it is')
+      return undefined
+    }
     return this.#apply(routes)
   }
 
   async #apply(routes: readonly RouteDocument[]): Promise<number | undefined> {
     const { db, url, file, author, logger } = this.#options
     try {
+      if (this.#lastRoutes === undefined && (await isRolledBack(db, routes))) {
+        this.#settle(routes)
+        logger.warn(
+          { file },
+          'the routes file is not applied: its routes were rolled back and it has not changed since; change it, or run ' +
+            '`engine-router routes apply` with it',
+        )
+        return undefined
+      }
       const { revision, plan } = await applyRoutes(db, routes, { author, comment: saveComment(file) })
-      this.#complaint = undefined
-      this.#failures = 0
+      this.#settle(routes)
       if (revision === undefined) logger.debug({ file }, 'the routes file changes nothing')
       else {
         this.#appliedRevision = revision
@@ -127,6 +146,12 @@ export class RoutesFileWatch {
       this.#complain(complaint, `the routes file is not applied yet, trying until it is: ${complaint}`, error)
       return Math.min(MIN_BACKOFF_MS * 2 ** this.#failures++, MAX_BACKOFF_MS) * (0.5 + Math.random() / 2)
     }
+  }
+
+  #settle(routes: readonly RouteDocument[]): void {
+    this.#lastRoutes = routes
+    this.#complaint = undefined
+    this.#failures = 0
   }
 
   /** Says a thing once, until another is said or all is well. */

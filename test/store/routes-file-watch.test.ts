@@ -4,14 +4,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
 import type { RouteDocument } from '../../src/routing/spec.ts'
+import { applyRoutes } from '../../src/store/apply-routes.ts'
 import { openDatabase } from '../../src/store/database.ts'
 import { migrateUp } from '../../src/store/migrations.ts'
-import { readHistory } from '../../src/store/route-history.ts'
+import { readHistory, rollbackRoutes } from '../../src/store/route-history.ts'
 import { RoutesFileWatch, type RoutesFileWatchOptions } from '../../src/store/routes-file-watch.ts'
 import { readRoutes } from '../../src/store/routes-table.ts'
 import { eventually } from '../support/eventually.ts'
 import { startPostgres } from '../support/postgres.ts'
-import { createTestLogger, createTestStore, route, type TestStore } from './migrated-database.ts'
+import { createTestLogger, createTestStore, type LogLine, route, type TestStore } from './migrated-database.ts'
 
 /** Longer than any test: what is seen is then not seen by a poll. */
 const NEVER_MS = 60_000
@@ -133,6 +134,78 @@ describe('a routes file watch', () => {
     await watch.start()
     await save(route('b'))
     await watch.stop()
+    assert.equal(await names(), 'a')
+  })
+
+  describe('after a rollback', () => {
+    const current = async () => (await readHistory(store.db, 1))[0]!
+    const said = (lines: readonly LogLine[], pattern: RegExp) => () =>
+      lines.some(({ message }) => pattern.test(message))
+
+    /** The file has said `a`, then `b`, and the table is back at `a`. */
+    async function rollBack() {
+      await save(route('a'))
+      const { watch, lines } = create()
+      await watch.start()
+      const { revision } = await current()
+      await replace(JSON.stringify([route('b')]))
+      await eventually('the second save', async () => (await names()) === 'b', within)
+      await rollbackRoutes(store.db, revision, { author: 'bob' })
+      return { watch, lines }
+    }
+
+    test('a touch or another way to write the same routes does not undo it', async () => {
+      const { lines } = await rollBack()
+      const { revision } = await current()
+      await replace(`[${JSON.stringify(route('b', { timeout: '10s' }))}\n]`)
+      await eventually('the save is seen', said(lines, /gives the same routes as before/), within)
+      assert.deepEqual([await names(), (await current()).revision], ['a', revision])
+    })
+
+    test('a change is applied, also back to what the file once said', async () => {
+      await rollBack()
+      for (const name of ['c', 'b']) {
+        await replace(JSON.stringify([route(name)]))
+        await eventually('the save', async () => (await names()) === name, within)
+      }
+    })
+
+    test('a start with the file as it was does not undo it, and says so', async () => {
+      const first = await rollBack()
+      await first.watch.stop()
+      const { watch, lines } = create()
+      await watch.start()
+      assert.equal(await names(), 'a')
+      assert.ok(said(lines, /not applied: its routes were rolled back/)())
+      assert.equal(watch.appliedRevision, 0, 'nothing to wait for')
+      await replace(JSON.stringify([route('c')]))
+      await eventually('the change', async () => (await names()) === 'c', within)
+    })
+
+    test('a start with a file that has changed applies it', async () => {
+      const first = await rollBack()
+      await first.watch.stop()
+      await save(route('b'), route('c'))
+      await create().watch.start()
+      assert.equal(await names(), 'b,c')
+    })
+
+    test('a start applies the file again once something was applied after it', async () => {
+      const first = await rollBack()
+      await first.watch.stop()
+      await applyRoutes(store.db, [route('d')], { author: 'bob' })
+      await create().watch.start()
+      assert.equal(await names(), 'b')
+    })
+  })
+
+  test('a start applies the file to a table that was changed by hand', async () => {
+    await save(route('a'))
+    const { watch } = create()
+    await watch.start()
+    await watch.stop()
+    await store.psql('truncate routes')
+    await create().watch.start()
     assert.equal(await names(), 'a')
   })
 
