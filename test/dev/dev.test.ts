@@ -11,7 +11,7 @@ import { createTestStore, route } from '../store/migrated-database.ts'
 import { createCertificate, temporaryFiles } from '../support/certificates.ts'
 import { eventually } from '../support/eventually.ts'
 import { freePort } from '../support/free-port.ts'
-import { startNats } from '../support/nats.ts'
+import { natsUrl, startNats } from '../support/nats.ts'
 import { createTestDatabase } from '../support/postgres.ts'
 import { descendantsOf, running } from '../support/process-tree.ts'
 
@@ -149,6 +149,30 @@ describe('npm run dev', () => {
     assert.equal(await dev.exitCode(), 0)
     assert.equal(complaints(), 1)
     assert.doesNotMatch(dev.output(), /"stack"/)
+  })
+
+  test("serves the README's own route from its own backend, asked as soon as that is started", async (t) => {
+    const readme = await readFile('README.md', 'utf8')
+    const [yaml = '', js = ''] = ['yaml', 'js'].map(
+      (kind) => new RegExp(`\`\`\`${kind}\\n(.*?)\`\`\``, 's').exec(readme)![1]!,
+    )
+    const database = await createTestDatabase()
+    t.after(() => database.drop())
+    const own = { NATS_URL: await natsUrl(), DATABASE_URL: database.url }
+    const dev = await startDev(checkout, { ...bareEnv(), ...own })
+    t.after(() => dev.killAll())
+    const file = join(checkout, 'config/routes.yaml')
+    const routes = await readFile(file, 'utf8')
+    t.after(() => writeFile(file, routes))
+    await writeFile(file, `${routes}\n${yaml}`)
+    await writeFile(join(checkout, 'greet.mjs'), js)
+    await eventually('the route', () => /"routes":5,.*"msg":"routing table/.test(dev.output()))
+    const backend = spawn(process.execPath, ['greet.mjs'], { cwd: checkout, env: { ...bareEnv(), ...own } })
+    t.after(() => backend.kill())
+    const answer = await fetch(`${dev.url}/greet/ann`)
+    assert.deepEqual([answer.status, await answer.text()], [200, 'hi, ann\n'])
+    dev.interrupt()
+    assert.equal(await dev.exitCode(), 0)
   })
 
   test('speaks TLS where a file of settings says so, with commands that work as they are printed', async (t) => {
