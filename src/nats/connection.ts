@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type ConnectionOptions, connect, credsAuthenticator, Events, type NatsConnection } from 'nats'
 import type { Logger } from '../exchange/logger.ts'
-import { explainConnectFailure } from './connect-failure.ts'
+import { explainConnectFailure, NatsConnectFailure } from './connect-failure.ts'
 import { clientTlsOf, type NatsTlsFiles } from './tls.ts'
 import { userInfoOf, withoutUserInfo } from './user-info.ts'
 
@@ -144,8 +144,13 @@ export class NatsLink {
         if (attempt > 0) logger.info({ server: client.getServer() }, 'NATS is reachable')
         return client
       } catch (error) {
-        const fields = { servers: servers.map(withoutUserInfo), err: explainConnectFailure(error, this.#options) }
-        if (attempt === 0) logger.error(fields, 'NATS is not reachable; trying until it is')
+        const failure = explainConnectFailure(error, this.#options)
+        const fields = { servers: servers.map(withoutUserInfo), err: failure }
+        const complaint =
+          failure instanceof NatsConnectFailure
+            ? `no connection with NATS, trying until there is one: ${failure.message}`
+            : 'NATS is not reachable; trying until it is'
+        if (attempt === 0) logger.error(fields, complaint)
         else logger.debug(fields, 'NATS is still not reachable')
         const backoffMs = Math.min(100 * 2 ** attempt, MAX_BACKOFF_MS)
         await delay(backoffMs * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => {})
