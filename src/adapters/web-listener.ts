@@ -3,6 +3,7 @@ import { ExchangeError } from '../exchange/errors.ts'
 import type { Logger } from '../exchange/logger.ts'
 import { addressText } from './client-address.ts'
 import { loadUws } from './native.ts'
+import { SpareCork } from './spare-cork.ts'
 import { TlsIdentity } from './tls/tls-identity.ts'
 import type { TlsOptions } from './tls/tls-options.ts'
 import { WebClientCertificates } from './tls/web-client-certificates.ts'
@@ -25,6 +26,8 @@ export interface WebAdapter {
 export interface WebAdapterOwner {
   /** Of clients that may show one; undefined: none of them is asked. */
   readonly certificates: WebClientCertificates | undefined
+  /** For what is upgraded outside of its handler. */
+  readonly spareCork: SpareCork
   /** `exchanges` has come down to 0. */
   onIdle(): void
 }
@@ -87,7 +90,13 @@ export async function startWebListener(options: WebListenerOptions): Promise<Web
   const countExchanges = () => adapters.reduce((sum, { exchanges }) => sum + exchanges, 0)
   /** An exchange or a connection less, for a drain. */
   let onLess: (() => void) | undefined
+  const identity = options.tls && (await TlsIdentity.load(options.tls, options.logger, options.certificatePollMs))
+  const spareCork = await SpareCork.open(uws).catch((error) => {
+    identity?.close()
+    throw error
+  })
   const owner: WebAdapterOwner = {
+    spareCork,
     certificates: certificatesOf(options.tls),
     onIdle() {
       onLess?.()
@@ -97,7 +106,6 @@ export async function startWebListener(options: WebListenerOptions): Promise<Web
     app.filter(onConnection as Parameters<TemplatedApp['filter']>[0])
     for (const adapter of adapters) adapter.attach(app, owner)
   }
-  const identity = options.tls && (await TlsIdentity.load(options.tls, options.logger, options.certificatePollMs))
   let apps: WebApps
   let listening: us_listen_socket | undefined
   try {
@@ -105,6 +113,7 @@ export async function startWebListener(options: WebListenerOptions): Promise<Web
     listening = await listen(apps.listener, options)
   } catch (error) {
     identity?.close()
+    spareCork.close()
     throw error
   }
   const port = uws.us_socket_local_port(listening)
@@ -118,6 +127,7 @@ export async function startWebListener(options: WebListenerOptions): Promise<Web
     for (const adapter of adapters) adapter.stop(error)
     apps.close()
     connections.close()
+    spareCork.close()
   }
   /** Resolves when no exchange is open and no kept-alive connection is likely to bring one, or after `timeoutMs`. */
   const idle = (timeoutMs: number) =>

@@ -93,7 +93,7 @@ export function createWebSocketAdapter(options: WebSocketAdapterOptions): WebSoc
     }
     const error = drainError() ?? checkUpgrade(options, isAllowedOrigin, request, handshake)
     const verdict = error ?? request.route?.admit?.(request) ?? request.route?.authenticate?.(request)
-    if (verdict instanceof Promise) new PendingUpgrade(verdict, res, wheel, settle)
+    if (verdict instanceof Promise) new PendingUpgrade(verdict, res, parts.owner!.spareCork, wheel, settle)
     else settle(verdict)
   }
 

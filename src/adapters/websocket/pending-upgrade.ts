@@ -1,6 +1,7 @@
 import type { HttpResponse } from 'uWebSockets.js'
 import type { DeadlineWheel, WheelEntry } from '../../exchange/deadline-wheel.ts'
 import { ExchangeError } from '../../exchange/errors.ts'
+import type { SpareCork } from '../spare-cork.ts'
 
 /** For a verdict, whoever is asked. */
 const VERDICT_MS = 10_000
@@ -16,6 +17,7 @@ export class PendingUpgrade implements WheelEntry {
   wheelSlot = -1
 
   readonly #res: HttpResponse
+  readonly #spareCork: SpareCork
   readonly #wheel: DeadlineWheel
   readonly #settle: (error: ExchangeError | undefined, isGone: boolean) => void
   #isOver = false
@@ -27,10 +29,12 @@ export class PendingUpgrade implements WheelEntry {
   constructor(
     verdict: Promise<ExchangeError | undefined>,
     res: HttpResponse,
+    spareCork: SpareCork,
     wheel: DeadlineWheel,
     settle: (error: ExchangeError | undefined, isGone: boolean) => void,
   ) {
     this.#res = res
+    this.#spareCork = spareCork
     this.#wheel = wheel
     this.#settle = settle
     wheel.schedule(this, VERDICT_MS)
@@ -43,7 +47,7 @@ export class PendingUpgrade implements WheelEntry {
   }
 
   #onVerdict(error: ExchangeError | undefined): void {
-    if (this.#end()) this.#res.cork(() => this.#settle(error, false))
+    if (this.#end()) this.#spareCork.cork(this.#res, () => this.#settle(error, false))
   }
 
   #onAborted(): void {
