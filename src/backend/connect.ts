@@ -19,12 +19,14 @@ const DEFAULT_SERVER = '127.0.0.1:4222'
 export async function connectNats(options: ConnectionOptions): Promise<NatsConnection> {
   const { port, tls } = options
   const servers = [options.servers ?? (port === undefined ? DEFAULT_SERVER : `127.0.0.1:${port}`)].flat()
+  assertUserInfo(servers)
   const creds = options.authenticator ?? options.token ?? options.user
+  const userInfo = creds === undefined ? userInfoOf(servers) : {}
   try {
     const clientTls = tls === undefined ? clientTlsOf(servers, undefined) : tls
     return await connect({
       ...options,
-      ...(creds === undefined && userInfoOf(servers)),
+      ...userInfo,
       servers: servers.map(withoutUserInfo),
       ...(clientTls !== undefined && { tls: clientTls }),
     })
@@ -32,6 +34,13 @@ export async function connectNats(options: ConnectionOptions): Promise<NatsConne
     const cert = tls?.certFile ?? tls?.cert
     const files = tls ? { cert } : undefined
     throw explain(explainConnectFailure(error, { servers, tls: files, creds }, SETTINGS), servers)
+  }
+}
+
+/** What is left of a password that is written wrong would go into messages, as a part of the address. */
+function assertUserInfo(servers: readonly string[]): void {
+  if (servers.some((server) => withoutUserInfo(server).includes('@'))) {
+    throw new Error('a URL in nats.servers has an @ or a / in its user, password or token: write %40 or %2F')
   }
 }
 

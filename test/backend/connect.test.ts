@@ -69,8 +69,17 @@ describe('a backend connects', () => {
   test('or says that a URL is not percent-encoded, and nothing of it', async () => {
     const { message } = await fail({ servers: 'nats://me:50%off@127.0.0.1:1' })
     assert.match(message, /not percent-encoded/)
-    assert.doesNotMatch(message, /50%off/)
+    assert.doesNotMatch(message, /50%off|reachable/)
   })
+
+  for (const password of ['s3c@ret', 's3c/ret']) {
+    test(`or says how to write ${password}, and nothing of it`, async () => {
+      const { message, cause } = await fail({ servers: `nats://me:${password}@127.0.0.1:1` })
+      assert.match(message, /write %40 or %2F/)
+      assert.doesNotMatch(message, /s3c|ret@/)
+      assert.equal(cause, undefined)
+    })
+  }
 
   test('and never in plain text where a URL says tls', async (t) => {
     const address = await start(t, USER)
