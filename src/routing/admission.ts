@@ -21,6 +21,10 @@ const MAX_REFUSED_PART = 0.85
 const DECAY_S = 0.25
 /** Nothing was refused for so long: there is room again. */
 const RECOVERY_MS = 1000
+/** For so long nothing is refused, to see whether it has to be; from one such trial to the next, at first and at most. */
+const TRIAL_MS = 500
+const FIRST_TRIAL_MS = 5000
+const LAST_TRIAL_MS = 60_000
 /** After how many requests the clock is read again, within a turn. */
 const CLOCK_EVERY = 64
 /** So many of the longest turns in one: it is judged before it is over, which may be long in coming. */
@@ -52,7 +56,8 @@ export interface AdmissionOptions {
  *
  * States: `calm` until turns have been too long for a while without a short one between them -> `shedding`, where the wait
  * is measured in rounds, and as many requests are refused, at a fraction of what they cost, as keep it short: a controller
- * of the kind of PIE (RFC 8033) -> `calm` once nothing was refused for a while.
+ * of the kind of PIE (RFC 8033) -> `calm` once nothing was refused for a while. It would go on for ever where requests wait for
+ * longer than it aims at, and not for too long: at times it tries what comes of refusing none.
  */
 export class Admission implements Gate {
   readonly #options: AdmissionOptions
@@ -80,7 +85,11 @@ export class Admission implements Gate {
   /** Of all requests, the part to refuse; and what of it the wait of the moment alone would not ask for. */
   #refusedPart = 0
   #lastingPart = 0
-  /** When that was found out. */
+  /** Since when nothing is refused for a trial; 0: it is none. */
+  #trialMs = 0
+  #nextTrialMs = 0
+  #trialGapMs = 0
+  /** When the part was found out. */
   #roundMs = 0
   /** When it was more than none. */
   #refusedMs = 0
@@ -191,6 +200,7 @@ export class Admission implements Gate {
     const tooLongS = (waitMs - this.#targetMs) / 1000
     const sinceS = (nowMs - this.#roundMs) / 1000
     this.#roundMs = nowMs
+    if (this.#isTrial(waitMs, nowMs)) return
     if (waitMs < this.#targetMs / 2) this.#lastingPart *= Math.exp(-sinceS / DECAY_S)
     this.#lastingPart = toPart(this.#lastingPart + tooLongS * sinceS * PER_SECOND_SQUARED)
     this.#refusedPart = toPart(this.#lastingPart + tooLongS * PER_SECOND_TOO_LONG)
@@ -198,7 +208,30 @@ export class Admission implements Gate {
     else if (nowMs - this.#refusedMs >= RECOVERY_MS) this.#change(false)
   }
 
+  /** While it is one nothing is refused; what it has shown is drawn from it at its end. */
+  #isTrial(waitMs: number, nowMs: number): boolean {
+    const isTooLong = waitMs > this.#options.maxLoopDelayMs
+    if (this.#trialMs === 0) {
+      if (nowMs < this.#nextTrialMs || isTooLong) return false
+      this.#trialMs = nowMs
+      this.#refusedPart = 0
+      return true
+    }
+    if (!isTooLong && nowMs - this.#trialMs < TRIAL_MS) return true
+    this.#trialMs = 0
+    if (isTooLong) {
+      this.#trialGapMs = Math.min(2 * this.#trialGapMs, LAST_TRIAL_MS)
+      this.#nextTrialMs = nowMs + this.#trialGapMs
+      return false
+    }
+    this.#change(false)
+    return true
+  }
+
   #change(isShedding: boolean): void {
+    this.#trialGapMs = FIRST_TRIAL_MS
+    this.#nextTrialMs = this.#options.now() + FIRST_TRIAL_MS
+    this.#trialMs = 0
     this.#isShedding = isShedding
     this.#refusedPart = 0
     this.#lastingPart = 0

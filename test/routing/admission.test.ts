@@ -139,7 +139,7 @@ describe('admission', () => {
   })
 
   for (const [arrivals, maxP99Ms] of [
-    [1.1, 40],
+    [1.1, 60],
     [1.5, 60],
     [3, 100],
   ] as const) {
@@ -206,6 +206,26 @@ describe('admission', () => {
     const goodputPerMs = storm(10_000, 5000)
     assert.ok(admission.refused > 0)
     assert.ok(goodputPerMs > 0.5 * CAPACITY_PER_MS, `${goodputPerMs / CAPACITY_PER_MS} of the peak`)
+  })
+
+  test('serves clients who wait for less than the limit again, however many there were before', () => {
+    const { storm, admission } = createLoop()
+    storm(5000, 8000)
+    assert.equal(admission.isShedding, true)
+    storm(20_000, 400)
+    assert.equal(admission.isShedding, false)
+    const before = admission.refused
+    storm(10_000, 400)
+    assert.equal(admission.refused, before)
+  })
+
+  test('tries ever more seldom, where there is too much all the time', () => {
+    const { run, admission, changes } = createLoop()
+    run(2000, 1.5)
+    const { p99Ms } = run(120_000, 1.5)
+    assert.deepEqual(changes, [true])
+    assert.ok(p99Ms < 60, `${p99Ms} ms`)
+    assert.equal(admission.isShedding, true)
   })
 
   test('sheds also where it takes long to pass on what one turn has brought', () => {
