@@ -1,5 +1,5 @@
 import type { HttpResponse } from 'uWebSockets.js'
-import { CLOSED_SIDE } from '../../exchange/closed-side.ts'
+import { CLOSED_SIDE, resetUnwanted } from '../../exchange/closed-side.ts'
 import type { WheelEntry } from '../../exchange/deadline-wheel.ts'
 import { ExchangeError } from '../../exchange/errors.ts'
 import type { BackendSide, ClientSide, HeaderList, MessageMeta, ResponseHead } from '../../exchange/exchange.ts'
@@ -82,8 +82,7 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
   /** The exchange has begun; it may be over already. */
   onBegun(backend: BackendSide): void {
     if (this.#state !== 'closed' && !this.#isAnswered) this.#backend = backend
-    else if (backend !== CLOSED_SIDE)
-      backend.reset(new ExchangeError('client_gone', 'the exchange was over before it had begun'))
+    else resetUnwanted(backend)
   }
 
   onBody(chunk: ArrayBuffer, isLast: boolean): void {

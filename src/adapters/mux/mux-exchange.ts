@@ -1,4 +1,4 @@
-import { CLOSED_SIDE } from '../../exchange/closed-side.ts'
+import { CLOSED_SIDE, resetUnwanted } from '../../exchange/closed-side.ts'
 import type { WheelEntry } from '../../exchange/deadline-wheel.ts'
 import { ERRORS, ExchangeError } from '../../exchange/errors.ts'
 import type { BackendSide, ClientSide, HeaderList, MessageMeta, ResponseHead } from '../../exchange/exchange.ts'
@@ -76,7 +76,7 @@ export class MuxExchange implements ClientSide, Sender, WheelEntry {
     if (open.deadline !== undefined) this.#owner.parts.wheel.schedule(this, open.deadline)
     const backend = route.dispatch(request, this)
     if (this.#isClosed()) {
-      backend.reset(new ExchangeError('client_gone', 'the exchange was over before it had begun'))
+      resetUnwanted(backend)
       return
     }
     this.#backend = backend

@@ -1,4 +1,4 @@
-import { CLOSED_SIDE } from '../../exchange/closed-side.ts'
+import { CLOSED_SIDE, resetUnwanted } from '../../exchange/closed-side.ts'
 import type { DeadlineWheel, WheelEntry } from '../../exchange/deadline-wheel.ts'
 import { ExchangeError } from '../../exchange/errors.ts'
 import type { BackendSide, ClientSide, MessageMeta, RequestHead, ResponseHead } from '../../exchange/exchange.ts'
@@ -83,7 +83,7 @@ export class RawConnection implements ClientSide, SocketOwner, TcpConnection, Wh
       return
     }
     const backend = route.dispatch(this.#request, this)
-    if (this.#closed) backend.reset(new ExchangeError('client_gone', 'the exchange was over before it had begun'))
+    if (this.#closed) resetUnwanted(backend)
     else this.#backend = backend
   }
 

@@ -1,4 +1,4 @@
-import { CLOSED_SIDE } from '../../exchange/closed-side.ts'
+import { CLOSED_SIDE, resetUnwanted } from '../../exchange/closed-side.ts'
 import { ExchangeError } from '../../exchange/errors.ts'
 import type { BackendSide, ClientSide, RequestHead, ResponseHead } from '../../exchange/exchange.ts'
 import { closeCodeOfError, closeCodeOfStatus } from './close-codes.ts'
@@ -44,7 +44,7 @@ export class RpcCall implements ClientSide {
   begin(bytes: Uint8Array): void {
     const backend = this.request.route!.dispatch(this.request, this)
     if (this.isOver) {
-      backend.reset(new ExchangeError('client_gone', 'the exchange was over before it had begun'))
+      resetUnwanted(backend)
       return
     }
     this.#backend = backend

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { TextDecoder } from 'node:util'
-import { CLOSED_SIDE } from '../../exchange/closed-side.ts'
+import { CLOSED_SIDE, resetUnwanted } from '../../exchange/closed-side.ts'
 import { ERRORS, ExchangeError } from '../../exchange/errors.ts'
 import type {
   BackendSide,
@@ -64,7 +64,7 @@ export class StreamConnection implements ClientSide, SocketHandler {
     // Connections last, and the backend has its headers by now.
     this.#request = withoutHeaders(request)
     if (this.#state === 'open') this.#backend = backend
-    else backend.reset(new ExchangeError('client_gone', 'the exchange was over before it had begun'))
+    else resetUnwanted(backend)
   }
 
   onMessage(bytes: Uint8Array, isText: boolean): void {
