@@ -51,10 +51,11 @@ export class QuickRefusal {
     isLast: boolean,
   ): boolean {
     if (this.#refused++ % READ_EVERY === 0 || req.getCaseSensitiveMethod() === 'HEAD') return false
-    hasBody = false
+    lengths = 0
+    isDoubtful = false
     requestId = ''
     req.forEach(look)
-    if (hasBody || (certificates?.isRequired && certificates.of(res) === undefined)) return false
+    if (isDoubtful || (certificates?.isRequired && certificates.of(res) === undefined)) return false
     if (requestId === '') requestId = this.#makeRequestId()
     const connections = this.#connections
     // The connection is not idle, and counts.
@@ -70,14 +71,20 @@ export class QuickRefusal {
 }
 
 const BODY_END = '"}\n'
+const LENGTH = /^\d{1,15}$/
 
 // What was seen of the request in hand: no closure for each.
-let hasBody: boolean
+let lengths: number
+let isDoubtful: boolean
 let requestId: string
 
-/** uWebSockets takes an empty length or coding for none, others on the way do not: where the request ends is in doubt then. */
+/**
+ * uWebSockets takes an empty length or coding for none, and one of several, others on the way do not: where the request ends
+ * is in doubt then.
+ */
 function look(name: string, value: string): void {
-  if (name === 'content-length' || name === 'transfer-encoding') hasBody = true
+  if (name === 'content-length') isDoubtful ||= lengths++ > 0 || !LENGTH.test(value)
+  else if (name === 'transfer-encoding') isDoubtful = true
   else if (name === 'x-request-id' && isSaneRequestId(value)) requestId = value
 }
 

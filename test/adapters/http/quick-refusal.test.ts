@@ -93,13 +93,15 @@ describe('a request that is not taken', () => {
     }
   })
 
-  for (const [name, headers] of [
-    ['a body', {}],
-    ['a body in chunks', { 'transfer-encoding': 'chunked' }],
+  // The first of many is read: it is not the first.
+  for (const [name, headers, times] of [
+    ['a body', {}, 1],
+    ['a large body', {}, 5000],
+    ['a body in chunks', { 'transfer-encoding': 'chunked' }, 1],
   ] as const) {
     test(`with ${name} leaves no trace of it for the request behind it`, async () => {
       for (let i = 0; i < 3; i++) {
-        assert.equal(await post(url(), headers), 503)
+        assert.equal(await post(url(), headers, times), 503)
         isOpen = true
         const response = await fetch(url(), { method: 'POST', body: 'taken' })
         isOpen = false
@@ -170,12 +172,12 @@ test('a request that is not taken is the last on its connection while the listen
   assert.equal(gateway.refused, 1)
 })
 
-function post(url: string, headers: Record<string, string>): Promise<number> {
+function post(url: string, headers: Record<string, string>, times: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const sent = request(url, { method: 'POST', headers }, (response) => {
       response.resume().once('end', () => resolve(response.statusCode!))
     })
     sent.once('error', reject)
-    sent.end('GET /echo HTTP/1.1\r\nhost: smuggled\r\n\r\n')
+    sent.end('GET /echo HTTP/1.1\r\nhost: smuggled\r\n\r\n'.repeat(times))
   })
 }
