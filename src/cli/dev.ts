@@ -81,8 +81,9 @@ async function untilEnd(session: Session, signal: AbortSignal): Promise<void> {
 function reportBackendsEnd({ backend, natsUrl }: Session, io: Io, stopping: AbortSignal): void {
   void backend?.exited.then((exit) => {
     if (io.signal.aborted || stopping.aborted) return
-    io.stdout.write(`\n${backend.describe(exit)}\nRequests get 503 now. Start another with:\n`)
-    io.stdout.write(`  NATS_URL=${natsUrl} npm run demo-backend\n\n`)
+    const [setting, where] = natsUrl === undefined ? ['', ' where NATS_URL is as here'] : [`NATS_URL=${natsUrl} `, '']
+    io.stdout.write(`\n${backend.describe(exit)}\nRequests get 503 now. Start another${where} with:\n`)
+    io.stdout.write(`  ${setting}npm run demo-backend\n\n`)
   })
 }
 

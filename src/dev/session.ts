@@ -37,7 +37,8 @@ export interface Session {
   readonly wantsCertificates: boolean
   /** Of multiplexed TCP connections; undefined: the user's settings have TCP listeners, and none of those without TLS. */
   readonly mux: { readonly host: string; readonly port: number } | undefined
-  readonly natsUrl: string
+  /** Of the server that we started; undefined: `NATS_URL` names another, maybe with a password. */
+  readonly natsUrl: string | undefined
   readonly routesFile: string
   readonly backend: Child | undefined
   /** Without these nothing works: the router, and the servers that we started. */
@@ -128,7 +129,7 @@ export async function startSession(
     isOnAllAddresses: ALL_ADDRESSES.includes(http.host),
     wantsCertificates: http.tls?.clientAuth === 'require',
     mux: mux && { host: listenerUrl(mux).hostname.replaceAll(/[[\]]/g, ''), port: mux.port },
-    natsUrl: nats.url,
+    natsUrl: nats.child && nats.url,
     routesFile,
     backend,
     vital,

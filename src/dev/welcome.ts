@@ -8,13 +8,14 @@ export interface WelcomeOptions {
 
 /** What a person reads once all of it runs: where it is, and commands to paste. */
 export function welcome(session: Session, { isTraced, paint }: WelcomeOptions): string {
-  const { url, adminUrl, isOnAllAddresses, mux, routesFile, backend } = session
+  const { url, adminUrl, isOnAllAddresses, mux, natsUrl, routesFile, backend } = session
   const isTls = url.startsWith('https:')
   const curl = isTls ? 'curl -k' : 'curl'
   const trusting = isTls ? 'NODE_TLS_REJECT_UNAUTHORIZED=0 ' : ''
   const script =
     `w=new WebSocket("${url.replace('http', 'ws')}/echo");` +
     'w.onopen=()=>w.send("hello");w.onmessage=m=>{console.log(m.data);w.close()}'
+  const places = `${url} for clients, ${adminUrl} for operators, ${natsUrl ?? 'NATS_URL'} for backends`
   const commands = [
     `${curl} ${url}/hello/world`,
     `${curl} ${url}/echo -H 'content-type: text/plain' -d 'hello'`,
@@ -28,7 +29,7 @@ export function welcome(session: Session, { isTraced, paint }: WelcomeOptions): 
   ]
   return [
     '',
-    `${paint('bold', 'engine-router is ready')}: ${url} for clients, ${adminUrl} for operators`,
+    `${paint('bold', 'engine-router is ready')}: ${places}`,
     ...(isOnAllAddresses ? ['Clients of other machines reach it too: `listen.http.host` is all addresses.'] : []),
     '',
     ...commands.map((command) => `  ${command}`),
