@@ -279,7 +279,7 @@ export async function startApp(
     ? startOperatorService({ link, logger, source, metrics: renderMetrics, ports, randomBytes })
     : undefined
   if (!isShared) startRouting()
-  logger.debug({ config: describeConfig(config) }, 'configuration')
+  logger.info({ config: describeConfig(config) }, 'configuration')
   logger.info(
     { http: web.port, admin: admin.port, tcp: tcp.ports },
     `listening on ${config.listen.http.tls === undefined ? 'http' : 'https'}://${config.listen.http.host}:${web.port}`,

@@ -136,6 +136,9 @@ export async function startSession(
   }
 }
 
+/** As the router logs it. */
+const SETTINGS_LINE = '"msg":"configuration"'
+
 /** Starts the router and waits until its readiness says so. Its log goes to our output. */
 async function startRouter(guard: ChildGuard, env: NodeJS.ProcessEnv, adminUrl: string, io: Io): Promise<Child> {
   const router = guard.spawn({
@@ -145,7 +148,8 @@ async function startRouter(guard: ChildGuard, env: NodeJS.ProcessEnv, adminUrl: 
     args: [join(import.meta.dirname, '..', `main${extname(import.meta.filename)}`), 'serve'],
     cwd: io.cwd,
     env,
-    onLine: (line) => io.stdout.write(`${line}\n`),
+    // Its settings are what is written here, and would be most of what is seen.
+    onLine: (line) => void (line.includes(SETTINGS_LINE) || io.stdout.write(`${line}\n`)),
   })
   const ended = router.exited.then((exit) => {
     throw new VerbError(router.describe(exit))
