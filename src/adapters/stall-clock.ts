@@ -4,9 +4,9 @@ export class StallClock {
   /** Undefined: something was taken since it was asked last, or nothing waits. */
   #sinceMs: number | undefined
 
-  /** @param takenBytes in all, so far @param waitingBytes in the process */
-  isStalled(takenBytes: number, waitingBytes: number, nowMs: number, timeoutMs: number): boolean {
-    const isStuck = waitingBytes > 0 && takenBytes <= this.#takenBytes
+  /** @param takenBytes in all, so far @param isWaiting more is to be taken */
+  isStalled(takenBytes: number, isWaiting: boolean, nowMs: number, timeoutMs: number): boolean {
+    const isStuck = isWaiting && takenBytes <= this.#takenBytes
     this.#takenBytes = takenBytes
     if (!isStuck) this.#sinceMs = undefined
     else this.#sinceMs ??= nowMs

@@ -101,7 +101,7 @@ describe('a connection is stalled', () => {
   test('when nothing was taken for the time, while something waits', () => {
     const stall = new StallClock()
     const ask = (takenBytes: number, waitingBytes: number, nowMs: number) =>
-      stall.isStalled(takenBytes, waitingBytes, nowMs, 100)
+      stall.isStalled(takenBytes, waitingBytes > 0, nowMs, 100)
     assert.equal(ask(10, 5, 0), false)
     assert.equal(ask(10, 5, 10), false)
     assert.equal(ask(10, 500, 109), false)

@@ -209,7 +209,7 @@ export class MuxTcpConnection implements MuxSocket, SocketOwner, TcpConnection, 
     const { wheel, stallTimeoutMs, limitObserver } = this.#parts
     const { bytesWritten, writableLength } = this.#channel.socket
     // However much it says meanwhile.
-    if (this.#stall.isStalled(bytesWritten - writableLength, writableLength, wheel.now(), stallTimeoutMs)) {
+    if (this.#stall.isStalled(bytesWritten - writableLength, writableLength > 0, wheel.now(), stallTimeoutMs)) {
       limitObserver.onLimit('slow_reader', this.#channel.remote)
       this.#cut()
       return

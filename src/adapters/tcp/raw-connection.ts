@@ -146,7 +146,7 @@ export class RawConnection implements ClientSide, SocketOwner, TcpConnection, Wh
     const { socket, remote } = this.#channel
     const { wheel, stallTimeoutMs, limitObserver } = this.#parts
     const { bytesWritten, writableLength } = socket
-    if (this.#stall.isStalled(bytesWritten - writableLength, writableLength, wheel.now(), stallTimeoutMs)) {
+    if (this.#stall.isStalled(bytesWritten - writableLength, writableLength > 0, wheel.now(), stallTimeoutMs)) {
       limitObserver.onLimit('slow_reader', remote)
       this.#fail(new ExchangeError('client_gone', 'the client takes nothing of what is sent'))
       return

@@ -62,6 +62,11 @@ export class ClientSocket implements WheelEntry {
   readonly #sinceMs = Date.now()
   readonly #rate: MessageRate
   readonly #stall = new StallClock()
+  /**
+   * Since a send that said so, until uWebSockets says that there is room. It may have nothing left to send before that: the
+   * system takes what little waits along with a ping.
+   */
+  #isFull = false
   /** What waits to be sent, when it was looked at last. */
   #heldBytes = 0
   #bytesIn = 0
@@ -103,6 +108,7 @@ export class ClientSocket implements WheelEntry {
 
   onWritable(): void {
     if (this.#ws === undefined || this.bufferedBytes > 0) return
+    this.#isFull = false
     this.#hold(0)
     this.#handler.onWritable()
   }
@@ -220,7 +226,8 @@ export class ClientSocket implements WheelEntry {
   #isStalled(): boolean {
     const { wheel, stallTimeoutMs } = this.#parts
     const waiting = this.bufferedBytes
-    return this.#stall.isStalled(this.#bytesOut - waiting, waiting, wheel.now(), stallTimeoutMs)
+    const hasMore = this.#isFull || waiting > 0
+    return this.#stall.isStalled(this.#bytesOut - waiting, hasMore, wheel.now(), stallTimeoutMs)
   }
 
   #onSent(result: number): boolean {
@@ -232,6 +239,7 @@ export class ClientSocket implements WheelEntry {
       return true
     }
     if (result === SENT) return true
+    this.#isFull = true
     if (!this.#hold(this.bufferedBytes)) this.stop(new ExchangeError('busy', 'too many bytes wait in this router'))
     return false
   }
