@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely'
 import { type ApiKeyRecord, createApiKey, hashApiKey } from '../exchange/api-key.ts'
 import type { Schema } from './schema.ts'
+import { storedDate } from './stored-date.ts'
 import { type OnRows, type RowsSnapshot, watchedRows } from './watched-rows.ts'
 import type { WatchedTable } from './watched-table.ts'
 
@@ -35,13 +36,19 @@ export async function addApiKey(db: Kysely<Schema>, { name, subjectId, scopes, e
 
 /** In the order of their making. */
 export async function listApiKeys(db: Kysely<Schema>): Promise<ApiKeyInfo[]> {
-  return db
+  const rows = await db
     .selectFrom('api_keys')
     .select(['id', 'name', 'subject_id as subjectId', 'scopes'])
     .select(['created_at as createdAt', 'expires_at as expiresAt', 'revoked_at as revokedAt'])
     .orderBy('created_at')
     .orderBy('id')
     .execute()
+  return rows.map(({ createdAt, expiresAt, revokedAt, ...key }) => ({
+    ...key,
+    createdAt: storedDate(createdAt),
+    expiresAt: expiresAt && storedDate(expiresAt),
+    revokedAt: revokedAt && storedDate(revokedAt),
+  }))
 }
 
 /** One that is revoked already keeps the time at which it was. */
@@ -72,7 +79,13 @@ export function watchedApiKeys(
 async function readRows(db: Kysely<Schema>): Promise<ApiKeyRecord[]> {
   const rows = await db.selectFrom('api_keys').selectAll().where('revoked_at', 'is', null).execute()
   return rows.map(({ id, hash, subject_id, scopes, expires_at }) => {
-    return { id, hash, subjectId: subject_id, scopes, expiresAtMs: expires_at?.getTime() }
+    return {
+      id,
+      hash,
+      subjectId: subject_id,
+      scopes,
+      expiresAtMs: expires_at === null ? undefined : storedDate(expires_at).getTime(),
+    }
   })
 }
 

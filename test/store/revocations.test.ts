@@ -16,6 +16,8 @@ import { createTestStore, type TestStore } from './migrated-database.ts'
 import { NO_DATABASE, watchRows } from './rows-watch.ts'
 
 const HOUR_MS = 3_600_000
+/** Of ECMAScript: no `Date` is further from the epoch. */
+const MAX_DATE_MS = 8.64e15
 const ALICE: NewRevocation = { kind: 'subject', value: 'alice', issuer: null, reason: null, expiresInMs: HOUR_MS }
 
 describe('revocations', () => {
@@ -49,6 +51,13 @@ describe('revocations', () => {
     assert.equal((await rows()).length, 1)
     assert.ok(second.revokedAt > first.revokedAt)
     assert.deepEqual([second.expiresAt, second.reason], [first.expiresAt, 'lost her phone'])
+  })
+
+  test('of tokens until later than now stay so when they are revoked again', async () => {
+    await addRevocation(store.db, ALICE)
+    await store.psql(`update revocations set revoked_at = now() + interval '1 minute'`)
+    const [before] = await listRevocations(store.db)
+    assert.deepEqual((await addRevocation(store.db, ALICE)).revokedAt, before?.revokedAt)
   })
 
   test('of another kind or issuer are others', async () => {
@@ -93,6 +102,20 @@ describe('revocations', () => {
     }
   })
 
+  test('have times that every router can tell', async () => {
+    const columns = 'insert into revocations (kind, value, revoked_at, expires_at) values'
+    for (const [revokedAt, expiresAt] of [
+      ['infinity', '2100-01-01'],
+      ['-infinity', '2100-01-01'],
+      ['2000-01-01', 'infinity'],
+      ['2000-01-01', '-infinity'],
+      ['2000-01-01', '20000-01-01'],
+    ]) {
+      const insert = store.psql(`${columns} ('jti', 'a', '${revokedAt}', '${expiresAt}')`)
+      await assert.rejects(insert, /violates check constraint/, `${revokedAt} ${expiresAt}`)
+    }
+  })
+
   const file = () => join(directory, 'revocations')
   const watch = (url: string) => watchRows(url, file(), watchedRevocations, ({ value }) => value)
 
@@ -113,6 +136,37 @@ describe('revocations', () => {
     await second.watch.stop()
     assert.equal(second.seen(), 'cache: bob')
     assert.deepEqual(second.rows(), known)
+  })
+
+  test('keep tokens out, the others as well, where the times of one are beyond all dates', async () => {
+    const odd = await createTestStore()
+    try {
+      await odd.psql(`alter table revocations drop constraint revocations_revoked_at_check,
+        drop constraint revocations_expires_at_check`)
+      await odd.psql(`insert into revocations (kind, value, revoked_at, expires_at) values
+        ('subject', 'a', '-infinity', 'infinity'), ('subject', 'b', '2000-01-01', '290000-01-01'),
+        ('subject', 'c', '290000-01-01', '2100-01-01'), ('subject', 'd', 'infinity', '2100-01-01')`)
+      const until2100 = Date.parse('2100-01-01T00:00:00Z')
+      const expected = [
+        ['a', -MAX_DATE_MS, MAX_DATE_MS],
+        ['b', Date.parse('2000-01-01T00:00:00Z'), MAX_DATE_MS],
+        ['c', MAX_DATE_MS, until2100],
+        ['d', MAX_DATE_MS, until2100],
+      ]
+      const oddFile = join(directory, 'odd')
+      for (const url of [odd.url, NO_DATABASE]) {
+        const { watch: it, rows: known } = watchRows(url, oddFile, watchedRevocations, ({ value }) => value)
+        await it.start()
+        assert.deepEqual(
+          known().map(({ value, revokedAtMs, expiresAtMs }) => [value, revokedAtMs, expiresAtMs]),
+          expected,
+        )
+        await eventually('they are on disk', async () => (await stat(oddFile)).size > 0)
+        await it.stop()
+      }
+    } finally {
+      await odd.drop()
+    }
   })
 
   test('are none while the migration is yet to come, and there then', async () => {
