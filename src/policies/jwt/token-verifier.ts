@@ -56,8 +56,10 @@ export class TokenVerifier {
 
   verify(token: string): Verdict | Promise<Verdict> {
     const known = this.#known.get(token)
-    if (known !== undefined && !known.isExpired) {
-      this.#options.keys.refresh()
+    const { keys, revocations } = this.#options
+    // Once this is closed no revocation ends what is remembered, and requests under way may still ask.
+    if (known !== undefined && !known.isExpired && !revocations.isRevoked(known.claims, known.subjectId)) {
+      keys.refresh()
       return known
     }
     return this.#pending.get(token) ?? this.#check(token)

@@ -353,6 +353,15 @@ describe('verifying tokens', () => {
     assert.deepEqual(ended, ['unauthorized'])
   })
 
+  test('a token that is revoked is refused also by a policy that is gone, which requests under way may still ask', async () => {
+    const { clock, verifier, revocations, outcome } = setUp()
+    const token = await signToken(first, {}, clock.nowMs)
+    assert.equal(await outcome(token), 'alice')
+    verifier.close()
+    revocations.replace([revocationOf(clock)])
+    assert.equal(await outcome(token), 'unauthorized')
+  })
+
   test('a token that was good is refused once it has expired', async () => {
     const { clock, outcome } = setUp()
     const token = await signToken(first, {}, clock.nowMs)
