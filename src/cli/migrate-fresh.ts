@@ -7,7 +7,8 @@ import { MIGRATION_TIMEOUT_MS, printSteps } from './migrate-steps.ts'
 import type { Verb } from './verb.ts'
 import { withDatabase } from './with-database.ts'
 
-const ALL = 'all routes with their history, API keys and workspaces'
+const ALL =
+  'all routes with their history, API keys, workspaces and the revocations of all tokens (which then count again)'
 
 export const verb: Verb = {
   options: {

@@ -120,7 +120,7 @@ describe('migrate', () => {
     await query(database.url, `insert into routes (name) values ('a')`)
     const unasked = await migrate('fresh')
     assert.equal(unasked.code, 2)
-    assert.match(unasked.stderr, /--yes/)
+    assert.match(unasked.stderr, /the revocations of all tokens \(which then count again\).*--yes/)
     for (const typed of ['no\n', 'y\n', '']) {
       const { code, stderr } = await migrate('fresh', { isTTY: true, stdin: typed })
       assert.equal(code, 1)
