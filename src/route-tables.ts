@@ -6,6 +6,7 @@ import type { RevocationDirectory } from './policies/jwt/revocation-directory.ts
 import { compileTable, type RouteTable, type TableOptions } from './routing/table.ts'
 import { isWorkspaceName, type Workspace, WorkspaceDirectory } from './routing/workspace-directory.ts'
 import { watchedApiKeys } from './store/api-keys.ts'
+import { AwaitedRevision } from './store/awaited-revision.ts'
 import { openDatabase } from './store/database.ts'
 import { watchedRevocations } from './store/revocations.ts'
 import { RoutesFileWatch } from './store/routes-file-watch.ts'
@@ -52,10 +53,12 @@ export function createRouteTables(
   let quarantinedRoutes = 0
   let onTable: (() => void) | undefined
   const { cacheFile } = config.routes
-  const onRoutes: OnRoutes = (specs, revision, quarantined) => {
+  const routesFile = createRoutesFileWatch(config, logger)
+  const onRoutes: OnRoutes = (specs, revision, quarantined, source) => {
     table = compileTable(specs, { ...serve, workspaces, revision, defaultMaxBodyBytes })
     loadedAtMs = Date.now()
     quarantinedRoutes = quarantined.length
+    routesFile?.awaited.onTable(revision, source)
     onTable?.()
   }
   const onWorkspaceRows = (rows: readonly Workspace[]) => {
@@ -77,12 +80,11 @@ export function createRouteTables(
       watched(watchedApiKeys(`${cacheFile}.api-keys`, (keys) => readers.apiKeys.replace(keys))),
     ],
   })
-  const routesFile = createRoutesFileWatch(config, logger)
   return {
     current: () => table,
     get unready() {
       if (table === undefined) return 'no routing table is loaded'
-      return routesFile?.isAwaited(table.revision) ? 'routes.file is not applied yet' : undefined
+      return routesFile?.awaited.isOver === false ? 'routes.file is not applied yet' : undefined
     },
     get loadedAtMs() {
       return loadedAtMs
@@ -116,13 +118,13 @@ function createRoutesFileWatch(config: RouterConfig, logger: RouterLogger) {
     author: 'routes.file',
     logger,
   })
-  let isAttempted = false
+  const awaited = new AwaitedRevision()
   return {
-    /** Whether a router with the table of this revision is yet to get what the file has put there at the start. */
-    isAwaited: (revision: number) => !isAttempted || revision < watch.appliedRevision,
+    /** What the file puts there at the start. */
+    awaited,
     async start() {
       await watch.start()
-      isAttempted = true
+      awaited.onAttempted(watch.appliedRevision)
     },
     async stop() {
       await watch.stop()
