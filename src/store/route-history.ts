@@ -58,23 +58,31 @@ export async function rollbackRoutes(
   return applyRoutes(db, documents, { author, comment, action: 'rollback' })
 }
 
-/** Whether what was applied last gave just these routes, and was rolled back since. */
+/**
+ * Whether these routes were in the table and a rollback took them out, if the last change was one: whether they are in the
+ * history after the apply that gave what the table has now. A rollback to the same is passed by, as what it took out is out
+ * again.
+ */
 export async function isRolledBack(db: Kysely<Schema>, documents: readonly RouteDocument[]): Promise<boolean> {
-  const last = await db
-    .selectFrom('route_revisions')
-    .select('action')
-    .orderBy('revision', 'desc')
-    .limit(1)
-    .executeTakeFirst()
+  const last = await readRevisionBefore(db, undefined)
   if (last?.action !== 'rollback') return false
-  const undone = await db
-    .selectFrom('route_revisions')
-    .select('document')
-    .where('action', '=', 'apply')
-    .orderBy('revision', 'desc')
-    .limit(1)
-    .executeTakeFirst()
-  return undone !== undefined && areSameRoutes(routesOf(undone.document), documents)
+  const current = routesOf(last.document)
+  if (areSameRoutes(current, documents)) return false
+  let row = await readRevisionBefore(db, last.revision)
+  while (row !== undefined) {
+    const routes = routesOf(row.document)
+    if (areSameRoutes(routes, documents)) return true
+    if (row.action === 'apply' && areSameRoutes(routes, current)) return false
+    row = await readRevisionBefore(db, row.revision)
+  }
+  return false
+}
+
+/** One at a time, as each has a whole table. @param revision undefined: the last of all */
+function readRevisionBefore(db: Kysely<Schema>, revision: string | undefined) {
+  const rows = db.selectFrom('route_revisions').select(['revision', 'action', 'document'])
+  const before = revision === undefined ? rows : rows.where('revision', '<', revision)
+  return before.orderBy('revision', 'desc').limit(1).executeTakeFirst()
 }
 
 /** Written by `applyRoutes`; whoever reads these routes parses them. */

@@ -182,6 +182,53 @@ describe('a routes file watch', () => {
       await eventually('the change', async () => (await names()) === 'c', within)
     })
 
+    /** Each step makes the table hold one route: of this name, or the one after that step, counted from 0. */
+    async function play(...steps: (string | number)[]) {
+      const revisions: number[] = []
+      for (const step of steps) {
+        const by = { author: 'bob' }
+        const { revision } =
+          typeof step === 'string'
+            ? await applyRoutes(store.db, [route(step)], by)
+            : await rollbackRoutes(store.db, revisions[step]!, by)
+        revisions.push(revision!)
+      }
+    }
+
+    for (const [what, steps] of [
+      ['a hotfix was rolled back with it', ['a', 'file', 'hotfix', 0]],
+      ['the rollback was undone and done again', ['a', 'file', 0, 1, 0]],
+      ['a hotfix of the rollback was undone', ['a', 'file', 0, 'hotfix', 0]],
+      ['it was brought back by a rollback and rolled back in turn', ['a', 'file', 'b', 1, 2]],
+    ] as const) {
+      test(`a start leaves the table as it is where ${what}`, async () => {
+        await play(...steps)
+        await save(route('file'))
+        const { watch, lines } = create()
+        const before = await names()
+        await watch.start()
+        assert.equal(await names(), before)
+        assert.ok(said(lines, /not applied: its routes were rolled back/)())
+      })
+    }
+
+    test('a start warns of nothing once the rollback was undone', async () => {
+      await play('a', 'file', 0, 1)
+      await save(route('file'))
+      const { watch, lines } = create()
+      await watch.start()
+      assert.equal(await names(), 'file')
+      assert.ok(said(lines, /changes nothing/)())
+      assert.ok(!lines.some(({ level }) => level === 'warn'))
+    })
+
+    test('a start applies a file that was replaced before what the rollback went back to', async () => {
+      await play('file', 'b', 'c', 1)
+      await save(route('file'))
+      await create().watch.start()
+      assert.equal(await names(), 'file')
+    })
+
     test('a start with a file that has changed applies it', async () => {
       const first = await rollBack()
       await first.watch.stop()
