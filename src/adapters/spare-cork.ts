@@ -1,8 +1,14 @@
 import type * as uws from 'uWebSockets.js'
 import type { HttpResponse, us_listen_socket } from 'uWebSockets.js'
+import { randomUUID } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
 
 const OPEN_MS = 5000
+
+interface Spare {
+  readonly response: HttpResponse
+  isGone: boolean
+}
 
 /**
  * A cork that belongs to no client. A request that is upgraded outside of its handler has to be in a cork, or uWebSockets.js
@@ -12,12 +18,24 @@ const OPEN_MS = 5000
  */
 export class SpareCork {
   readonly #client: Socket
-  #response: HttpResponse | undefined
+  readonly #spare: Spare
 
   /** Listens on a port of the loopback device for as long as it takes to connect to it. */
   static async open({ App, us_listen_socket_close, us_socket_local_port }: typeof uws): Promise<SpareCork> {
-    const { promise: response, resolve: onResponse, reject } = Promise.withResolvers<HttpResponse>()
-    const app = App().any('/*', (res) => onResponse(res))
+    const { promise: spare, resolve: onSpare, reject } = Promise.withResolvers<Spare>()
+    // Whoever else of this machine finds the port is not to get in: there is nothing behind it.
+    const path = `/${randomUUID()}`
+    const app = App().any('/*', (res, req) => {
+      if (req.getUrl() !== path) {
+        res.close()
+        return
+      }
+      const spare = { response: res, isGone: false }
+      res.onAborted(() => {
+        spare.isGone = true
+      })
+      onSpare(spare)
+    })
     let listening: us_listen_socket | undefined
     app.listen('127.0.0.1', 0, (socket) => {
       if (socket) listening = socket
@@ -26,26 +44,24 @@ export class SpareCork {
     const client = connect({ port: us_socket_local_port(listening), host: '127.0.0.1', timeout: OPEN_MS })
     client.once('timeout', () => client.destroy(new Error(`no connection to 127.0.0.1 within ${OPEN_MS} ms`)))
     client.once('error', reject)
-    client.write('GET / HTTP/1.1\r\nhost: localhost\r\n\r\n')
+    client.write(`GET ${path} HTTP/1.1\r\nhost: localhost\r\n\r\n`)
     try {
-      return new SpareCork(client, await response)
+      return new SpareCork(client, await spare)
     } finally {
       us_listen_socket_close(listening)
     }
   }
 
-  private constructor(client: Socket, response: HttpResponse) {
+  private constructor(client: Socket, spare: Spare) {
     this.#client = client.setTimeout(0)
-    this.#response = response
-    response.onAborted(() => {
-      this.#response = undefined
-    })
+    this.#spare = spare
   }
 
   /** @param own of the response that is written to; used if the spare one is gone */
   cork(own: HttpResponse, callback: () => void): void {
-    const response = this.#response ?? own
-    response.cork(callback)
+    const { response, isGone } = this.#spare
+    if (isGone) own.cork(callback)
+    else response.cork(callback)
   }
 
   close(): void {

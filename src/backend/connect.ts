@@ -17,7 +17,8 @@ const DEFAULT_SERVER = '127.0.0.1:4222'
  * `tls://` for TLS or nothing. Rejects with what to do, and without a password.
  */
 export async function connectNats(options: ConnectionOptions): Promise<NatsConnection> {
-  const { port, tls } = options
+  const { port, ...rest } = options
+  const { tls } = rest
   const servers = [options.servers ?? (port === undefined ? DEFAULT_SERVER : `127.0.0.1:${port}`)].flat()
   assertUserInfo(servers)
   const creds = options.authenticator ?? options.token ?? options.user
@@ -25,7 +26,7 @@ export async function connectNats(options: ConnectionOptions): Promise<NatsConne
   try {
     const clientTls = tls === undefined ? clientTlsOf(servers, undefined) : tls
     return await connect({
-      ...options,
+      ...rest,
       ...userInfo,
       servers: servers.map(withoutUserInfo),
       ...(clientTls !== undefined && { tls: clientTls }),

@@ -35,6 +35,11 @@ describe('a backend connects', () => {
     await succeed({ servers: [`nats://127.0.0.1:${await freePort()}`, `me:p%40ss@${address}`] })
   })
 
+  test('by a port alone', async (t) => {
+    const [, port] = (await start(t, [])).split(':')
+    await succeed({ port: Number(port) })
+  })
+
   test('with a token in a URL', async (t) => {
     const address = await start(t, ['--auth', 't0ken'])
     await succeed({ servers: `nats://t0ken@${address}` })

@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { serve } from '../../src/backend/index.ts'
+import { eventually } from '../support/eventually.ts'
 import { type Gateway, startGateway } from '../support/gateway.ts'
 import { natsUrl } from '../support/nats.ts'
+import { openRaw } from '../support/raw-http.ts'
 import { type StreamBackend, startStreamBackend } from '../support/stream-backend.ts'
 
 const SUBJECT = `content-length-${process.pid}`
+const HEAD_SUBJECT = `${SUBJECT}-head`
 
 describe('a streamed response with a content-length', () => {
   let backend: StreamBackend
@@ -27,7 +31,10 @@ describe('a streamed response with a content-length', () => {
     await backend.nats.flush()
     gateway = await startGateway({
       natsUrl: url,
-      routes: [{ name: 'length', match: { path: '/' }, subject: SUBJECT, body: 'stream' }],
+      routes: [
+        { name: 'length', match: { path: '/' }, subject: SUBJECT, body: 'stream' },
+        { name: 'head', match: { path: '/head' }, subject: HEAD_SUBJECT },
+      ],
     })
   })
   after(async () => {
@@ -51,6 +58,18 @@ describe('a streamed response with a content-length', () => {
 
   test('is of any length where that is no number', async () => {
     assert.equal(await (await fetch(`${gateway.url}/?many`)).text(), 'four')
+  })
+
+  test('tells it to HEAD once, where the head of the response is all of it', async (t) => {
+    const service = await serve({ nats: { servers: await natsUrl() }, name: 'head', version: '1.0.0' })
+    t.after(() => service.drain(0))
+    service.fetch(HEAD_SUBJECT, () => new Response('four', { headers: { 'content-length': '4' } }))
+    await service.flush()
+    const raw = await openRaw(gateway.port)
+    raw.write('HEAD /head HTTP/1.1\r\nhost: h\r\n\r\n')
+    await eventually('the response', () => raw.text().includes('\r\n\r\n'))
+    raw.destroy()
+    assert.deepEqual(raw.text().match(/content-length: \d+/gi), ['content-length: 4'])
   })
 
   test('tells it to HEAD', async () => {

@@ -1,6 +1,7 @@
 import type { HttpResponse } from 'uWebSockets.js'
 import type { ExchangeError } from '../../exchange/errors.ts'
 import type { HeaderList, ResponseHead } from '../../exchange/exchange.ts'
+import { isNamed } from '../../exchange/header-list.ts'
 import { withPolicyFields } from '../response-fields.ts'
 import { encodeProblem, problemFields } from './problem.ts'
 import type { HttpRequestHead } from './request-head.ts'
@@ -9,8 +10,6 @@ import { statusLine } from './status-line.ts'
 
 /** After which the rest of a body is not waited for. */
 export const REQUEST_TIMEOUT = 408
-
-/** How a response goes out, inside of a cork. `isLast`: no further request is to come over the connection. */
 
 /** No content in the response, whatever its headers say (RFC 9110 sections 6.4.1 and 9.3.2). */
 export function isBodyless(request: HttpRequestHead, status: number): boolean {
@@ -21,7 +20,7 @@ function hasNoContent(status: number): boolean {
   return status === 204 || status === 304
 }
 
-/** All of it at once. @param body undefined: empty */
+/** All of it at once, inside a cork. @param body undefined: empty @param isLast no further request is to come over the connection */
 export function writeWhole(
   res: HttpResponse,
   request: HttpRequestHead,
@@ -30,7 +29,9 @@ export function writeWhole(
   isLast: boolean,
 ): void {
   writeHead(res, request, head, true)
-  if (hasNoContent(head.status)) endWithoutBody(res, undefined, isLast)
+  // A backend may say the length of what it does not send to HEAD.
+  const saysLength = request.method === 'HEAD' && isNamed(head.headers, 'content-length')
+  if (hasNoContent(head.status) || saysLength) endWithoutBody(res, undefined, isLast)
   else endWith(res, request, body ?? '', isLast)
 }
 

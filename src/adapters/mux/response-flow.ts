@@ -160,7 +160,7 @@ export class ResponseFlow {
     if (room < 0) return undefined
     const meta = this.#meta
     const piece = this.#take(chunk, room)
-    const isPart = this.#chunk !== undefined ? this.#isMessages : meta?.fin === false
+    const isPart = this.#isMessages && (this.#chunk !== undefined || meta?.fin === false)
     const isLast = this.#state === 'ended' && this.#chunk === undefined && this.#closeCode === undefined
     if (isLast) this.#state = 'done'
     return {

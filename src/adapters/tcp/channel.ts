@@ -12,12 +12,20 @@ export interface Channel {
   readonly certificate: ClientCertificate | undefined
 }
 
+/** For the system to take a FIN, behind what a client that does not read has yet to take. */
+const FIN_MS = 1000
+
 /**
  * RST. Node cannot reset a socket whose FIN is on its way to the system, which takes until the next turn of the event loop:
  * it would fail with EINVAL, and never close the descriptor nor tell of `close`.
  */
 export function resetChannel({ socket, raw }: Channel): void {
   const isEnding = socket.writableEnded && socket.writableLength === 0 && !socket.writableFinished
-  if (isEnding && !socket.destroyed) socket.once('finish', () => raw.resetAndDestroy())
-  else raw.resetAndDestroy()
+  if (!isEnding || socket.destroyed) {
+    raw.resetAndDestroy()
+    return
+  }
+  const timer = setTimeout(() => raw.destroy(), FIN_MS)
+  raw.once('close', () => clearTimeout(timer))
+  socket.once('finish', () => raw.resetAndDestroy())
 }

@@ -31,6 +31,15 @@ describe('a streamed response over a mux session', () => {
     assert.equal(mux.ended[0]?.bytesOut, 6)
   })
 
+  test('of a body has no parts, however its backend cuts it', async () => {
+    const mux = startSession()
+    await mux.exchange({ t: 'open', id: 3, path: '/' })
+    mux.backends[0]!.stream()
+    mux.backends[0]!.client.data(Buffer.from('one'), { fin: false })
+    mux.backends[0]!.client.data(Buffer.from('two'))
+    assert.deepEqual(outline(await mux.settle()), ['head 3', 'data 3 one', 'data 3 two'])
+  })
+
   test('of many messages has the event and the id of each', async () => {
     const mux = startSession()
     await mux.exchange({ t: 'open', id: 1, path: '/' })
@@ -55,7 +64,7 @@ describe('a streamed response over a mux session', () => {
     client.data(Buffer.from('€').subarray(0, 2), { type: 'text', fin: false })
     client.end()
     await mux.settle()
-    assert.deepEqual(mux.sent.slice(1), ['{"t":"data","id":1,"fin":false,"b64":"4oI="}', '{"t":"end","id":1}'])
+    assert.deepEqual(mux.sent.slice(1), ['{"t":"data","id":1,"b64":"4oI="}', '{"t":"end","id":1}'])
   })
 
   test('keeps a character whole that a backend cuts, where only the first part says that it is text', async () => {
