@@ -161,12 +161,15 @@ describe('npm run dev', () => {
     const database = await createTestDatabase()
     t.after(() => database.drop())
     const own = { NATS_URL: await natsUrl(), DATABASE_URL: database.url }
-    const dev = await startDev(checkout, { ...bareEnv(), ...own })
-    t.after(() => dev.killAll())
     const file = join(checkout, 'config/routes.yaml')
     const edited = await readFile(file, 'utf8')
     t.after(() => writeFile(file, edited))
-    await writeFile(file, `${await readFile('config/routes.yaml', 'utf8')}\n${yaml}`)
+    // As it is in a clone: a test before this one has edited it.
+    const routes = await readFile('config/routes.yaml', 'utf8')
+    await writeFile(file, routes)
+    const dev = await startDev(checkout, { ...bareEnv(), ...own })
+    t.after(() => dev.killAll())
+    await writeFile(file, `${routes}\n${yaml}`)
     await writeFile(join(checkout, 'greet.mjs'), js)
     await eventually('the route', () => /"routes":5,.*"msg":"routing table/.test(dev.output()))
     const backend = spawn(process.execPath, ['greet.mjs'], { cwd: checkout, env: { ...bareEnv(), ...own } })
