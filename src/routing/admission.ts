@@ -89,6 +89,8 @@ export class Admission implements Gate {
   #trialMs = 0
   #nextTrialMs = 0
   #trialGapMs = 0
+  /** When one ended the shedding, the last time. */
+  #trialEndMs = Number.NEGATIVE_INFINITY
   /** When the part was found out. */
   #roundMs = 0
   /** When it was more than none. */
@@ -224,14 +226,20 @@ export class Admission implements Gate {
       this.#nextTrialMs = nowMs + this.#trialGapMs
       return false
     }
+    this.#trialEndMs = nowMs
     this.#change(false)
     return true
   }
 
   #change(isShedding: boolean): void {
-    this.#trialGapMs = FIRST_TRIAL_MS
-    this.#nextTrialMs = this.#options.now() + FIRST_TRIAL_MS
     this.#trialMs = 0
+    if (isShedding) {
+      const nowMs = this.#options.now()
+      // What a trial has shown did not last.
+      const isAgain = nowMs - this.#trialEndMs < LAST_TRIAL_MS
+      this.#trialGapMs = isAgain ? Math.min(2 * this.#trialGapMs, LAST_TRIAL_MS) : FIRST_TRIAL_MS
+      this.#nextTrialMs = nowMs + this.#trialGapMs
+    }
     this.#isShedding = isShedding
     this.#refusedPart = 0
     this.#lastingPart = 0

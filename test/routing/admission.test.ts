@@ -219,6 +219,12 @@ describe('admission', () => {
     assert.equal(admission.refused, before)
   })
 
+  test('tries ever more seldom also where it is hardly too much, which takes a while to show', () => {
+    const { run, changes } = createLoop(50)
+    run(120_000, 1.05)
+    assert.ok(changes.length <= 12, `${changes.length} changes`)
+  })
+
   test('tries ever more seldom, where there is too much all the time', () => {
     const { run, admission, changes } = createLoop()
     run(2000, 1.5)

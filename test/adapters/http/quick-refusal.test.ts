@@ -142,6 +142,25 @@ describe('a request that is not taken', () => {
     assert.equal(gateway.limited.count('unfinished_head'), 0)
   })
 
+  for (const length of [43, 100_000]) {
+    test(`with ${length} bytes is followed by the next one of its connection, and by nothing else`, async () => {
+      const body = 'GET /echo HTTP/1.1\r\nhost: h\r\nx-smuggled: 1\r\n\r\n'.repeat(3000).slice(0, length)
+      const raw = await openRaw(gateway.port)
+      for (const id of ['one', 'two', 'three']) {
+        raw.write(`POST /echo HTTP/1.1\r\nhost: h\r\nx-request-id: ${id}\r\ncontent-length: ${length}\r\n\r\n`)
+        raw.write(body.slice(0, 20))
+        await raw.until(new RegExp(`"requestId":"${id}"`))
+        raw.write(body.slice(20))
+      }
+      isOpen = true
+      raw.write('POST /echo HTTP/1.1\r\nhost: h\r\nx-request-id: four\r\ncontent-length: 2\r\n\r\nok')
+      const text = await raw.until(/x-request-id: four[\s\S]*ok$/i)
+      isOpen = false
+      raw.destroy()
+      assert.equal(text.match(/HTTP\/1\.1 /g)?.length, 4)
+    })
+  }
+
   test('leaves the connection to the next one, which may be taken', async () => {
     await eventually('idle', () => gateway.http.exchanges === 0)
     const opened = gateway.http.connections
