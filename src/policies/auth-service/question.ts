@@ -37,11 +37,12 @@ function factOf(request: RequestHead, fact: RequestFact): string | undefined {
   return fact === 'certificate' ? request.certificate?.fingerprint : request[fact]
 }
 
-/** A field that is there more than once is a list (RFC 9110 section 5.3). */
+/** A field that is there more than once is a list (RFC 9110 section 5.3); cookies have a list of their own (RFC 6265). */
 function fieldNamed(list: HeaderList, name: string): string | undefined {
+  const separator = name === 'cookie' ? '; ' : ', '
   let value: string | undefined
   for (let i = 0; i < list.length; i += 2) {
-    if (list[i] === name) value = value === undefined ? list[i + 1]! : `${value}, ${list[i + 1]}`
+    if (list[i] === name) value = value === undefined ? list[i + 1]! : value + separator + list[i + 1]
   }
   return value
 }
