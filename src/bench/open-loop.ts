@@ -88,7 +88,8 @@ export async function runOpenLoop(options: OpenLoopOptions): Promise<OpenLoopRes
         resolve()
       } else if (!isClosedLoop) {
         due = Math.floor((elapsedMs * requestsPerSecond) / 1000)
-        while (next < due && idle.length > 0) send(idle.pop()!, dueMsOf(next++))
+        // The one that is idle longest: a server may close what is idle for too long.
+        while (next < due && idle.length > 0) send(idle.shift()!, dueMsOf(next++))
       }
     }, TICK_MS)
   })
