@@ -127,6 +127,9 @@ func main() {
 	if flag.NArg() != 2 || mode != "plain" && mode != "sx" {
 		log.Fatal("usage: backend [--nats URL] [--drain TIME] plain SUBJECT | sx PREFIX")
 	}
+	// Before anybody hears that it is ready, and may ask it to end.
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT)
 	service, err := serve(address)
 	check(err)
 	if mode == "plain" {
@@ -146,8 +149,6 @@ func main() {
 	check(service.nats.Flush())
 	fmt.Println("ready")
 
-	stop := make(chan os.Signal, 1)
-	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT)
 	<-stop
 	service.Drain(*drain)
 }
