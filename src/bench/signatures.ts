@@ -6,8 +6,8 @@ import { DeadlineWheel } from '../exchange/deadline-wheel.ts'
 import { Identity } from '../exchange/identity.ts'
 import { KeySet } from '../policies/jwt/key-set.ts'
 import { publicKeySource } from '../policies/jwt/key-source.ts'
-import { RevocationDirectory } from '../policies/jwt/revocation-directory.ts'
 import { TokenVerifier } from '../policies/jwt/token-verifier.ts'
+import { RevocationDirectory } from '../policies/revocation-directory.ts'
 import { ALGORITHMS, type Algorithm, createIssuer } from './tokens.ts'
 
 export interface SignatureFigures {

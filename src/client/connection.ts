@@ -230,10 +230,11 @@ export class Connection implements ExchangePort {
     this.#leave()
     for (const exchange of [...this.#exchanges.values()]) {
       if (exchange.id <= lastId) continue
+      // With a token that is good no more it went as far, and there may be another one.
       exchange.fail(
         code === undefined
           ? new RouterError('draining', 'the router is restarting', { status: 503, retryable: true })
-          : new RouterError(code, detail ?? code),
+          : new RouterError(code, detail ?? code, { retryable: code === 'unauthorized' }),
       )
     }
     this.#closeIfLeft()

@@ -12,6 +12,8 @@ export interface IdentityFacts {
   readonly provedBy: string
   /** Of the credential, where it has one: of an API key, say. Never the credential itself. */
   readonly keyId?: string | undefined
+  /** In seconds since the epoch: when it was vouched for; undefined: when its claims say so, by `iat`. */
+  readonly issuedAtS?: number | undefined
   /** Wall clock, since the epoch; undefined: it does not expire. */
   readonly expiresAtMs?: number | undefined
   /** What its policy tells the backend of it beside who it is. */
@@ -53,6 +55,7 @@ export class Identity implements WheelEntry {
   readonly claims: Claims
   readonly provedBy: string
   readonly keyId: string | undefined
+  readonly issuedAtS: number | undefined
   readonly expiresAtMs: number | undefined
   readonly backendHeaders: HeaderList | undefined
   readonly #parts: IdentityParts
@@ -64,6 +67,7 @@ export class Identity implements WheelEntry {
     this.claims = facts.claims
     this.provedBy = facts.provedBy
     this.keyId = facts.keyId
+    this.issuedAtS = facts.issuedAtS
     this.expiresAtMs = facts.expiresAtMs
     this.backendHeaders = facts.backendHeaders
     this.#parts = parts

@@ -55,17 +55,23 @@ export const authService = definePolicy({
   create(
     { subject, timeout, headers = DEFAULT_HEADERS, cacheBy, setHeaders = [], grace },
     _route,
-    { ask, wheel, now },
+    { ask, wheel, now, revocations },
   ) {
     const timeoutMs = durationMs(timeout, 2000)
-    const parts = { wheel, now, graceMs: durationMs(grace, 10_000) }
+    const parts = { wheel, now, graceMs: durationMs(grace, 10_000), held: revocations.held }
     const told: Told = {
       headers: headers.map((name) => name.toLowerCase()),
       facts: cacheBy === undefined ? REQUEST_FACTS : cacheBy.map((name) => name.toLowerCase()).filter(isRequestFact),
     }
     const ownFields = new Set(setHeaders.map((name) => name.toLowerCase()))
     const decisions = new Decisions(now)
+    const remembered = () => decisions.identities()
+    revocations.watch(remembered)
+    const isRevoked = ({ claims, subjectId, issuedAtS }: Identity) =>
+      revocations.isRevoked(claims, subjectId, issuedAtS)
     const decide = async (question: Uint8Array): Promise<Decision> => {
+      // The answer may speak of any moment since.
+      const askedAtS = now() / 1000
       let bytes: Uint8Array
       try {
         bytes = await ask(subject, question, timeoutMs)
@@ -78,14 +84,20 @@ export const authService = definePolicy({
         const error = new ExchangeError('internal', `the answer on ${subject} is none: ${answer}`)
         return { verdict: error, untilMs: 0 }
       }
-      return { verdict: verdictOf(answer, ownFields, parts), untilMs: now() + (answer.ttl ?? 0) * 1000 }
+      const verdict = verdictOf(answer, ownFields, askedAtS, parts)
+      if (verdict instanceof Identity && isRevoked(verdict)) {
+        return { verdict: new ExchangeError('unauthorized', `${verdict.subjectId} is revoked`), untilMs: 0 }
+      }
+      return { verdict, untilMs: now() + (answer.ttl ?? 0) * 1000 }
     }
     const identify = (request: RequestHead) => {
       const values = toldValues(request, told)
       // All that the question says; of the route, each has a policy of its own. JSON tells no field from an empty one.
       const key = cacheBy === undefined ? undefined : JSON.stringify([request.kind, values])
       const known = key === undefined ? undefined : decisions.known(key)
-      return known ?? decisions.decide(key, () => decide(encodeQuestion(request, told, values)))
+      // Once this is closed no revocation ends what is remembered, and requests under way may still ask.
+      if (known !== undefined && !(known instanceof Identity && isRevoked(known))) return known
+      return decisions.decide(key, () => decide(encodeQuestion(request, told, values)))
     }
     return {
       authenticator: { challenge: 'Bearer', optional: false, identify },
@@ -97,11 +109,17 @@ export const authService = definePolicy({
             return next(request, client)
           },
       }),
+      close: () => revocations.unwatch(remembered),
     }
   },
 })
 
-function verdictOf(answer: Answer, ownFields: ReadonlySet<string>, parts: IdentityParts): Identity | ExchangeError {
+function verdictOf(
+  answer: Answer,
+  ownFields: ReadonlySet<string>,
+  issuedAtS: number,
+  parts: IdentityParts,
+): Identity | ExchangeError {
   if (!answer.allow) {
     return new ExchangeError(answer.status === 401 ? 'unauthorized' : 'forbidden', 'the service does not let it in')
   }
@@ -112,6 +130,7 @@ function verdictOf(answer: Answer, ownFields: ReadonlySet<string>, parts: Identi
       subjectId,
       claims,
       provedBy: NAME,
+      issuedAtS,
       expiresAtMs: expires === undefined ? undefined : expires * 1000,
       backendHeaders: fields.length === 0 ? undefined : fields.flatMap(([name, value]) => [name.toLowerCase(), value]),
     },

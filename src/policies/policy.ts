@@ -9,7 +9,7 @@ import type { Logger } from '../exchange/logger.ts'
 import type { RouteSettings } from '../exchange/route.ts'
 import type { ApiKeyDirectory } from './api-key-directory.ts'
 import type { Circuit } from './circuit.ts'
-import type { RevocationDirectory } from './jwt/revocation-directory.ts'
+import type { RevocationDirectory } from './revocation-directory.ts'
 
 /** What policies may use of the router. */
 export interface PolicyContext {

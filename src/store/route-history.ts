@@ -3,6 +3,7 @@ import type { RouteDocument } from '../routing/spec.ts'
 import { type ApplyResult, applyRoutes } from './apply-routes.ts'
 import { areSameRoutes } from './route-plan.ts'
 import type { Schema } from './schema.ts'
+import { storedDate } from './stored-date.ts'
 
 /** One apply or rollback of the past. */
 export interface RouteRevision {
@@ -28,7 +29,7 @@ export async function readHistory(db: Kysely<Schema>, limit: number): Promise<re
   const rows = await db.selectFrom('route_revisions').selectAll().orderBy('revision', 'desc').limit(limit).execute()
   return rows.map((row) => ({
     revision: Number(row.revision),
-    createdAt: row.created_at,
+    createdAt: storedDate(row.created_at),
     author: row.author,
     comment: row.comment ?? undefined,
     action: row.action,

@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely'
 import type { Workspace } from '../routing/workspace-directory.ts'
 import type { Schema } from './schema.ts'
+import { storedDate } from './stored-date.ts'
 import { type OnRows, type RowsSnapshot, watchedRows } from './watched-rows.ts'
 import type { WatchedTable } from './watched-table.ts'
 
@@ -21,12 +22,13 @@ export async function addWorkspace(db: Kysely<Schema>, name: string): Promise<Wo
 
 /** By name. */
 export async function listWorkspaces(db: Kysely<Schema>): Promise<WorkspaceInfo[]> {
-  return db
+  const rows = await db
     .selectFrom('workspaces')
     .select(['id', 'name', 'created_at as createdAt', 'updated_at as updatedAt'])
     .where('deleted_at', 'is', null)
     .orderBy('name')
     .execute()
+  return rows.map((row) => ({ ...row, createdAt: storedDate(row.createdAt), updatedAt: storedDate(row.updatedAt) }))
 }
 
 /** Gives what was deleted; undefined if there is no such workspace, or not any more. */

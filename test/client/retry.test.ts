@@ -131,6 +131,22 @@ describe('retries of the client', () => {
     client.close()
   })
 
+  test('go to a new connection, and by a new token, after a goaway for that of the old one', async (t) => {
+    const router = await startFakeRouter(t)
+    let asked = 0
+    const client = connect(router.url, { random, token: () => `t${++asked}` })
+    const response = client.fetch('/', { method: 'POST', body: 'x' })
+    const first = await router.connection()
+    await first.frame('open')
+    first.send({ t: 'goaway', lastId: 0, grace: 0, code: 'unauthorized', detail: 'it has expired' })
+    const second = await router.connection(2)
+    assert.equal((await second.frame('auth')).token, 't2')
+    await second.frame('open')
+    second.send({ t: 'head', id: 1, status: 200, body: 'new', end: true })
+    assert.equal(await (await response).text(), 'new')
+    client.close()
+  })
+
   test('drop what comes late about the attempt before', async (t) => {
     const { client, connection, begun: pending } = await beginOne(t, (client) => client.fetch('/'), { random })
     connection.send(

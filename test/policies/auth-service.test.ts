@@ -236,6 +236,43 @@ describe('authService policy', () => {
     assert.deepEqual(await socket.messages(1), ['first'])
     assert.equal((await socket.closed()).code, 4401)
   })
+
+  const revoke = (kind: 'subject' | 'jti', value: string) => {
+    const revokedAtMs = Date.now()
+    gateway.revocations.replace([{ kind, value, issuer: undefined, revokedAtMs, expiresAtMs: revokedAtMs + 60_000 }])
+  }
+
+  test('ends what it has let in when the subject is revoked, and is asked anew', async (t) => {
+    t.after(() => gateway.revocations.replace([]))
+    answer = () => ({ allow: true, subjectId: 'revoked', ttl: 60 })
+    const socket = await openSocket(`${gateway.url}/socket`)
+    assert.deepEqual(await socket.messages(1), ['first'])
+    await get('/kept', { authorization: 'revoked' })
+    revoke('subject', 'revoked')
+    assert.equal((await socket.closed()).code, 4401)
+    assert.equal(gateway.revocations.held.size, 0)
+    answer = () => ({ allow: false })
+    assert.equal((await get('/kept', { authorization: 'revoked' })).status, 403)
+    answer = () => ({ allow: true, subjectId: 'revoked' })
+    assert.equal((await get('/plain')).status, 200)
+  })
+
+  test('lets nobody in by what it was asked before a revocation, or by an id that is revoked', async (t) => {
+    t.after(() => gateway.revocations.replace([]))
+    const asked = Promise.withResolvers<void>()
+    gate = asked.promise
+    answer = () => ({ allow: true, subjectId: 'revoked' })
+    const response = get('/plain')
+    await eventually('it is asked', () => questions.length === 1)
+    revoke('subject', 'revoked')
+    asked.resolve()
+    assert.equal((await response).status, 401)
+    answer = () => ({ allow: true, subjectId: 'alice', claims: { jti: 'one' }, ttl: 60 })
+    assert.equal((await get('/kept', { authorization: 'one' })).status, 200)
+    revoke('jti', 'one')
+    assert.equal((await get('/kept', { authorization: 'one' })).status, 401)
+    assert.equal((await get('/plain')).status, 401)
+  })
 })
 
 describe('options of authService', () => {

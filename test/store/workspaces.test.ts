@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { migrateDown, migrateUp } from '../../src/store/migrations.ts'
-import { addWorkspace, deleteWorkspace, watchedWorkspaces } from '../../src/store/workspaces.ts'
+import { addWorkspace, deleteWorkspace, listWorkspaces, watchedWorkspaces } from '../../src/store/workspaces.ts'
 import { eventually } from '../support/eventually.ts'
 import { createTestStore, type TestStore } from './migrated-database.ts'
 import { NO_DATABASE, watchRows } from './rows-watch.ts'
@@ -49,6 +49,13 @@ describe('the watch of workspaces', () => {
     const { read } = watchedWorkspaces(undefined, () => {})
     const names = (await read(store.db)).rows.map(({ name }) => name)
     assert.deepEqual(names.slice(-3), ['renamed', 'two', 'three'])
+  })
+
+  test('lists rows whose dates are none of JavaScript', async () => {
+    await addWorkspace(store.db, 'timeless')
+    await store.psql(`update workspaces set created_at = 'infinity', updated_at = '-infinity' where name = 'timeless'`)
+    const { createdAt, updatedAt } = (await listWorkspaces(store.db)).find(({ name }) => name === 'timeless')!
+    assert.ok(createdAt.getTime() > Date.now() && updatedAt.toISOString().length > 0)
   })
 
   test('goes on without the table while its migration is yet to come, and has it then', async () => {

@@ -1,5 +1,6 @@
 import { ERRORS, type ExchangeError } from '../../exchange/errors.ts'
 import type { HeaderList } from '../../exchange/exchange.ts'
+import { type Identity, type IdentityHolder, Lease } from '../../exchange/identity.ts'
 import type { MuxOutput } from './mux-output.ts'
 import type { OpenRequest } from './open-request.ts'
 import { renewCredential, withAuthorization } from './renew-credential.ts'
@@ -10,13 +11,19 @@ import { renewCredential, withAuthorization } from './renew-credential.ts'
  */
 export class ConnectionCredential {
   readonly #output: MuxOutput
+  readonly #holder: IdentityHolder
   #fields: HeaderList
+  /** On whom it has proved last: the connection lasts no longer than that holds, also while nothing is open on it. */
+  #lease: Lease | undefined
+  #leased: Identity | undefined
   /** A new token is being looked at. */
   #isRenewing = false
 
-  constructor(fields: HeaderList, output: MuxOutput) {
+  /** @param holder hears when the credential is good no more */
+  constructor(fields: HeaderList, output: MuxOutput, holder: IdentityHolder) {
     this.#fields = fields
     this.#output = output
+    this.#holder = holder
   }
 
   /** Another list for each credential, by which requests know theirs. */
@@ -34,11 +41,30 @@ export class ConnectionCredential {
     else void this.#renew(authorization, concerned)
   }
 
-  /** Whether the exchange of a request has ended since this credential, and no other, is good no more. */
-  hasEnded({ identity, credential }: OpenRequest, error: ExchangeError): boolean {
-    if (error.code !== 'unauthorized' || !identity?.isExpired) return false
+  /** Whether it is this one, and no other, that has let a request in. */
+  hasProved({ identity, credential }: OpenRequest): boolean {
     // What was opened while another one was looked at may outlive it, and a key, say, is of the one exchange that shows it.
-    return credential === this.#fields && identity.keyId === undefined
+    return identity !== undefined && identity.keyId === undefined && credential === this.#fields
+  }
+
+  /** Whether the exchange of a request has ended since this credential is good no more. */
+  hasEnded(request: OpenRequest, error: ExchangeError): boolean {
+    return error.code === 'unauthorized' && this.hasProved(request) && request.identity!.isExpired
+  }
+
+  /** The exchange of a request is over. */
+  onExchangeClosed(request: OpenRequest): void {
+    const { identity } = request
+    if (identity === this.#leased || !this.hasProved(request) || identity!.isExpired) return
+    this.close()
+    this.#leased = identity
+    this.#lease = new Lease(identity!, this.#holder)
+  }
+
+  close(): void {
+    this.#lease?.end()
+    this.#lease = undefined
+    this.#leased = undefined
   }
 
   async #renew(authorization: string, requests: readonly OpenRequest[]): Promise<void> {
@@ -50,6 +76,7 @@ export class ConnectionCredential {
   }
 
   #take(authorization: string, requests: readonly OpenRequest[]): void {
+    this.close()
     this.#fields = withAuthorization(this.#fields, authorization)
     for (const request of requests) request.credential = this.#fields
     this.#output.write({ t: 'auth' })

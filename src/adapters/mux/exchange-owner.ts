@@ -11,7 +11,7 @@ export interface ExchangeOwner {
   readonly encoding: MuxEncoding
   /** The client can grant no more credit. */
   readonly clientEnded: boolean
-  onExchangeClosed(id: number): void
+  onExchangeClosed(id: number, request: OpenRequest): void
   /** The backend, or what stands before it, has reset an exchange, and the client was told. */
   onExchangeReset(request: OpenRequest, error: ExchangeError): void
 }

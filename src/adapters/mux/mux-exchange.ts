@@ -289,7 +289,7 @@ export class MuxExchange implements ClientSide, Sender, WheelEntry {
     parts.wheel.cancel(this)
     const durationMs = parts.wheel.now() - this.#startedMs
     parts.observer.ended(this.#request, this.#status, error, durationMs, this.#bytesIn, this.#bytesOut)
-    this.#owner.onExchangeClosed(this.#id)
+    this.#owner.onExchangeClosed(this.#id, this.#request)
   }
 }
 

@@ -1,5 +1,6 @@
 import type { WheelEntry } from '../../exchange/deadline-wheel.ts'
 import { ERRORS, type ErrorCode, ExchangeError } from '../../exchange/errors.ts'
+import type { IdentityHolder } from '../../exchange/identity.ts'
 import { MAX_BODY_BYTES, type MuxAuth, type MuxBody, type MuxFrame, type MuxOpen } from '../framing/mux-frame.ts'
 import { ConnectionCredential } from './connection-credential.ts'
 import type { ExchangeOwner } from './exchange-owner.ts'
@@ -37,7 +38,7 @@ const NO_BYTES = new Uint8Array(0)
  * the client has not -> `closed`.
  * What is not a frame, or a frame that no client may send, leads to `closed` from anywhere.
  */
-export class MuxSession implements MuxConnection, FrameReader, ExchangeOwner, WheelEntry {
+export class MuxSession implements MuxConnection, FrameReader, ExchangeOwner, IdentityHolder, WheelEntry {
   wheelNext: WheelEntry | undefined = undefined
   wheelPrev: WheelEntry | undefined = undefined
   wheelDue = 0
@@ -61,7 +62,7 @@ export class MuxSession implements MuxConnection, FrameReader, ExchangeOwner, Wh
     this.#peer = peer
     this.#input = new MuxInput(parts, peer, this)
     this.output = new MuxOutput(socket, peer.encoding, parts.flushes, this)
-    this.#credential = new ConnectionCredential(peer.headers, this.output)
+    this.#credential = new ConnectionCredential(peer.headers, this.output, this)
     if (peer.kind === 'tcp') parts.wheel.schedule(this, TCP_PING_EVERY_MS)
   }
 
@@ -134,14 +135,22 @@ export class MuxSession implements MuxConnection, FrameReader, ExchangeOwner, Wh
     this.#close(CLOSE_TRY_LATER, 'too many answers are unread', new ExchangeError('client_gone', 'it does not read'))
   }
 
-  onExchangeClosed(id: number): void {
+  onExchangeClosed(id: number, request: OpenRequest): void {
     this.#exchanges?.delete(id)
+    if (this.#isClosed()) return
+    this.#credential.onExchangeClosed(request)
     this.#closeIfOver()
   }
 
   onExchangeReset(request: OpenRequest, error: ExchangeError): void {
-    if (this.#isClosed() || !this.#credential.hasEnded(request, error)) return
-    const detail = 'The credential of the connection has expired'
+    if (this.#credential.hasEnded(request, error)) this.onRevoked(error)
+  }
+
+  /** The credential of the connection is good no more: neither is what it has let in, nor the connection. */
+  onRevoked(error: ExchangeError): void {
+    for (const exchange of this.#underWay()) if (this.#credential.hasProved(exchange.request)) exchange.fail(error)
+    if (this.#isClosed()) return
+    const detail = 'The credential of the connection has expired or is revoked'
     this.output.write({ t: 'goaway', lastId: this.#lastId, grace: 0, code: 'unauthorized', detail })
     this.#close(ERRORS.unauthorized.close, 'unauthorized', error)
   }
@@ -271,6 +280,7 @@ export class MuxSession implements MuxConnection, FrameReader, ExchangeOwner, Wh
     this.#state = 'closed'
     this.parts.wheel.cancel(this)
     this.#input.close()
+    this.#credential.close()
     if (error !== undefined) for (const exchange of this.#underWay()) exchange.stop(error)
     this.#exchanges = undefined
   }

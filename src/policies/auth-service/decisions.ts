@@ -28,6 +28,11 @@ export class Decisions {
     this.#now = now
   }
 
+  /** Whom decisions that are kept let in. */
+  *identities(): Iterable<Identity> {
+    for (const { verdict } of this.#recent.values()) if (!(verdict instanceof ExchangeError)) yield verdict
+  }
+
   /** What was decided and still holds. */
   known(key: string): Identity | ExchangeError | undefined {
     const decision = this.#recent.get(shorten(key))

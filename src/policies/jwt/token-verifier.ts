@@ -5,9 +5,9 @@ import type { HeaderList } from '../../exchange/exchange.ts'
 import { Identity, type IdentityParts, isSubjectId } from '../../exchange/identity.ts'
 import type { Verdict } from '../policy.ts'
 import { RecentMap } from '../recent-map.ts'
+import type { RevocationDirectory } from '../revocation-directory.ts'
 import { type ClaimRules, claimFault, claimText, type Permissions, permissionFault } from './claims.ts'
 import type { KeySet } from './key-set.ts'
-import type { RevocationDirectory } from './revocation-directory.ts'
 
 const MAX_TOKEN_LENGTH = 8192
 const MAX_HEADER_LENGTH = 4096

@@ -47,6 +47,7 @@ describe('the credential of a multiplexed connection', () => {
 
   afterEach(async () => {
     for (const client of clients.splice(0)) client.close()
+    gateway.revocations.replace([])
     await gateway.assertIdle()
   })
 
@@ -72,6 +73,10 @@ describe('the credential of a multiplexed connection', () => {
 
   const tokenFor = (seconds: number, claims: object = {}) =>
     issuer.sign({ exp: Math.floor(Date.now() / 1000) + seconds, ...claims })
+  const revokeAlice = () => {
+    const ofAlice = { kind: 'subject', value: 'alice', issuer: undefined } as const
+    gateway.revocations.replace([{ ...ofAlice, revokedAtMs: Date.now(), expiresAtMs: Date.now() + 60_000 }])
+  }
   const headersFor = (token: string) => ({ authorization: `Bearer ${token}` })
 
   for (const [kind, encoding] of [
@@ -104,6 +109,36 @@ describe('the credential of a multiplexed connection', () => {
       assert.equal((await client.closed).code, kind === 'ws' ? 4401 : 0)
     })
   }
+
+  for (const [what, end] of [
+    ['has expired', undefined],
+    ['is revoked', 'revoked'],
+  ] as const) {
+    test(`closes an idle connection once it ${what}`, async () => {
+      const token = await tokenFor(end === undefined ? 2 : 60)
+      const { client, frames, seen } = await open({ headers: headersFor(token) })
+      client.send({ t: 'open', id: 1, path: '/who' })
+      await seen({ t: 'head', id: 1, status: 200 })
+      if (end === 'revoked') revokeAlice()
+      await seen({ t: 'goaway', code: 'unauthorized' })
+      assert.equal((await client.closed).code, 4401)
+      assert.ok(!frames.some((frame) => frame.t === 'reset'))
+    })
+  }
+
+  test('closes no connection that shows another by then', async () => {
+    const { client, frames, seen } = await open({ headers: headersFor(await tokenFor(60)) })
+    client.send({ t: 'open', id: 1, path: '/who' })
+    await seen({ t: 'head', id: 1, status: 200 })
+    client.send({ t: 'auth', token: await tokenFor(60, { sub: 'bob' }) })
+    await seen({ t: 'auth', code: undefined })
+    client.send({ t: 'open', id: 2, path: '/who' })
+    await seen({ t: 'head', id: 2, status: 200 })
+    revokeAlice()
+    client.send({ t: 'open', id: 3, path: '/who' })
+    await seen({ t: 'head', id: 3, status: 200 })
+    assert.ok(!frames.some((frame) => frame.t === 'goaway'))
+  })
 
   test('is renewed for what is open', async () => {
     const { client, frames, seen } = await open({ headers: headersFor(await tokenFor(2)) })

@@ -1,6 +1,6 @@
-import type { Claims } from '../../exchange/claims.ts'
-import type { Identity } from '../../exchange/identity.ts'
-import type { Revocation } from '../../exchange/revocation.ts'
+import type { Claims } from '../exchange/claims.ts'
+import type { Identity } from '../exchange/identity.ts'
+import type { Revocation } from '../exchange/revocation.ts'
 
 /** A token that is said to be issued so far in the future, in milliseconds say, does not tell when it was. */
 const MAX_AHEAD_MS = 60_000
@@ -28,14 +28,18 @@ export class RevocationDirectory {
     this.#now = now
   }
 
-  /** Whether a token counts no more. @param subjectId who its policy says it is, by `sub` or by another claim */
-  isRevoked(claims: Claims, subjectId: string): boolean {
+  /**
+   * Whether a token counts no more.
+   * @param subjectId who its policy says it is, by `sub` or by another claim
+   * @param issuedAtS since the epoch
+   */
+  isRevoked(claims: Claims, subjectId: string, issuedAtS: unknown = claims.iat): boolean {
     if (this.#bySubject.size + this.#byId.size === 0) return false
-    const { sub, jti } = claims
+    const { sub, jti, iss } = claims
     return (
-      this.#isAmong(this.#bySubject.get(subjectId), claims) ||
-      (sub !== subjectId && this.#isAmong(this.#bySubject.get(keyOf(sub)), claims)) ||
-      this.#isAmong(this.#byId.get(keyOf(jti)), claims)
+      this.#isAmong(this.#bySubject.get(subjectId), iss, issuedAtS) ||
+      (sub !== subjectId && this.#isAmong(this.#bySubject.get(keyOf(sub)), iss, issuedAtS)) ||
+      this.#isAmong(this.#byId.get(keyOf(jti)), iss, issuedAtS)
     )
   }
 
@@ -59,17 +63,19 @@ export class RevocationDirectory {
   }
 
   #end(identities: Iterable<Identity>): void {
-    for (const identity of identities) if (this.isRevoked(identity.claims, identity.subjectId)) identity.revoke()
+    for (const identity of identities) {
+      if (this.isRevoked(identity.claims, identity.subjectId, identity.issuedAtS)) identity.revoke()
+    }
   }
 
-  #isAmong(revocations: readonly Revocation[] | undefined, { iss, iat }: Claims): boolean {
+  #isAmong(revocations: readonly Revocation[] | undefined, iss: unknown, issuedAtS: unknown): boolean {
     if (revocations === undefined) return false
     const nowMs = this.#now()
     return revocations.some(
       ({ kind, issuer, revokedAtMs, expiresAtMs }) =>
         nowMs < expiresAtMs &&
         (issuer === undefined || issuer === iss) &&
-        (kind === 'jti' || !isIssuedAfter(iat, revokedAtMs, nowMs)),
+        (kind === 'jti' || !isIssuedAfter(issuedAtS, revokedAtMs, nowMs)),
     )
   }
 }
@@ -80,11 +86,11 @@ function keyOf(claim: unknown): unknown {
 }
 
 /**
- * `iat` is in whole seconds, of which it tells the beginning: one of the second of the revocation may have been issued
- * before it, and counts as such, and so does a token that does not say.
+ * `iat` of a token is in whole seconds, of which it tells the beginning: one of the second of the revocation may have been
+ * issued before it, and counts as such, and so does a token that does not say.
  */
-function isIssuedAfter(iat: unknown, revokedAtMs: number, nowMs: number): boolean {
-  if (typeof iat !== 'number') return false
-  const issuedAtMs = iat * 1000
+function isIssuedAfter(issuedAtS: unknown, revokedAtMs: number, nowMs: number): boolean {
+  if (typeof issuedAtS !== 'number') return false
+  const issuedAtMs = issuedAtS * 1000
   return issuedAtMs > revokedAtMs && issuedAtMs <= nowMs + MAX_AHEAD_MS
 }

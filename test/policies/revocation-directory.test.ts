@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { Claims } from '../../../src/exchange/claims.ts'
-import { DeadlineWheel } from '../../../src/exchange/deadline-wheel.ts'
-import { Identity, Lease } from '../../../src/exchange/identity.ts'
-import type { Revocation } from '../../../src/exchange/revocation.ts'
-import { RevocationDirectory } from '../../../src/policies/jwt/revocation-directory.ts'
+import type { Claims } from '../../src/exchange/claims.ts'
+import { DeadlineWheel } from '../../src/exchange/deadline-wheel.ts'
+import { Identity, Lease } from '../../src/exchange/identity.ts'
+import type { Revocation } from '../../src/exchange/revocation.ts'
+import { RevocationDirectory } from '../../src/policies/revocation-directory.ts'
 
 /** When it was revoked: within a second. */
 const REVOKED_S = 1_000_000
