@@ -76,7 +76,15 @@ export async function startApp(
   const metrics = new ExchangeMetrics()
   const link = new NatsLink({ ...config.nats, name: 'engine-router', logger })
   const limitObserver = new LimitHits(logger)
-  const buffers = new BufferBudget({ maxBytes: limits.bufferedBytes, observer: limitObserver })
+  const proxies = trustProxies(config.listen.http.trustedProxies)
+  const isProxy = (address: string) => proxies?.has(address) ?? false
+  const buffers = new BufferBudget({
+    maxBytes: limits.bufferedBytes,
+    maxBytesPerAddress: limits.bufferedBytesPerIp,
+    maxBytesPerConnection: limits.bufferedBytesPerConnection,
+    isProxy,
+    observer: limitObserver,
+  })
   const transports = createTransports({
     link,
     workspaceLink: { ...config.nats, name: 'engine-router', logger },
@@ -121,11 +129,10 @@ export async function startApp(
   const observer = observeAll(metrics, createExchangeLog(logger))
   let draining = false
 
-  const proxies = trustProxies(config.listen.http.trustedProxies)
   const connectionLimits = new ConnectionLimits({
     maxConnections: limits.connections,
     maxPerAddress: limits.connectionsPerIp,
-    isProxy: (address) => proxies?.has(address) ?? false,
+    isProxy,
     observer: limitObserver,
   })
   const clients = {

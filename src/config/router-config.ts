@@ -115,6 +115,8 @@ export interface RouterConfig {
     readonly stallTimeoutMs: number
     /** That may wait in the process, of all clients together. */
     readonly bufferedBytes: number
+    readonly bufferedBytesPerIp: number
+    readonly bufferedBytesPerConnection: number
   }
   /** Of every route that does not say otherwise. */
   readonly policies: readonly PolicySpec[]

@@ -178,6 +178,8 @@ export const routerConfigSchema = section({
     bodyBytesPerSecond: size(0, 1024 ** 3, '500B').default(500),
     stallTimeout: duration(1000, 3_600_000, '30s').default(60_000),
     bufferedBytes: size(1024 ** 2, Infinity, '1GiB').default(1024 ** 3),
+    bufferedBytesPerIp: size(1024 ** 2, Infinity, '256MiB').default(256 * 1024 ** 2),
+    bufferedBytesPerConnection: size(64 * 1024, Infinity, '64MiB').default(64 * 1024 ** 2),
   }),
   policies: policyListSchema.default([]),
   drain: section({

@@ -2,6 +2,7 @@
  * The core: two sides of an exchange push chunks at each other, with backpressure by return value.
  * No promise, timer or iterator per exchange on this path.
  */
+import type { ByteBudget } from './buffer-budget.ts'
 import type { ClientCertificate } from './client-certificate.ts'
 import type { ExchangeError } from './errors.ts'
 import type { Identity, Lease } from './identity.ts'
@@ -45,6 +46,8 @@ export interface RequestHead {
   readonly length: number
   route: Route | undefined
   subject: string
+  /** Of its connection, where that has many exchanges; undefined: it counts with all others alone. */
+  readonly buffers?: ByteBudget | undefined
   /** Set before the transport sees it, where tracing is on. */
   trace?: ExchangeTrace
   /** Who the client is, once a policy has proved it. */

@@ -9,11 +9,15 @@ export const LIMITS = [
   'handshake',
   'slow_body',
   'slow_reader',
+  'silent',
+  'idle',
   'messages_per_second',
   'bytes_per_second',
   'streams',
   'message_bytes',
   'buffered_bytes',
+  'buffered_bytes_per_ip',
+  'buffered_bytes_per_connection',
 ] as const
 
 export type Limit = (typeof LIMITS)[number]

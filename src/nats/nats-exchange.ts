@@ -1,4 +1,5 @@
 import type { Msg, MsgHdrs } from 'nats'
+import type { ByteBudget } from '../exchange/buffer-budget.ts'
 import type { WheelEntry } from '../exchange/deadline-wheel.ts'
 import { ExchangeError } from '../exchange/errors.ts'
 import type { BackendSide, ClientSide, HeaderList, MessageMeta, RequestHead } from '../exchange/exchange.ts'
@@ -56,6 +57,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
   readonly #client: ClientSide
   readonly #watch: ExchangeWatch
   readonly #token: string
+  readonly #buffers: ByteBudget
   readonly #windowBytes: number
   readonly #lengthOf: LengthOf
   readonly #maxBodyBytes: number
@@ -89,6 +91,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
     this.#client = client
     this.#watch = new ExchangeWatch(parts.observer, parts.wheel, route.name, request.trace)
     this.headerBlock = headerBlock
+    this.#buffers = request.buffers ?? parts.buffers
     this.#windowBytes = windowBytes
     this.#lengthOf = lengthOf(route, request)
     this.#maxBodyBytes = maxBodyBytes
@@ -181,7 +184,7 @@ export class NatsExchange implements BackendSide, InboxEntry, Outgoing, WheelEnt
     const change = (this.#state === 'closed' ? 0 : bytes) - this.#heldBytes
     if (change === 0) return true
     this.#heldBytes += change
-    if (this.#parts.buffers.hold(change, this.remote)) return true
+    if (this.#buffers.hold(change, this.remote)) return true
     // Only as long as nobody has heard of it may it be sent again without a second thought.
     const code = this.#state === 'buffering' ? 'busy' : 'rate_limited'
     this.#fail(new ExchangeError(code, 'too many bytes wait in this router'))

@@ -1,4 +1,4 @@
-import type { BufferBudget } from '../exchange/buffer-budget.ts'
+import type { BufferBudget, ByteBudget } from '../exchange/buffer-budget.ts'
 import { CLOSED_SIDE } from '../exchange/closed-side.ts'
 import type { DeadlineWheel, WheelEntry } from '../exchange/deadline-wheel.ts'
 import { ExchangeError } from '../exchange/errors.ts'
@@ -32,6 +32,7 @@ export class PendingExchange implements BackendSide, WheelEntry {
 
   readonly #client: ClientSide
   readonly #parts: PendingParts
+  readonly #buffers: ByteBudget
   readonly #remote: string
   #isWaiting = true
   #backend: BackendSide = CLOSED_SIDE
@@ -50,6 +51,7 @@ export class PendingExchange implements BackendSide, WheelEntry {
   ) {
     this.#client = client
     this.#parts = parts
+    this.#buffers = request.buffers ?? parts.buffers
     this.#remote = request.remote
     parts.wheel.schedule(this, VERDICT_MS)
     void verdict.then((error) => {
@@ -67,7 +69,7 @@ export class PendingExchange implements BackendSide, WheelEntry {
     }
     this.#pendingBytes += chunk.length
     this.#chunks.push({ bytes: new Uint8Array(chunk), meta })
-    if (!this.#parts.buffers.hold(chunk.length, this.#remote)) {
+    if (!this.#buffers.hold(chunk.length, this.#remote)) {
       this.#fail(new ExchangeError('busy', 'too many bytes wait in this router'))
     }
     return false
@@ -109,9 +111,8 @@ export class PendingExchange implements BackendSide, WheelEntry {
 
   #close(): void {
     this.#isWaiting = false
-    const { wheel, buffers } = this.#parts
-    wheel.cancel(this)
-    buffers.hold(-this.#pendingBytes, this.#remote)
+    this.#parts.wheel.cancel(this)
+    this.#buffers.hold(-this.#pendingBytes, this.#remote)
     this.#pendingBytes = 0
     this.#chunks = []
   }

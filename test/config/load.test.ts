@@ -64,6 +64,8 @@ describe('loadConfig', () => {
         bodyBytesPerSecond: 500,
         stallTimeoutMs: 60_000,
         bufferedBytes: 1024 ** 3,
+        bufferedBytesPerIp: 256 * 1024 ** 2,
+        bufferedBytesPerConnection: 64 * 1024 ** 2,
       },
       policies: [],
       drain: { delayMs: 0, timeoutMs: 30_000 },

@@ -19,10 +19,10 @@ import { createAsk } from '../../src/nats/ask.ts'
 import { NatsLink } from '../../src/nats/connection.ts'
 import { createTransport, type Transport } from '../../src/nats/transport.ts'
 import { ApiKeyDirectory } from '../../src/policies/api-key-directory.ts'
-import { RevocationDirectory } from '../../src/policies/revocation-directory.ts'
 import { createPolicies } from '../../src/policies/policies.ts'
 import type { PolicyContext } from '../../src/policies/policy.ts'
 import { mergePolicies, type PolicySpec } from '../../src/policies/policy-list.ts'
+import { RevocationDirectory } from '../../src/policies/revocation-directory.ts'
 import { createRouting } from '../../src/routing/dispatch.ts'
 import { checkRoutes, parseRoute, type RouteDocument, type RouteSpec } from '../../src/routing/spec.ts'
 import { compileTable } from '../../src/routing/table.ts'
@@ -82,7 +82,11 @@ export interface GatewayOptions {
   readonly messageRate?: Partial<MessageRateLimits>
   readonly maxStreams?: number
   readonly maxBufferedBytes?: number
+  readonly maxBufferedBytesPerAddress?: number
+  readonly maxBufferedBytesPerConnection?: number
   readonly keepEnded?: boolean
+  /** The clock of the wheel, which is then the test's to advance. */
+  readonly now?: () => number
   readonly tls?: WebListenerOptions['tls']
   readonly certificatePollMs?: number
   /** Of all routes. */
@@ -111,9 +115,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     gate = OPEN_GATE,
   } = options
   const link = new NatsLink({ servers: [natsUrl], name: 'test gateway', logger: silentLogger })
-  const wheel = new DeadlineWheel()
+  const wheel = new DeadlineWheel(options.now === undefined ? {} : { now: options.now })
   const limited = new LimitHits(silentLogger)
-  const buffers = new BufferBudget({ maxBytes: options.maxBufferedBytes ?? Infinity, observer: limited })
+  const buffers = new BufferBudget({
+    maxBytes: options.maxBufferedBytes ?? Infinity,
+    maxBytesPerAddress: options.maxBufferedBytesPerAddress ?? Infinity,
+    maxBytesPerConnection: options.maxBufferedBytesPerConnection ?? Infinity,
+    observer: limited,
+  })
   const transport = createTransport({
     buffers,
     link,
@@ -240,7 +249,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       table = compile(specs, table.revision + 1)
     },
     async assertIdle() {
-      await eventually('every map is empty', () => transport.size + http.exchanges + tcp.connections + wheel.size === 0)
+      const held = () => buffers.heldBytes + buffers.addresses
+      const open = () => transport.size + http.exchanges + tcp.connections
+      await eventually('every map is empty', () => open() + held() + wheel.size === 0)
     },
     async close() {
       http.close()

@@ -231,7 +231,7 @@ export class MuxExchange implements ClientSide, Sender, WheelEntry {
     const change = bytes - this.#heldBytes
     if (change === 0) return true
     this.#heldBytes = bytes
-    if (this.#owner.parts.buffers.hold(change, this.#request.remote)) return true
+    if (this.#request.buffers.hold(change, this.#request.remote)) return true
     this.fail(new ExchangeError('rate_limited', 'too many bytes wait in this router'))
     return false
   }

@@ -1,3 +1,4 @@
+import type { ByteBudget } from '../../exchange/buffer-budget.ts'
 import type { WheelEntry } from '../../exchange/deadline-wheel.ts'
 import { ERRORS, type ErrorCode, ExchangeError } from '../../exchange/errors.ts'
 import type { IdentityHolder } from '../../exchange/identity.ts'
@@ -53,6 +54,8 @@ export class MuxSession implements MuxConnection, FrameReader, ExchangeOwner, Id
   #clientEnded = false
   /** Not before the first: most connections of a router are idle. */
   #exchanges: Map<number, MuxExchange> | undefined
+  /** As with the exchanges. */
+  #buffers: ByteBudget | undefined
   /** The highest id that the client has used. */
   #lastId = 0
   #drainEndsAtMs = 0
@@ -200,7 +203,8 @@ export class MuxSession implements MuxConnection, FrameReader, ExchangeOwner, Id
     if (body === undefined) return
     this.#lastId = open.id
     const { parts } = this
-    const request = readOpen(open, body.length, this.#peer, this.#credential.fields, parts)
+    this.#buffers ??= parts.buffers.forConnection()
+    const request = readOpen(open, body.length, this.#peer, this.#credential.fields, this.#buffers, parts)
     const exchange = new MuxExchange(this, open, request)
     if (this.#state === 'draining') exchange.reset(new ExchangeError('draining', 'an open after the goaway'))
     else if (this.openExchanges >= parts.maxExchanges) {

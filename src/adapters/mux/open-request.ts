@@ -1,3 +1,4 @@
+import type { ByteBudget } from '../../exchange/buffer-budget.ts'
 import { ExchangeError } from '../../exchange/errors.ts'
 import type { HeaderList, RequestHead } from '../../exchange/exchange.ts'
 import { isNamed } from '../../exchange/header-list.ts'
@@ -14,6 +15,7 @@ export interface OpenRequest extends RequestHead {
   readonly fault: ExchangeError | undefined
   /** What the connection said of who sends it, where the request says nothing itself. */
   credential: HeaderList | undefined
+  readonly buffers: ByteBudget
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
@@ -27,12 +29,16 @@ const IGNORED: ReadonlySet<string> = new Set(['host', 'content-length', 'transfe
 /** What all requests of a listener are read by. */
 type OpenParts = Pick<MuxParts, keyof HeadLimits | 'makeRequestId'>
 
-/** @param ofConnection what that says of who its client is */
+/**
+ * @param ofConnection what that says of who its client is
+ * @param buffers of the connection
+ */
 export function readOpen(
   open: MuxOpen,
   bodyBytes: number,
   peer: MuxPeer,
   ofConnection: HeaderList,
+  buffers: ByteBudget,
   parts: OpenParts,
 ): OpenRequest {
   const headers: string[] = []
@@ -58,6 +64,7 @@ export function readOpen(
     length: open.more === true ? -1 : bodyBytes,
     route: undefined,
     subject: '',
+    buffers,
     fault,
     credential,
   }
