@@ -78,6 +78,11 @@ export class Identity implements WheelEntry {
     return this.#revoked !== undefined || (this.expiresAtMs !== undefined && this.#parts.now() >= this.expiresAtMs)
   }
 
+  /** What was opened with it lasts no longer either. */
+  get isOver(): boolean {
+    return this.#revoked !== undefined || this.#msLeft() <= 0
+  }
+
   /** Which policy has proved it: the same object for all of its own. Two policies of a kind have one name and are two. */
   get policy(): object {
     return this.#parts

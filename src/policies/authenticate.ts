@@ -55,7 +55,8 @@ export function requireIdentity(authenticate: Authenticate, next: Dispatch, part
   }
   return (request, client) => {
     if (request.identity !== undefined) {
-      if (!request.identity.isExpired) return enter(request, client)
+      // A connection that was let in goes on through its grace, with what is asked over it.
+      if (!request.identity.isOver) return enter(request, client)
       client.reset(new ExchangeError('unauthorized', `the credential of ${request.identity.subjectId} has expired`))
       return CLOSED_SIDE
     }

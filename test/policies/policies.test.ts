@@ -148,12 +148,20 @@ describe('authentication', () => {
       () => recorder(),
       { wheel, buffers },
     )
-    const head = { ...testRequest(), identity: identity(nowMs() + 1000) }
-    dispatch(head, recorder())
-    pass(1000)
-    const client = recorder()
-    dispatch(head, client)
-    assert.deepEqual(client.heard, ['reset unauthorized'])
+    const head = { ...testRequest(), identity: identity(nowMs() + 1000, 500) }
+    const heard = () => {
+      const client = recorder()
+      dispatch(head, client)
+      return client.heard
+    }
+    assert.deepEqual(heard(), [])
+    pass(1490)
+    assert.deepEqual(heard(), [], 'it is in its grace')
+    pass(10)
+    assert.deepEqual(heard(), ['reset unauthorized'])
+    head.identity = identity()
+    head.identity.revoke()
+    assert.deepEqual(heard(), ['reset unauthorized'])
   })
 })
 
