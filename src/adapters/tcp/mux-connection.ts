@@ -218,8 +218,12 @@ export class MuxTcpConnection implements MuxSocket, SocketOwner, TcpConnection, 
     const isReading = this.#reads()
     if ((this.#paused || this.#clientEnded) && isReading) this.#heardAtMs = wheel.now()
     const leftMs = this.#heardAtMs + SILENCE_MS - wheel.now()
-    if (leftMs > 0) wheel.schedule(this, Math.min(leftMs, stallTimeoutMs))
-    else this.#cut()
+    if (leftMs > 0) {
+      wheel.schedule(this, Math.min(leftMs, stallTimeoutMs))
+      return
+    }
+    limitObserver.onLimit('silent', this.#channel.remote)
+    this.#cut()
   }
 
   #onLingered(): void {
@@ -231,8 +235,12 @@ export class MuxTcpConnection implements MuxSocket, SocketOwner, TcpConnection, 
       return
     }
     if (this.#reads()) this.#heardAtMs = wheel.now()
-    if (wheel.now() - this.#heardAtMs < SILENCE_MS) wheel.schedule(this, LINGER_MS)
-    else this.#cut()
+    if (wheel.now() - this.#heardAtMs < SILENCE_MS) {
+      wheel.schedule(this, LINGER_MS)
+      return
+    }
+    this.#parts.limitObserver.onLimit('slow_reader', this.#channel.remote)
+    this.#cut()
   }
 
   /** Whether the client has taken all that was sent, or some of it since this was asked last. */

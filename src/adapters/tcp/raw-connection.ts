@@ -118,6 +118,8 @@ export class RawConnection implements ClientSide, SocketOwner, TcpConnection, Wh
   onTimeout(): void {
     if (this.#closed) return
     if (!this.#backendEnded || !this.#channel.socket.writableFinished) {
+      // After our FIN there is a timeout even where none is set, for a client that does not take the rest.
+      this.#parts.limitObserver.onLimit(this.#backendEnded ? 'slow_reader' : 'idle', this.#request.remote)
       this.#fail(new ExchangeError('timeout', 'nothing moved on the connection for too long'))
       return
     }

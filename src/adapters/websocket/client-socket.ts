@@ -10,8 +10,10 @@ import type { WebSocketParts } from './parts.ts'
 /** What uWebSockets says of a message that it has not taken, since too much waits to be sent. */
 const DROPPED = 2
 const SENT = 1
-/** Its words for a message so large that it does not even read it. */
+/** Its words for a message so large that it does not even read it, */
 const TOO_BIG = 'Received too big message'
+/** and for a client that has been silent for too long. */
+const TIMED_OUT = 'WebSocket timed out from inactivity'
 
 /** What uWebSockets keeps with each WebSocket. */
 export interface SocketData {
@@ -119,6 +121,7 @@ export class ClientSocket implements WheelEntry {
     this.#parts.wheel.cancel(this)
     this.#parts.connections.onUpgradedClosed(this.#peer)
     if (reason === TOO_BIG) this.#parts.limitObserver.onLimit('message_bytes', this.#remote)
+    else if (reason === TIMED_OUT) this.#parts.limitObserver.onLimit('silent', this.#remote)
     this.#handler.onClosed(code, reason)
   }
 
@@ -233,6 +236,7 @@ export class ClientSocket implements WheelEntry {
   #onSent(result: number): boolean {
     if (result === DROPPED) {
       // Pongs fill the buffer of a client that pings and does not read. A message that is missing must not go unseen.
+      this.#parts.limitObserver.onLimit('slow_reader', this.#remote)
       const ws = this.#ws
       this.#ws = undefined
       ws?.close()

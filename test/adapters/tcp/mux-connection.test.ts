@@ -6,17 +6,22 @@ import type { MuxConnection, MuxSocket } from '../../../src/adapters/mux/mux-soc
 import { startTcpAdapter } from '../../../src/adapters/tcp/adapter.ts'
 import { muxProtocol } from '../../../src/adapters/tcp/protocols.ts'
 import { DeadlineWheel } from '../../../src/exchange/deadline-wheel.ts'
-import { DEAF_LIMIT_OBSERVER } from '../../../src/exchange/limit.ts'
+import type { Limit } from '../../../src/exchange/limit.ts'
 import { eventually } from '../../support/eventually.ts'
 import { silentLogger } from '../../support/silent-logger.ts'
 import { unlimitedConnections } from '../../support/unlimited.ts'
 import { connectTcp } from './tcp-client.ts'
+
+/** How late a deadline may be. */
+const TICKS_MS = 20
 
 /** A session that writes down what it hears and does nothing, over real sockets and a clock of the test's. */
 async function start(t: TestContext) {
   let nowMs = 0
   const wheel = new DeadlineWheel({ now: () => nowMs })
   const heard: string[] = []
+  const limited: Limit[] = []
+  const observer = { onLimit: (limit: Limit) => void limited.push(limit) }
   const events = new EventEmitter()
   let socket: MuxSocket | undefined
   const session: MuxConnection = {
@@ -35,12 +40,12 @@ async function start(t: TestContext) {
     proxyProtocol: false,
     maxConnections: 10,
     limits: unlimitedConnections(),
-    observer: DEAF_LIMIT_OBSERVER,
+    observer,
     wheel,
     logger: silentLogger,
     protocol: muxProtocol({
       wheel,
-      limitObserver: DEAF_LIMIT_OBSERVER,
+      limitObserver: observer,
       stallTimeoutMs: 30_000,
       connect(peer, muxSocket) {
         heard.push(`[${peer.encoding} from ${peer.remote}]`)
@@ -56,6 +61,7 @@ async function start(t: TestContext) {
   return {
     adapter,
     heard,
+    limited,
     events,
     socket: () => socket!,
     wait(ms: number) {
@@ -87,11 +93,24 @@ describe('MuxTcpConnection', () => {
     const client = connectTcp(t, mux.adapter.port)
     client.socket.write('SX')
     await eventually('it is in', () => mux.adapter.connections === 1)
-    mux.wait(9_000)
-    assert.equal(mux.adapter.connections, 1)
-    mux.wait(1_100)
+    mux.wait(10_000)
+    assert.deepEqual([mux.adapter.connections, mux.limited], [1, []])
+    mux.wait(TICKS_MS)
     assert.equal(await client.outcome, 'reset')
+    assert.deepEqual(mux.limited, ['handshake'])
     await mux.assertIdle()
+  })
+
+  test('takes first bytes that come at the last moment', async (t) => {
+    const mux = await start(t)
+    const client = connectTcp(t, mux.adapter.port)
+    client.socket.write('SX')
+    await eventually('it is in', () => mux.adapter.connections === 1)
+    mux.wait(10_000)
+    client.socket.write('1\n')
+    await eventually('the session', () => mux.heard.length === 1)
+    mux.wait(TICKS_MS)
+    assert.deepEqual([mux.adapter.connections, mux.limited], [1, []])
   })
 
   test('resets a client that has been silent for a minute, and no other', async (t) => {
@@ -102,12 +121,13 @@ describe('MuxTcpConnection', () => {
     mux.wait(50_000)
     client.socket.write('x')
     await eventually('it speaks', () => mux.heard.length === 3)
-    mux.wait(50_000)
-    assert.equal(mux.adapter.connections, 1)
+    mux.wait(59_999)
+    assert.deepEqual([mux.adapter.connections, mux.limited], [1, []])
     // What we say ourselves is no sign of life of the client.
     mux.socket().send('{"t":"ping"}')
-    mux.wait(11_000)
+    mux.wait(TICKS_MS)
     assert.equal(await client.outcome, 'reset')
+    assert.deepEqual(mux.limited, ['silent'])
     await mux.assertIdle()
     assert.equal(mux.heard.at(-1), '[closed]')
   })
@@ -176,7 +196,9 @@ describe('MuxTcpConnection', () => {
     await begin()
     for (let i = 0; i < 5; i++) mux.wait(10_100)
     assert.equal(mux.adapter.connections, 1)
+    assert.deepEqual(mux.limited, [])
     for (let i = 0; i < 2; i++) mux.wait(10_100)
+    assert.deepEqual(mux.limited, ['slow_reader'])
     await mux.assertIdle()
 
     const { client, size } = await begin()
@@ -190,5 +212,6 @@ describe('MuxTcpConnection', () => {
     client.socket.resume()
     assert.equal(await client.outcome, 'end')
     assert.equal(client.received().length, size)
+    assert.equal(mux.limited.length, 1)
   })
 })

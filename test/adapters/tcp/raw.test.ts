@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { startTcpAdapter } from '../../../src/adapters/tcp/adapter.ts'
 import { DeadlineWheel } from '../../../src/exchange/deadline-wheel.ts'
 import { ExchangeError } from '../../../src/exchange/errors.ts'
@@ -293,6 +294,8 @@ describe('framing', () => {
   })
 })
 
+const IDLE_MS = 600
+
 describe('a raw TCP listener', () => {
   test('resets connections over its limit, counts them, and takes new ones when others leave', async (t) => {
     const tcp = await startRawTcp(t, { handler: echo, maxConnections: 2 })
@@ -311,11 +314,22 @@ describe('a raw TCP listener', () => {
   })
 
   test('resets a connection on which nothing moves for the idle timeout', async (t) => {
-    const tcp = await startRawTcp(t, { handler: echo, idleTimeoutMs: 100 })
+    const tcp = await startRawTcp(t, { handler: echo, idleTimeoutMs: IDLE_MS })
     const client = connectTcp(t, tcp.port)
+    // Longer than the timeout in all, and never without a byte for so long.
+    for (let i = 0; i < 5; i++) {
+      await delay(IDLE_MS / 4)
+      client.socket.write('x')
+    }
+    await eventually('all came back', () => client.received().length === 5)
+    assert.deepEqual([tcp.adapter.connections, tcp.limited], [1, []])
+    const silentAt = performance.now()
     assert.equal(await client.outcome, 'reset')
+    const silentMs = performance.now() - silentAt
+    assert.ok(silentMs > 0.9 * IDLE_MS, `reset after ${silentMs} ms without a byte`)
     await tcp.assertIdle()
     assert.equal(tcp.ended[0]!.code, 'timeout')
+    assert.deepEqual(tcp.limited, ['idle'])
   })
 
   test('ends a connection whose client has got all and does not close', async (t) => {
@@ -332,6 +346,7 @@ describe('a raw TCP listener', () => {
     assert.equal(heard.ended, false)
     await tcp.assertIdle()
     assert.equal(tcp.ended[0]!.code, 'ok')
+    assert.deepEqual(tcp.limited, [])
   })
 
   test('drains: streams go on until they end', async (t) => {

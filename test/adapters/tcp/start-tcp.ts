@@ -11,7 +11,7 @@ import { muxProtocol, type RawProtocolOptions, rawProtocol } from '../../../src/
 import { BufferBudget } from '../../../src/exchange/buffer-budget.ts'
 import { DeadlineWheel } from '../../../src/exchange/deadline-wheel.ts'
 import type { ErrorCode } from '../../../src/exchange/errors.ts'
-import { DEAF_LIMIT_OBSERVER, type Limit } from '../../../src/exchange/limit.ts'
+import type { Limit } from '../../../src/exchange/limit.ts'
 import type { Logger } from '../../../src/exchange/logger.ts'
 import type { ExchangeObserver } from '../../../src/exchange/observer.ts'
 import { NatsLink } from '../../../src/nats/connection.ts'
@@ -104,7 +104,6 @@ export function startMuxTcp(
       routing,
       maxHeaderBytes: 16 * 1024,
       maxUriBytes: 8 * 1024,
-      limitObserver: DEAF_LIMIT_OBSERVER,
       messageRate: { messagesPerSecond: 0, bytesPerSecond: 0 },
     })
     return muxProtocol({ ...shared, connect })
@@ -145,6 +144,7 @@ async function startTcp(
   })
   const ended: Ended[] = []
   const limited: Limit[] = []
+  const limitObserver = { onLimit: (limit: Limit) => void limited.push(limit) }
   const warnings: string[] = []
   const logger: Logger = { ...silentLogger, warn: (_fields, message) => void warnings.push(message) }
   const observer: ExchangeObserver = {
@@ -163,12 +163,12 @@ async function startTcp(
     proxyProtocol: options.proxyProtocol ?? false,
     maxConnections: options.maxConnections ?? 10_000,
     limits: options.limits ?? unlimitedConnections(),
-    observer: { onLimit: (limit) => void limited.push(limit) },
+    observer: limitObserver,
     wheel,
     logger,
     protocol: protocol(() => table, {
       wheel,
-      limitObserver: DEAF_LIMIT_OBSERVER,
+      limitObserver,
       stallTimeoutMs: 30_000,
       observer,
       logger,
