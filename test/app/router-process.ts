@@ -44,8 +44,13 @@ export interface RouterSettings {
   readonly reusePort?: boolean
   /** Of `listen.http`. */
   readonly trustedProxies?: readonly string[]
+  /** The same. */
+  readonly origins?: readonly string[]
   /** Of `listen.tcp`. */
   readonly tcp?: readonly object[]
+  readonly limits?: object
+  /** Of all routes. */
+  readonly policies?: readonly object[]
   readonly drainDelay?: string
   readonly drainTimeout?: string
   readonly logLevel?: string
@@ -137,11 +142,11 @@ export async function temporaryDirectory(): Promise<string> {
 
 /** JSON is YAML. */
 function routerYaml(settings: RouterSettings): string {
-  const { natsUrl, databaseUrl, httpPort = 0, adminPort = 0, reusePort = false } = settings
+  const { natsUrl, databaseUrl, httpPort = 0, adminPort = 0, reusePort = false, origins } = settings
   const { trustedProxies = [], tcp = [], drainDelay = '0s', drainTimeout = '30s', logLevel = 'info' } = settings
   return JSON.stringify({
     listen: {
-      http: { host: '127.0.0.1', port: httpPort, reusePort, trustedProxies },
+      http: { host: '127.0.0.1', port: httpPort, reusePort, trustedProxies, origins },
       admin: { port: adminPort, reusePort },
       tcp,
     },
@@ -149,7 +154,8 @@ function routerYaml(settings: RouterSettings): string {
     database: { url: databaseUrl },
     routes: { ...settings.routes },
     // A machine that runs many tests at once is slow, which is no reason here to refuse requests.
-    limits: { loopDelay: '0s' },
+    limits: { loopDelay: '0s', ...settings.limits },
+    policies: settings.policies,
     drain: { delay: drainDelay, timeout: drainTimeout },
     log: { level: logLevel },
   })
