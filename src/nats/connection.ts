@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type ConnectionOptions, connect, credsAuthenticator, Events, type NatsConnection } from 'nats'
+import { type ConnectionOptions, connect, Events, type NatsConnection, NatsError } from 'nats'
 import type { Logger } from '../exchange/logger.ts'
 import { explainConnectFailure, NatsConnectFailure } from './connect-failure.ts'
+import { credentialsFile } from './credentials-file.ts'
 import { clientTlsOf, type NatsTlsFiles } from './tls.ts'
 import { userInfoOf, withoutUserInfo } from './user-info.ts'
 
@@ -49,6 +49,8 @@ export class NatsLink {
   #client: NatsConnection | undefined
   #connected = false
   #reconnects = 0
+  /** What is wrong, as it was logged last; undefined: nothing is. */
+  #complaint: string | undefined
   #running: Promise<void> | undefined
 
   constructor(options: NatsLinkOptions) {
@@ -133,25 +135,19 @@ export class NatsLink {
   }
 
   async #connect(signal: AbortSignal): Promise<NatsConnection | undefined> {
-    const { logger, servers } = this.#options
+    const { logger } = this.#options
     for (let attempt = 0; !signal.aborted; attempt++) {
       try {
-        const client = await connect(await this.#connectOptions())
+        const client = await connect(this.#connectOptions())
         if (signal.aborted) {
           await client.close()
           return undefined
         }
-        if (attempt > 0) logger.info({ server: client.getServer() }, 'NATS is reachable')
+        if (this.#complaint !== undefined) logger.info({ server: client.getServer() }, 'NATS is reachable')
+        this.#complaint = undefined
         return client
       } catch (error) {
-        const failure = explainConnectFailure(error, this.#options)
-        const fields = { servers: servers.map(withoutUserInfo), err: failure }
-        const complaint =
-          failure instanceof NatsConnectFailure
-            ? `no connection with NATS, trying until there is one: ${failure.message}`
-            : 'NATS is not reachable; trying until it is'
-        if (attempt === 0) logger.error(fields, complaint)
-        else logger.debug(fields, 'NATS is still not reachable')
+        this.#complain(error)
         const backoffMs = Math.min(100 * 2 ** attempt, MAX_BACKOFF_MS)
         await delay(backoffMs * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => {})
       }
@@ -159,7 +155,7 @@ export class NatsLink {
     return undefined
   }
 
-  async #connectOptions(): Promise<ConnectionOptions> {
+  #connectOptions(): ConnectionOptions {
     const { servers, creds, name, inboxPrefix } = this.#options
     const tls = clientTlsOf(servers, this.#options.tls)
     return {
@@ -174,27 +170,46 @@ export class NatsLink {
       maxPingOut: 2,
       ...(tls === undefined ? {} : { tls }),
       ...(inboxPrefix === undefined ? {} : { inboxPrefix }),
-      ...(creds === undefined ? {} : { authenticator: credsAuthenticator(await readFile(creds)) }),
+      ...(creds === undefined ? {} : { authenticator: credentialsFile(creds) }),
     }
   }
 
   async #watch(client: NatsConnection): Promise<void> {
     const { logger } = this.#options
     for await (const status of client.status()) {
+      // Of each handshake that fails there is a `Disconnect`, and in the end a `Reconnect` for each of those.
       if (status.type === Events.Disconnect) {
+        if (!this.#connected) continue
         logger.error({ server: client.getServer() }, 'NATS is gone; reconnecting')
         this.#down()
       } else if (status.type === Events.Reconnect) {
+        if (this.#connected) continue
         this.#reconnects++
+        this.#complaint = undefined
         logger.info({ server: client.getServer() }, 'NATS is back')
         this.#up(client)
       } else if (status.type === Events.Error) {
         if (this.#optionalSubjects.has(status.permissionContext?.subject ?? '')) continue
-        logger.error({ error: status.data }, 'the NATS server reports an error')
+        if (this.#connected) logger.error({ error: status.data }, 'the NATS server reports an error')
+        else this.#complain(new NatsError(String(status.data), String(status.data)))
       } else if (status.type === Events.LDM) {
         logger.warn({ server: client.getServer() }, 'the NATS server is about to shut down')
       }
     }
+  }
+
+  /** Why there is no connection: once, until there is something else to say. */
+  #complain(error: unknown): void {
+    const { logger, servers } = this.#options
+    const failure = explainConnectFailure(error, this.#options)
+    const fields = { servers: servers.map(withoutUserInfo), err: failure }
+    const complaint =
+      failure instanceof NatsConnectFailure
+        ? `no connection with NATS, trying until there is one: ${failure.message}`
+        : 'NATS is not reachable; trying until it is'
+    if (complaint === this.#complaint) logger.debug(fields, complaint)
+    else logger.error(fields, complaint)
+    this.#complaint = complaint
   }
 
   #up(client: NatsConnection): void {

@@ -6,8 +6,8 @@ import { nkeys } from 'nats'
 export interface NatsOperator {
   /** Of a server. */
   readonly config: string
-  /** The text of a credentials file of a new user of an account. */
-  creds(account: string): string
+  /** The text of a credentials file of a new user of an account. @param expiresInS undefined: it does not expire */
+  creds(account: string, expiresInS?: number): string
 }
 
 const NO_LIMITS = { subs: -1, data: -1, payload: -1, imports: -1, exports: -1, wildcards: true, conn: -1, leaf: -1 }
@@ -22,10 +22,10 @@ export function createNatsOperator(accounts: readonly string[]): NatsOperator {
   const jwt = sign(operator, operator.getPublicKey(), 'test', { type: 'operator', version: 2 })
   return {
     config: `operator: ${jwt}\nresolver: MEMORY\nresolver_preload: {\n${preload.join('\n')}\n}\n`,
-    creds(account) {
+    creds(account, expiresInS) {
       const user = nkeys.createUser()
       const claims = { type: 'user', version: 2, pub: {}, sub: {}, subs: -1, data: -1, payload: -1 }
-      const jwt = sign(keys.get(account)!, user.getPublicKey(), 'user', claims)
+      const jwt = sign(keys.get(account)!, user.getPublicKey(), 'user', claims, expiresInS)
       const seed = new TextDecoder().decode(user.getSeed())
       return (
         `-----BEGIN NATS USER JWT-----\n${jwt}\n------END NATS USER JWT------\n\n` +
@@ -42,8 +42,16 @@ export async function writeOperatorConfig(operator: NatsOperator, directory: str
   return file
 }
 
-function sign(by: ReturnType<typeof nkeys.createOperator>, subject: string, name: string, nats: object): string {
-  const claims = { jti: name, iat: Math.floor(Date.now() / 1000), iss: by.getPublicKey(), name, sub: subject, nats }
+function sign(
+  by: ReturnType<typeof nkeys.createOperator>,
+  subject: string,
+  name: string,
+  nats: object,
+  expiresInS?: number,
+): string {
+  const iat = Math.floor(Date.now() / 1000)
+  const exp = expiresInS === undefined ? {} : { exp: iat + expiresInS }
+  const claims = { jti: name, iat, ...exp, iss: by.getPublicKey(), name, sub: subject, nats }
   const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
   const text = `${encode({ typ: 'JWT', alg: 'ed25519-nkey' })}.${encode(claims)}`
   return `${text}.${Buffer.from(by.sign(Buffer.from(text))).toString('base64url')}`
