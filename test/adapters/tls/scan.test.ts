@@ -4,6 +4,7 @@ import { describe, test } from 'node:test'
 import { promisify } from 'node:util'
 import { needs } from '../../support/needs.ts'
 import { startTlsListeners } from '../../support/start-tls-listeners.ts'
+import { assertGradeA, noTestssl } from './testssl.ts'
 
 const skip = needs(spawnSync('sslscan', ['--version']).status === 0, 'sslscan is not here')
 
@@ -38,5 +39,11 @@ describe('what sslscan finds', { skip }, () => {
       )
       for (const { bits, name } of found('group')) assert.ok(Number(bits) >= 112, name)
     })
+  }
+})
+
+describe('what testssl finds', { skip: noTestssl, concurrency: true }, () => {
+  for (const kind of ['http', 'tcp'] as const) {
+    test(`of ${kind} leaves it at grade A`, (t) => assertGradeA(t, kind))
   }
 })
