@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { describe, type TestContext, test } from 'node:test'
 import { connect, type NatsConnection } from 'nats'
 import { connectTcp } from '../adapters/tcp/tcp-client.ts'
-import { openSocket } from '../adapters/websocket/start-client.ts'
+import { createSocket, openSocket } from '../adapters/websocket/start-client.ts'
 import { eventually } from '../support/eventually.ts'
 import { type Gateway, type GatewayOptions, startGateway } from '../support/gateway.ts'
 import { natsUrl } from '../support/nats.ts'
@@ -50,6 +51,21 @@ async function assertRefused(gateway: Gateway, address: string): Promise<void> {
   assert.equal(await raw.closed(), '')
 }
 
+/** One that would be a WebSocket is closed before it is one. */
+async function assertNoSocket(url: string, localAddress = CLIENT): Promise<void> {
+  const { ws } = createSocket(url, { localAddress })
+  const [error] = await once(ws, 'error', { signal: AbortSignal.timeout(5000) })
+  assert.match(String(error), /socket hang up|ECONNRESET/)
+}
+
+/** One that would be multiplexed is reset, though it speaks at once. */
+async function assertNoMux(t: TestContext, port: number, address: string): Promise<void> {
+  const client = connectTcp(t, port, address)
+  client.socket.write('{"t":"ping"}\n')
+  assert.equal(await client.outcome, 'reset')
+  assert.equal(client.received().length, 0)
+}
+
 describe('connections of one address', () => {
   test('are as many as they may be over HTTP, WebSocket and TCP together, and one more is closed', async (t) => {
     const gateway = await start(t, { maxConnectionsPerIp: 5 })
@@ -65,8 +81,10 @@ describe('connections of one address', () => {
 
     await assertRefused(gateway, CLIENT)
     assert.equal(await connectTcp(t, tcpPort, CLIENT).outcome, 'reset')
-    assert.equal(gateway.limited.count('connections_per_ip'), 2)
-    assert.equal(gateway.http.refusedConnections + gateway.tcp.refusedConnections, 2)
+    for (const path of ['rpc', '_sx']) await assertNoSocket(`${gateway.url}/${path}`)
+    await assertNoMux(t, tcpPort, CLIENT)
+    assert.equal(gateway.limited.count('connections_per_ip'), 5)
+    assert.equal(gateway.http.refusedConnections + gateway.tcp.refusedConnections, 5)
     assert.equal(gateway.connectionLimits.connections, 5)
 
     const neighbour = await ask(await openRaw(gateway.port, NEIGHBOUR))
@@ -143,7 +161,10 @@ describe('connections in all', () => {
     await eventually('both are there', () => gateway.connectionLimits.connections === 2)
     await assertRefused(gateway, NEIGHBOUR)
     assert.equal(await connectTcp(t, tcpPort, NEIGHBOUR).outcome, 'reset')
-    assert.equal(gateway.limited.count('connections'), 2)
+    for (const path of ['rpc', '_sx']) await assertNoSocket(`${gateway.url}/${path}`, NEIGHBOUR)
+    await assertNoMux(t, tcpPort, NEIGHBOUR)
+    assert.equal(gateway.limited.count('connections'), 5)
+    assert.equal(gateway.connectionLimits.connections, 2)
     await ask(web)
     tcp.destroy()
     await eventually('one has gone', () => gateway.connectionLimits.connections === 1)

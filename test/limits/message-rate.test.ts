@@ -8,12 +8,14 @@ import { type Gateway, type GatewayOptions, startGateway } from '../support/gate
 import { natsUrl } from '../support/nats.ts'
 import { openRaw } from '../support/raw-http.ts'
 import { startStreamBackend } from '../support/stream-backend.ts'
+import { createTestClock } from './test-clock.ts'
 
 const MESSAGES = 10
+const BYTES = 1000
 
 let next = 0
 
-/** Echoes over WebSocket, `rpc` and `stream`, and over mux. */
+/** Echoes over WebSocket, `rpc` and `stream`, and over mux, in a second that does not end. */
 async function start(t: TestContext, options: Partial<GatewayOptions>): Promise<Gateway> {
   const url = await natsUrl()
   const subject = `limits.rate.${process.pid}.${next++}`
@@ -35,6 +37,7 @@ async function start(t: TestContext, options: Partial<GatewayOptions>): Promise<
       { name: 'nobody', match: { path: '/nobody' }, subject: `${subject}nobody`, noResponders: { hold: '1m' } },
     ],
     tcp: [{ protocol: 'mux', route: undefined }],
+    now: () => 0,
     ...options,
   })
   t.after(async () => {
@@ -54,8 +57,9 @@ describe('messages of one connection', () => {
       for (let i = 0; i < MESSAGES; i++) socket.ws.send(`${i}`)
       await socket.messages(MESSAGES)
       assert.equal(gateway.limited.count('messages_per_second'), 0)
-      for (let i = 0; i < MESSAGES + 1; i++) socket.ws.send('more')
+      socket.ws.send('one more')
       assert.deepEqual(await socket.closed(), { code: 4429, reason: 'rate_limited' })
+      assert.equal(socket.received.length, MESSAGES)
       assert.equal(gateway.limited.count('messages_per_second'), 1)
       neighbour.ws.send('still here')
       assert.deepEqual(await neighbour.messages(1), ['still here'])
@@ -68,10 +72,25 @@ describe('messages of one connection', () => {
   test('count pings, which are not answered without end either', async (t) => {
     const gateway = await start(t, { messageRate: { messagesPerSecond: MESSAGES } })
     const socket = await openSocket(`${gateway.url}/rpc`)
-    for (let i = 0; i < 2 * MESSAGES + 1; i++) socket.ws.ping()
+    let pongs = 0
+    socket.ws.on('pong', () => pongs++)
+    for (let i = 0; i < MESSAGES; i++) socket.ws.ping()
+    await eventually('all are answered', () => pongs === MESSAGES)
+    assert.equal(gateway.limited.count('messages_per_second'), 0)
+    socket.ws.ping()
     assert.equal((await socket.closed()).code, 4429)
     assert.equal(gateway.limited.count('messages_per_second'), 1)
     await gateway.assertIdle()
+  })
+
+  test('are whole ones, in however many frames', async (t) => {
+    const gateway = await start(t, { messageRate: { messagesPerSecond: 1 } })
+    const socket = await openSocket(`${gateway.url}/rpc`)
+    for (let i = 0; i < MESSAGES; i++) socket.ws.send('x', { fin: i === MESSAGES - 1 })
+    assert.deepEqual(await socket.messages(1), ['x'.repeat(MESSAGES)])
+    assert.equal(gateway.limited.count('messages_per_second'), 0)
+    socket.ws.send('y')
+    assert.equal((await socket.closed()).code, 4429)
   })
 
   test('are limited on a multiplexed WebSocket', async (t) => {
@@ -79,9 +98,12 @@ describe('messages of one connection', () => {
     const socket = await openSocket(`${gateway.url}/_sx`)
     for (let i = 0; i < MESSAGES; i++) socket.ws.send('{"t":"ping"}')
     await socket.messages(MESSAGES)
-    for (let i = 0; i < MESSAGES + 1; i++) socket.ws.send('{"t":"ping"}')
+    assert.equal(gateway.limited.count('messages_per_second'), 0)
+    socket.ws.send('{"t":"ping"}')
     assert.equal((await socket.closed()).code, 4429)
+    assert.equal(socket.received.length, MESSAGES + 1)
     assert.match(socket.texts.at(-1)!, /"t":"goaway".*"code":"rate_limited"/)
+    assert.equal(gateway.limited.count('messages_per_second'), 1)
     await gateway.assertIdle()
   })
 
@@ -90,7 +112,10 @@ describe('messages of one connection', () => {
     const raw = await openRaw(gateway.tcp.ports[0]!)
     raw.write('{"t":"open","id":1,"path":"/nobody"}\n')
     await eventually('an exchange', () => gateway.transport.size === 1)
-    raw.write('{"t":"ping"}\n'.repeat(2 * MESSAGES))
+    raw.write('{"t":"ping"}\n'.repeat(MESSAGES - 1))
+    await raw.until(new RegExp(`^(\\{"t":"pong"\\}\n){${MESSAGES - 1}}$`))
+    assert.equal(gateway.limited.count('messages_per_second'), 0)
+    raw.write('{"t":"ping"}\n')
     assert.match(await raw.closed(), /"t":"goaway".*"code":"rate_limited"/)
     assert.equal(gateway.limited.count('messages_per_second'), 1)
     await gateway.assertIdle()
@@ -98,24 +123,58 @@ describe('messages of one connection', () => {
 })
 
 describe('bytes of one connection', () => {
-  test('are as many in a second as they may be, and one more ends it', async (t) => {
-    const gateway = await start(t, { messageRate: { bytesPerSecond: 1000 } })
-    const socket = await openSocket(`${gateway.url}/rpc`)
-    socket.ws.send('x'.repeat(1000))
-    await socket.messages(1)
-    socket.ws.send('y'.repeat(1001))
-    socket.ws.send('z')
-    assert.deepEqual(await socket.closed(), { code: 4429, reason: 'rate_limited' })
-    assert.equal(gateway.limited.count('bytes_per_second'), 1)
-    await gateway.assertIdle()
-  })
+  for (const path of ['rpc', 'stream']) {
+    test(`are as many in a second as they may be, and one more is the last: WebSocket, ${path}`, async (t) => {
+      const gateway = await start(t, { messageRate: { bytesPerSecond: BYTES } })
+      const socket = await openSocket(`${gateway.url}/${path}`)
+      for (const bytes of [1, BYTES - 1]) socket.ws.send('x'.repeat(bytes))
+      await socket.messages(2)
+      assert.equal(gateway.limited.count('bytes_per_second'), 0)
+      socket.ws.send('z')
+      assert.deepEqual(await socket.closed(), { code: 4429, reason: 'rate_limited' })
+      assert.equal(gateway.limited.count('bytes_per_second'), 1)
+      await gateway.assertIdle()
+    })
+  }
 
-  test('are limited on multiplexed TCP', async (t) => {
-    const gateway = await start(t, { messageRate: { bytesPerSecond: 1000 } })
-    const raw = await openRaw(gateway.tcp.ports[0]!)
-    for (let i = 0; i < 3; i++) raw.write(`{"t":"ping"}\n${' '.repeat(700)}\n`)
-    assert.match(await raw.closed(), /"code":"rate_limited".*1000 bytes in a second/)
-    assert.equal(gateway.limited.count('bytes_per_second'), 1)
+  for (const encoding of ['WebSocket', 'TCP']) {
+    test(`are limited on multiplexed ${encoding}, with all that is around a frame`, async (t) => {
+      const gateway = await start(t, { messageRate: { bytesPerSecond: BYTES } })
+      const ping = '{"t":"ping"}'
+      if (encoding === 'WebSocket') {
+        const socket = await openSocket(`${gateway.url}/_sx`)
+        socket.ws.send(`${ping}${' '.repeat(BYTES - 2 * ping.length)}`)
+        socket.ws.send(ping)
+        await socket.messages(2)
+        assert.equal(gateway.limited.count('bytes_per_second'), 0)
+        socket.ws.send('x')
+        assert.equal((await socket.closed()).code, 4429)
+        assert.match(socket.texts.at(-1)!, /"code":"rate_limited".*1000 bytes in a second/)
+      } else {
+        const raw = await openRaw(gateway.tcp.ports[0]!)
+        raw.write(`${ping}${' '.repeat(BYTES - 2 * ping.length - 2)}\n${ping}\n`)
+        await raw.until(/pong.*\n.*pong/)
+        assert.equal(gateway.limited.count('bytes_per_second'), 0)
+        raw.write('\n')
+        assert.match(await raw.closed(), /"code":"rate_limited".*1000 bytes in a second/)
+      }
+      assert.equal(gateway.limited.count('bytes_per_second'), 1)
+      await gateway.assertIdle()
+    })
+  }
+
+  test('may be more than a second takes in one message, after a second without any', async (t) => {
+    const clock = createTestClock()
+    const gateway = await start(t, { messageRate: { bytesPerSecond: BYTES }, now: clock.now })
+    const large = 'x'.repeat(3 * BYTES)
+    const patient = await openSocket(`${gateway.url}/rpc`)
+    clock.pass(gateway.wheel, 1000)
+    patient.ws.send(large)
+    assert.deepEqual(await patient.messages(1), [large])
+    clock.pass(gateway.wheel, 999)
+    patient.ws.send('')
+    assert.equal((await patient.closed()).code, 4429)
+    await gateway.assertIdle()
   })
 })
 

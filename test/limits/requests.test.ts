@@ -5,6 +5,7 @@ import { openSocket } from '../adapters/websocket/start-client.ts'
 import { type Gateway, startGateway } from '../support/gateway.ts'
 import { natsUrl } from '../support/nats.ts'
 import { openRaw } from '../support/raw-http.ts'
+import { type StreamBackend, startStreamBackend } from '../support/stream-backend.ts'
 
 const MAX_HEADER_BYTES = 4096
 const MAX_URI_BYTES = 512
@@ -15,13 +16,21 @@ const MAX_HEADER_FIELDS = 98
 const MAX_SUBJECT_BYTES = 512
 
 const SUBJECT = `limits.requests.${process.pid}`
+const STREAM_SUBJECT = `limits.requests-stream.${process.pid}`
 
 describe('a request', () => {
   let nats: NatsConnection
+  let backend: StreamBackend
   let gateway: Gateway
 
   before(async () => {
     const url = await natsUrl()
+    backend = await startStreamBackend(url)
+    await backend.handle(STREAM_SUBJECT, (stream) => {
+      stream.accept(1, 64 * 1024)
+      stream.head({ status: 200, headers: [] })
+      return { data: (chunk, meta) => stream.data(chunk, meta), end: () => stream.end() }
+    })
     nats = await connect({ servers: url })
     nats.subscribe(`${SUBJECT}.>`, { callback: (_error, message) => void message.respond(message.data) })
     await nats.flush()
@@ -31,7 +40,7 @@ describe('a request', () => {
         { name: 'one', match: { path: '/one' }, subject: `${SUBJECT}.one`, limits: { bodyBytes: '1000B' } },
         { name: 'any', match: { path: '/any/{rest...}' }, subject: `${SUBJECT}.{rest}` },
         { name: 'rpc', match: { kind: 'ws', path: '/rpc' }, subject: `${SUBJECT}.rpc`, websocket: 'rpc' },
-        { name: 'stream', match: { kind: 'ws', path: '/stream' }, subject: `${SUBJECT}.stream` },
+        { name: 'stream', match: { kind: 'ws', path: '/stream' }, subject: STREAM_SUBJECT },
       ],
       maxHeaderBytes: MAX_HEADER_BYTES,
       maxUriBytes: MAX_URI_BYTES,
@@ -43,6 +52,7 @@ describe('a request', () => {
     await gateway.assertIdle()
     await gateway.close()
     await nats.close()
+    await backend.close()
   })
 
   /** The status line and what follows. */
@@ -107,20 +117,27 @@ describe('a request', () => {
     test(`over WebSocket, ${path}, is a message as large as it may be, or the connection is closed with 1009`, async () => {
       const before = gateway.limited.count('message_bytes')
       const socket = await openSocket(`${gateway.url}/${path}`)
-      socket.ws.send('x'.repeat(MAX_MESSAGE_BYTES))
-      if (path === 'rpc') await socket.messages(1)
-      socket.ws.send('x'.repeat(MAX_MESSAGE_BYTES + 1))
-      assert.equal((await socket.closed()).code, 1009)
+      const largest = 'x'.repeat(MAX_MESSAGE_BYTES)
+      socket.ws.send(largest)
+      assert.deepEqual(await socket.messages(1), [largest])
+      assert.equal(gateway.limited.count('message_bytes'), before)
+      socket.ws.send(`${largest}x`)
+      assert.deepEqual(await socket.closed(), { code: 1009, reason: 'too_large' })
       assert.equal(gateway.limited.count('message_bytes'), before + 1)
       assert.match(await ask('GET /one HTTP/1.1\r\nHost: x'), /^HTTP\/1\.1 204/)
     })
 
-    test(`over WebSocket, ${path}, is not even read if it is much larger`, async () => {
+    test(`over WebSocket, ${path}, is not even read if it is more than twice as large`, async () => {
       const before = gateway.limited.count('message_bytes')
-      const socket = await openSocket(`${gateway.url}/${path}`)
-      socket.ws.send('x'.repeat(2 * MAX_MESSAGE_BYTES + 1))
-      assert.equal((await socket.closed()).code, 1006)
-      assert.equal(gateway.limited.count('message_bytes'), before + 1)
+      for (const [bytes, code] of [
+        [2 * MAX_MESSAGE_BYTES, 1009],
+        [2 * MAX_MESSAGE_BYTES + 1, 1006],
+      ] as const) {
+        const socket = await openSocket(`${gateway.url}/${path}`)
+        socket.ws.send('x'.repeat(bytes))
+        assert.equal((await socket.closed()).code, code)
+      }
+      assert.equal(gateway.limited.count('message_bytes'), before + 2)
     })
   }
 })
