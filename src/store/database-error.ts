@@ -27,6 +27,12 @@ export function explainDatabaseError(error: unknown, url: string, options: Conne
       'or a firewall drops what we send; look at that server, its log and its load'
     )
   }
+  if (message === 'Connection terminated unexpectedly') {
+    return (
+      `the database at ${address} closed the connection without a word: it may have crashed or be restarting, or what ` +
+      'answers there is a proxy with no server behind it; look at that server and its log'
+    )
+  }
   switch (code) {
     case 'ECONNREFUSED':
     case 'EHOSTUNREACH':

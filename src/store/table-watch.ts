@@ -219,9 +219,11 @@ export class TableWatch {
     tracked.table.onSnapshot(snapshot, source)
   }
 
+  /** Only `stop` cuts it short, and not what is heard of the connection that failed, which may wake the other sleep. */
   async #backOff(failures: number): Promise<void> {
     const ms = Math.min(MIN_BACKOFF_MS * 2 ** failures, MAX_BACKOFF_MS)
-    await this.#sleep.sleep(ms * (0.5 + Math.random() / 2))
+    const { signal } = this.#stop
+    await delay(ms * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => {})
   }
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
@@ -12,6 +12,7 @@ import { watchedRoutes } from '../../src/store/watched-routes.ts'
 import { type SnapshotSource, watched } from '../../src/store/watched-table.ts'
 import { eventually } from '../support/eventually.ts'
 import { startPostgres, type TestPostgres } from '../support/postgres.ts'
+import { logIn, startFakePostgres } from './fake-postgres.ts'
 import { createTestLogger, createTestStore, query, type TestStore } from './migrated-database.ts'
 
 interface Seen {
@@ -203,6 +204,22 @@ describe('a route watch', () => {
     }
   })
 
+  for (const [when, hangUp] of [
+    ['accepts and hangs up', (socket) => void socket.end()],
+    ['hangs up after the login', (socket) => void logIn(socket).then(() => socket.end())],
+  ] satisfies [string, (socket: Socket) => void][]) {
+    test(`tries a server that ${when} less and less often, and says what to look at`, async (t) => {
+      const { url, acceptedAtMs } = await startFakePostgres(t, hangUp)
+      const { watch, errors } = create({ url })
+      await watch.start()
+      assert.match(errors()[0]!, /closed the connection without a word: .*no server behind it; look at that server/)
+      await eventually('the fourth attempt', () => acceptedAtMs.length >= 4)
+      // Half of 200, 400 and 800 ms, which is the least that chance makes of them.
+      assert.ok(acceptedAtMs[3]! - acceptedAtMs[0]! >= 690, `at ${acceptedAtMs.map(Math.round)} ms`)
+      assert.equal(errors().length, 1)
+    })
+  }
+
   test('stops at once, also while it connects', async () => {
     const mute = createServer().listen(0, '127.0.0.1')
     await new Promise((resolve) => mute.once('listening', resolve))
@@ -216,6 +233,16 @@ describe('a route watch', () => {
     } finally {
       mute.close()
     }
+  })
+
+  test('stops at once, also while it waits to try again', async (t) => {
+    const { url, acceptedAtMs } = await startFakePostgres(t, (socket) => void socket.end())
+    const { watch } = create({ url })
+    await watch.start()
+    await eventually('a long wait', () => acceptedAtMs.length >= 4)
+    const askedAtMs = performance.now()
+    await watch.stop()
+    assert.ok(performance.now() - askedAtMs < 700, 'it slept on')
   })
 
   test('leaves no connection behind and hands out nothing more after stop', async () => {
