@@ -227,6 +227,27 @@ describe('a TCP listener that asks for certificates of clients', { skip }, () =>
     }
   })
 
+  test('lets in those of other authorities when its file of them changes, without a restart', async (t) => {
+    const directory = temporaryFiles(t)
+    const [before, after] = [createAuthority(directory), createAuthority(directory, 'another authority')]
+    const clientCa = join(directory, 'clients.crt')
+    copyFileSync(before.cert, clientCa)
+    const tls = { ...before.issue('one'), clientCa, clientAuth: 'require' } as const
+    const { port } = await startRawTcp(t, { handler: echo, tls, certificatePollMs: 20 })
+    const [old, next] = [shown(before.issue('old')), shown(after.issue('next'))]
+    assert.equal(await say(t, port, next), undefined)
+    const first = connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ...old })
+    const [session] = (await once(first, 'session')) as [Buffer]
+
+    copyFileSync(after.cert, clientCa)
+    await eventually('the next is let in', async () => (await say(t, port, next)) === 'hello')
+    assert.equal(await say(t, port, old), undefined)
+    // What was found good before is no way in, either.
+    assert.equal(await say(t, port, { ...old, session }), undefined)
+    first.end('still there')
+    assert.equal(await text(first), 'still there')
+  })
+
   test('knows the client of a session that is resumed', async (t) => {
     const { authority, tcp } = await start(t, 'require')
     const pair = shown(authority.issue('alice'))

@@ -6,7 +6,7 @@ import { Agent, request as httpsRequest, type RequestOptions } from 'node:https'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { describe, type TestContext, test } from 'node:test'
-import { connect, type TLSSocket } from 'node:tls'
+import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import { WebSocket } from 'ws'
 import type { TlsOptions } from '../../../src/adapters/tls/tls-options.ts'
 import { ExchangeError } from '../../../src/exchange/errors.ts'
@@ -49,6 +49,15 @@ function ask(port: number, authority: Authority, options: RequestOptions = {}): 
     req.on('error', reject)
     req.end()
   })
+}
+
+/** What a client resumes with. */
+async function sessionOf(port: number, options: ConnectionOptions): Promise<Buffer> {
+  const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ...options })
+  socket.write(GET)
+  const [session] = (await once(socket, 'session')) as [Buffer]
+  socket.destroy()
+  return session
 }
 
 function shown({ cert, key }: KeyPair) {
@@ -222,6 +231,38 @@ describe('an HTTP listener that asks for certificates of clients', { skip }, () 
       }
       assert.equal(requests.length, 0)
     }
+  })
+
+  test('lets in those of other authorities when its file of them changes, without a restart', async (t) => {
+    const directory = temporaryFiles(t)
+    const [before, after] = [createAuthority(directory), createAuthority(directory, 'another authority')]
+    const clientCa = join(directory, 'clients.crt')
+    copyFileSync(before.cert, clientCa)
+    const { port, log } = await startTlsWebListener(t, { ...before.issue('one'), clientCa, clientAuth: 'require' })
+    const [old, next] = [shown(before.issue('old')), shown(after.issue('next'))]
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    t.after(() => agent.destroy())
+    const first = await ask(port, before, { agent, ...old })
+    assert.equal(first.body, 'old')
+    await assert.rejects(ask(port, before, next))
+    const session = await sessionOf(port, old)
+
+    copyFileSync(after.cert, clientCa)
+    await eventually('the next is let in', () =>
+      ask(port, before, next).then(
+        ({ body }) => body === 'next',
+        () => false,
+      ),
+    )
+    await assert.rejects(ask(port, before, old))
+    // What was found good before is no way in, either.
+    await assert.rejects(ask(port, before, { ...old, session }))
+    const again = await ask(port, before, { agent, ...old })
+    assert.deepEqual([again.body, again.localPort], ['old', first.localPort])
+
+    writeFileSync(clientCa, 'no authority')
+    await eventually('a warning', () => log.some((line) => /cannot be used; the old one stays/.test(line)))
+    assert.equal((await ask(port, before, next)).body, 'next')
   })
 
   test('knows the client of a session that is resumed', async (t) => {
