@@ -18,6 +18,7 @@ const LOSSES: Readonly<Record<string, string>> = {
   '0003_api_keys': 'all API keys',
   '0004_workspaces': 'all workspaces and the params of all routes',
   '0005_revocations': 'the revocations of all tokens, which then count again',
+  '0006_definer_functions': 'by which nothing is lost',
 }
 
 export const verb: Verb = {

@@ -42,6 +42,7 @@ describe('migrate', () => {
 
   test('down names the migration and what goes with it before it asks', async () => {
     for (const [migration, loss] of [
+      ['0006_definer_functions', /by which nothing is lost/],
       ['0005_revocations', /the revocations of all tokens, which then count again/],
       ['0004_workspaces', /all workspaces and the params/],
       ['0003_api_keys', /all API keys/],

@@ -1,0 +1,2 @@
+-- The functions stay as they are: to releases before this migration they do the same, and what they were gave whoever may
+-- write `routes` the rights of the tables' owner.
