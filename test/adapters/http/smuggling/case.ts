@@ -11,12 +11,26 @@ export interface SmugglingCase {
 export type Expectation =
   /** Answered with this status and closed; nothing is published. */
   | { readonly kind: 'refused'; readonly status: number }
+  /**
+   * Answered with this status and closed, for what comes in or behind the body. Nothing is published of a body that is to
+   * be whole; of one that is streamed, its beginning may be, and ends in a reset: never as if that were all of it.
+   */
+  | Cut
   /** Answered with this status; nothing is published. Where it ends is not in doubt, so that the next may follow. */
   | { readonly kind: 'answered'; readonly status: number }
   /** Closed without an answer; nothing is published. */
   | { readonly kind: 'dropped' }
   /** One request is published, just as it says here. */
   | { readonly kind: 'taken'; readonly request: TakenRequest }
+
+interface Cut {
+  readonly kind: 'cut'
+  readonly status: number
+  /** Where the body is streamed. */
+  readonly streamedStatus: number
+  /** All of the body, where only what is behind it is refused: as a stream that is under way it may end with this. */
+  readonly body: string | undefined
+}
 
 /** What of a request has to reach a backend. Absent: the path of the case, no query, no body, any host. */
 export interface TakenRequest {
@@ -36,6 +50,16 @@ export const SMUGGLED = `GET ${PATH}/smuggled HTTP/1.1\r\nHost: a.example\r\n\r\
 
 export function refused(status: number, name: string, why: string, bytes: string): SmugglingCase {
   return { name, bytes, why, expected: { kind: 'refused', status } }
+}
+
+export function cut(
+  status: number,
+  name: string,
+  why: string,
+  bytes: string,
+  { streamedStatus = status, body }: { readonly streamedStatus?: number; readonly body?: string } = {},
+): SmugglingCase {
+  return { name, bytes, why, expected: { kind: 'cut', status, streamedStatus, body } }
 }
 
 export function answered(status: number, name: string, why: string, bytes: string): SmugglingCase {
