@@ -110,7 +110,10 @@ export class BackendExchange implements AsyncIterable<ExchangeMessage> {
       return handledRejection(new Error(`the name or id of an event may have up to ${MAX_META_CHARS} characters`))
     }
     // Of a message: where each of them is an event, say, parts of one have to be known as such.
-    if (this.#outlet.data(bytes, all)) return Promise.resolve()
+    const hasRoom = this.#outlet.data(bytes, all)
+    // Too much of it may have been the end.
+    if (this.#error !== undefined) return handledRejection(this.#error)
+    if (hasRoom) return Promise.resolve()
     this.#room ??= openRoom()
     return this.#room.promise
   }

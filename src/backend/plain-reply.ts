@@ -28,7 +28,11 @@ export function answerPlain(options: PlainOptions, handler: ExchangeHandler) {
   const list: string[] = []
   for (const [name, values] of message.headers ?? []) for (const value of values) list.push(name.toLowerCase(), value)
   const request = exchangeRequest(list, message.subject, message.data.length > 0 ? 'POST' : 'GET')
-  const exchange = new BackendExchange(request, new PlainReply(options), maxMessageBytes)
+  const reply = new PlainReply(options, (error) => {
+    onError(error, request)
+    exchange.fail(error)
+  })
+  const exchange = new BackendExchange(request, reply, maxMessageBytes)
   if (message.data.length > 0) exchange.incoming.first(message.data)
   exchange.incoming.end()
   return { exchange, done: runHandler(exchange, handler, onError) }
@@ -43,14 +47,17 @@ export function refusePlain(nats: NatsConnection, message: Msg, code: 'busy' | '
 /** Gathers what a handler sends. */
 class PlainReply implements Outlet {
   readonly #options: PlainOptions
+  readonly #onTooLarge: (error: ExchangeError) => void
   readonly #chunks: Uint8Array[] = []
   #bytes = 0
   #status = 200
   #headers: HeaderList = []
   #over = false
 
-  constructor(options: PlainOptions) {
+  /** @param onTooLarge the reply is answered with an error, and the exchange is over */
+  constructor(options: PlainOptions, onTooLarge: (error: ExchangeError) => void) {
     this.#options = options
+    this.#onTooLarge = onTooLarge
   }
 
   head({ status, headers }: Pick<ResponseHead, 'status' | 'headers'>): void {
@@ -64,8 +71,10 @@ class PlainReply implements Outlet {
     this.#bytes += chunk.length
     if (this.#bytes > maxBytes) {
       const error = new ExchangeError('too_large', `a plain reply is one message and may have ${maxBytes} bytes`)
+      this.#chunks.length = 0
       this.reset(error)
-      throw error
+      this.#onTooLarge(error)
+      return true
     }
     // The handler may use its buffer again once it is told that there is room.
     this.#chunks.push(Buffer.from(chunk))

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -254,5 +255,32 @@ describe('an exchange handler', () => {
     })
     await service.flush()
     assert.equal((await router.request(prefix, 'hi')).string(), 'abc')
+  })
+
+  test('is reset by a plain reply that gets too long, wherever it sends from', async (t) => {
+    const { service, router, errors, prefix } = await startService(t)
+    const reset = Promise.withResolvers<unknown>()
+    service.exchange(prefix, async (x) => {
+      const timer = setInterval(() => x.send(Buffer.alloc(500_000)), 1)
+      await once(x.signal, 'abort')
+      clearInterval(timer)
+      reset.resolve(await x.send('late').catch(({ code }) => code))
+    })
+    await service.flush()
+    const reply = await router.request(prefix)
+    assert.equal(reply.headers?.get('Sx-Status'), '500')
+    assert.equal(reply.string(), 'The content is too large')
+    assert.equal(await reset.promise, 'too_large')
+    assert.match(String(errors), /^ExchangeError: a plain reply is one message and may have \d+ bytes$/)
+    await eventually('nothing is left', () => service.size === 0)
+  })
+
+  test('hears at the `send` that is too much for a plain reply that it was', async (t) => {
+    const { service, router, prefix } = await startService(t)
+    const codes: unknown[] = []
+    service.exchange(prefix, (x) => x.send(Buffer.alloc(2 ** 21)).catch(({ code }) => void codes.push(code)))
+    await service.flush()
+    assert.equal((await router.request(prefix)).headers?.get('Sx-Status'), '500')
+    assert.deepEqual(codes, ['too_large'])
   })
 })
