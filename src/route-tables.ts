@@ -7,7 +7,6 @@ import { compileTable, type RouteTable, type TableOptions } from './routing/tabl
 import { isWorkspaceName, type Workspace, WorkspaceDirectory } from './routing/workspace-directory.ts'
 import { watchedApiKeys } from './store/api-keys.ts'
 import { AwaitedRevision } from './store/awaited-revision.ts'
-import { openDatabase } from './store/database.ts'
 import { watchedRevocations } from './store/revocations.ts'
 import { RoutesFileWatch } from './store/routes-file-watch.ts'
 import { TableWatch } from './store/table-watch.ts'
@@ -107,14 +106,11 @@ export function createRouteTables(
 /** `routes.file`: applied to the database, from where this router and all others get it. */
 function createRoutesFileWatch(config: RouterConfig, logger: RouterLogger) {
   if (config.routes.file === undefined) return undefined
-  const { url } = config.database
-  const database = openDatabase(url, { logger, maxConnections: 1 })
   const watch = new RoutesFileWatch({
     file: resolve(config.routes.file),
     watch: config.routes.watch,
     parse: (text, file) => readRoutesFile(text, file).documents,
-    db: database.db,
-    url,
+    url: config.database.url,
     author: 'routes.file',
     logger,
   })
@@ -126,9 +122,6 @@ function createRoutesFileWatch(config: RouterConfig, logger: RouterLogger) {
       await watch.start()
       awaited.onAttempted(watch.appliedRevision)
     },
-    async stop() {
-      await watch.stop()
-      await database.close()
-    },
+    stop: () => watch.stop(),
   }
 }

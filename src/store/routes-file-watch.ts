@@ -1,14 +1,13 @@
 import { type FSWatcher, watch } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import type { Kysely } from 'kysely'
 import type { Logger } from '../exchange/logger.ts'
 import type { RouteDocument } from '../routing/spec.ts'
 import { applyRoutes } from './apply-routes.ts'
+import { type ConnectionOptions, openDatabase } from './database.ts'
 import { explainDatabaseError } from './database-error.ts'
 import { isRolledBack } from './route-history.ts'
 import { areSameRoutes } from './route-plan.ts'
-import type { Schema } from './schema.ts'
 import { WakeableSleep } from './wakeable-sleep.ts'
 
 export interface RoutesFileWatchOptions {
@@ -17,14 +16,14 @@ export interface RoutesFileWatchOptions {
   readonly watch: boolean
   /** Reads the file's text. Throws an error whose message lists all that is wrong with it. */
   readonly parse: (text: string, file: string) => readonly RouteDocument[]
-  readonly db: Kysely<Schema>
-  /** That of `db`, for messages. */
+  /** Of the database that it is applied to. */
   readonly url: string
   /** Who to name in the history. */
   readonly author: string
   readonly logger: Logger
   /** How often the file is looked at, where the system's notifications do not come. */
   readonly pollIntervalMs?: number
+  readonly connection?: ConnectionOptions
 }
 
 /** What the history says of a save. */
@@ -120,7 +119,9 @@ export class RoutesFileWatch {
   }
 
   async #apply(routes: readonly RouteDocument[]): Promise<number | undefined> {
-    const { db, url, file, author, logger } = this.#options
+    const { url, file, author, logger, connection = {} } = this.#options
+    // For this attempt alone: a connection on which nothing was answered in time would be of no use to the next.
+    const { db, close } = openDatabase(url, { ...connection, logger, maxConnections: 1 })
     try {
       if (this.#lastRoutes === undefined && (await isRolledBack(db, routes))) {
         this.#settle(routes)
@@ -142,9 +143,11 @@ export class RoutesFileWatch {
       return undefined
     } catch (error) {
       this.#settled = undefined
-      const complaint = explainDatabaseError(error, url)
+      const complaint = explainDatabaseError(error, url, connection)
       this.#complain(complaint, `the routes file is not applied yet, trying until it is: ${complaint}`, error)
       return Math.min(MIN_BACKOFF_MS * 2 ** this.#failures++, MAX_BACKOFF_MS) * (0.5 + Math.random() / 2)
+    } finally {
+      await close()
     }
   }
 

@@ -12,6 +12,7 @@ import { RoutesFileWatch, type RoutesFileWatchOptions } from '../../src/store/ro
 import { readRoutes } from '../../src/store/routes-table.ts'
 import { eventually } from '../support/eventually.ts'
 import { startPostgres } from '../support/postgres.ts'
+import { logIn, startFakePostgres } from './fake-postgres.ts'
 import { createTestLogger, createTestStore, type LogLine, route, type TestStore } from './migrated-database.ts'
 
 /** Longer than any test: what is seen is then not seen by a poll. */
@@ -48,7 +49,6 @@ describe('a routes file watch', () => {
       watch: true,
       // The reader of YAML is another part's; what matters here is that it may throw.
       parse: (text) => JSON.parse(text),
-      db: store.db,
       url: store.url,
       author: 'ann',
       logger,
@@ -256,6 +256,20 @@ describe('a routes file watch', () => {
     assert.equal(await names(), 'a')
   })
 
+  test('tries again over another connection when the database falls silent', async (t) => {
+    await save(route('a'))
+    const closed: number[] = []
+    const { url, acceptedAtMs } = await startFakePostgres(t, (socket) => {
+      socket.on('close', () => closed.push(performance.now()))
+      void logIn(socket)
+    })
+    const { watch, errors } = create({ url, connection: { statementTimeoutMs: 50 } })
+    await watch.start()
+    assert.match(errors()[0]!, /did not answer within 1050ms/)
+    await eventually('the end of the first connection', () => closed.length === 1)
+    await eventually('another connection', () => acceptedAtMs.length === 2)
+  })
+
   test('tries again until the database is there', async () => {
     const postgres = await startPostgres()
     const database = openDatabase(postgres.url, { logger: createTestLogger().logger })
@@ -263,7 +277,7 @@ describe('a routes file watch', () => {
       await migrateUp(database.db)
       await postgres.stop()
       await save(route('a'))
-      const { watch, errors, lines } = create({ db: database.db, url: postgres.url })
+      const { watch, errors, lines } = create({ url: postgres.url })
       await watch.start()
       assert.match(errors()[0]!, /not reachable|shutting down|terminat/)
       await eventually('two more tries', () => lines.filter(({ level }) => level === 'debug').length >= 2)
