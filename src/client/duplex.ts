@@ -37,10 +37,9 @@ export class Duplex implements AsyncIterable<Message> {
   readonly closed: Promise<number>
   readonly #isDuplex: boolean
   readonly #life: RequestLife
-  /** Open, with or without its head. */
-  readonly #begun = createDeferred<void>()
+  /** Of the attempt under way: open, with or without its head. A new one once that has failed, for there may be another. */
+  #begun = createDeferred<Exchange>()
   readonly #opened: Promise<Exchange>
-  #exchange: Exchange | undefined
   #hasSent = false
 
   constructor(session: Session, path: string, init: OpenInit) {
@@ -58,8 +57,10 @@ export class Duplex implements AsyncIterable<Message> {
           open: isDuplex ? { ...open, more: true } : open,
           begin: (exchange) => {
             begin(exchange)
-            this.#exchange = exchange
-            this.#begun.resolve()
+            this.#begun.resolve(exchange)
+            exchange.head.catch(() => {
+              this.#begun = createDeferred()
+            })
           },
         }
       },
@@ -73,10 +74,10 @@ export class Duplex implements AsyncIterable<Message> {
   /** A string is a text message, bytes a binary one. Resolves when it is on its way: await it, and nothing piles up. */
   send(data: string | Uint8Array): Promise<void> {
     return handled(
-      this.#begun.promise.then(() => {
+      this.#onceOpen((exchange) => {
         if (!this.#isDuplex) throw new Error('this was opened with a body, which is all that is sent')
         this.#hasSent = true
-        return this.#exchange?.send(data, true)
+        return exchange.send(data, true)
       }),
     )
   }
@@ -84,9 +85,9 @@ export class Duplex implements AsyncIterable<Message> {
   /** Nothing more is sent; what comes goes on. @param closeCode of a WebSocket, default 1000 */
   end(closeCode?: number): void {
     handled(
-      this.#begun.promise.then(() => {
+      this.#onceOpen((exchange) => {
         this.#hasSent = true
-        this.#exchange?.finish(closeCode)
+        exchange.finish(closeCode)
       }),
     )
   }
@@ -99,6 +100,14 @@ export class Duplex implements AsyncIterable<Message> {
   /** One reader at a time. To leave the loop early ends nothing: `reset` does. */
   [Symbol.asyncIterator](): AsyncIterator<Message, undefined> {
     return { next: () => this.#next() }
+  }
+
+  async #onceOpen(act: (exchange: Exchange) => Promise<void> | void): Promise<void> {
+    for (;;) {
+      const begun = this.#begun
+      const exchange = await begun.promise
+      if (begun === this.#begun) return act(exchange)
+    }
   }
 
   async #next(): Promise<IteratorResult<Message, undefined>> {

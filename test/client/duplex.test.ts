@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { connect, type Message } from '../../src/client/index.ts'
+import { eventually } from '../support/eventually.ts'
 import { beginOne, startFakeRouter } from './fake-router.ts'
+import { ManualClock } from './manual-clock.ts'
 
 const WINDOW = 256 * 1024
 const random = () => 0
@@ -190,6 +192,50 @@ describe('a duplex of the client', () => {
     await assert.rejects(duplex.send('y'), { code: 'busy' })
     assert.equal(connection.of('open').length, 2)
     client.close()
+  })
+
+  test('keeps what is sent between two attempts for the next one', async (t) => {
+    const router = await startFakeRouter(t)
+    const clock = new ManualClock()
+    const client = connect(router.url, { random: () => 0.5, clock })
+    const duplex = client.open('/')
+    const connection = await router.connection()
+    await connection.frame('open')
+    const timers = clock.pending
+    connection.send({ t: 'reset', id: 1, code: 'busy', status: 503, retryable: true })
+    await eventually('the client waits before it tries again', () => clock.pending > timers)
+    const sent = [duplex.send('hello'), duplex.send('again')]
+    duplex.end(4000)
+    // Whatever they do at once is done by then.
+    connection.send({ t: 'ping' })
+    await connection.frame('pong')
+    clock.advance(100)
+    await connection.frame('end')
+    await Promise.all(sent)
+    assert.deepEqual(
+      connection.frames.slice(-4).map((frame) => [frame.t, 'id' in frame && frame.id, 'body' in frame && frame.body]),
+      [
+        ['open', 2, undefined],
+        ['data', 2, 'hello'],
+        ['data', 2, 'again'],
+        ['end', 2, false],
+      ],
+    )
+    connection.send({ t: 'head', id: 2, status: 200 }, { t: 'end', id: 2 })
+    assert.equal((await duplex.head).status, 200)
+    assert.deepEqual(await all(duplex), [])
+    client.close()
+  })
+
+  test('rejects what is sent between two attempts where there is no other', async (t) => {
+    const clock = new ManualClock()
+    const { client, connection, begun: duplex } = await beginOne(t, (client) => client.open('/'), { clock })
+    const timers = clock.pending
+    connection.send({ t: 'reset', id: 1, code: 'busy', status: 503, retryable: true })
+    await eventually('the client waits before it tries again', () => clock.pending > timers)
+    const sent = duplex.send('hello')
+    client.close()
+    await assert.rejects(sent, { code: 'closed' })
   })
 
   test('ends for both ends by a reset, a signal, a lost connection', async (t) => {
