@@ -1,6 +1,7 @@
 import { type FSWatcher, watch } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from '../exchange/logger.ts'
 import type { RouteDocument } from '../routing/spec.ts'
 import { applyRoutes } from './apply-routes.ts'
@@ -23,6 +24,8 @@ export interface RoutesFileWatchOptions {
   readonly logger: Logger
   /** How often the file is looked at, where the system's notifications do not come. */
   readonly pollIntervalMs?: number
+  /** How long it has to have stayed as it is before it is applied. */
+  readonly settleMs?: number
   readonly connection?: ConnectionOptions
 }
 
@@ -31,8 +34,10 @@ export function saveComment(file: string): string {
   return `saved ${file}`
 }
 
-/** Editors save in several steps. */
-const SETTLE_MS = 100
+/** How long a file has to stay as it is: editors save in several steps, and half of a file may be a good one. */
+const SETTLE_MS = 300
+/** A burst of notifications is one look at the file. */
+const NOTICE_MS = 50
 const MIN_BACKOFF_MS = 200
 const MAX_BACKOFF_MS = 5000
 
@@ -54,7 +59,7 @@ export class RoutesFileWatch {
   #appliedRevision = 0
   #failures = 0
   #complaint: string | undefined
-  #settleTimer: NodeJS.Timeout | undefined
+  #noticeTimer: NodeJS.Timeout | undefined
   readonly #sleep = new WakeableSleep()
 
   constructor(options: RoutesFileWatchOptions) {
@@ -78,7 +83,7 @@ export class RoutesFileWatch {
   async stop(): Promise<void> {
     this.#stop.abort()
     this.#watcher?.close()
-    clearTimeout(this.#settleTimer)
+    clearTimeout(this.#noticeTimer)
     this.#sleep.wake()
     await this.#running
   }
@@ -99,12 +104,14 @@ export class RoutesFileWatch {
     let state: string | undefined
     let routes: readonly RouteDocument[]
     try {
-      // Before the read: a save in between shows as another state the next time.
       state = await stateOf(file)
       if (state === this.#settled) return undefined
-      routes = parse(await readFile(file, 'utf8'), file)
+      const whole = await this.#readWhole(state)
+      state = whole.state
+      routes = parse(whole.text, file)
       this.#settled = state
     } catch (error) {
+      if (this.#stop.signal.aborted) return undefined
       const complaint = error instanceof Error ? error.message : String(error)
       this.#settled = state
       this.#complain(complaint, `the routes file is not applied, the table stays as it is:\n${complaint}`, error)
@@ -116,6 +123,20 @@ export class RoutesFileWatch {
       return undefined
     }
     return this.#apply(routes)
+  }
+
+  /** What is in the file once it is left alone, from its state now. Rejects on `stop`. */
+  async #readWhole(state: string): Promise<{ readonly state: string; readonly text: string }> {
+    const { file, settleMs = SETTLE_MS } = this.#options
+    const { signal } = this.#stop
+    for (let before = state; ; ) {
+      // Between two looks at its state, so that no write is missed.
+      const text = await readFile(file, 'utf8')
+      await delay(settleMs, undefined, { signal })
+      const after = await stateOf(file)
+      if (after === before) return { state: after, text }
+      before = after
+    }
   }
 
   async #apply(routes: readonly RouteDocument[]): Promise<number | undefined> {
@@ -174,8 +195,8 @@ export class RoutesFileWatch {
     }
     try {
       this.#watcher = watch(dirname(file), () => {
-        clearTimeout(this.#settleTimer)
-        this.#settleTimer = setTimeout(() => this.#sleep.wake(), SETTLE_MS)
+        clearTimeout(this.#noticeTimer)
+        this.#noticeTimer = setTimeout(() => this.#sleep.wake(), NOTICE_MS)
       })
       this.#watcher.on('error', onError)
     } catch (error) {

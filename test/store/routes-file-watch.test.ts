@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { RouteDocument } from '../../src/routing/spec.ts'
 import { applyRoutes } from '../../src/store/apply-routes.ts'
 import { openDatabase } from '../../src/store/database.ts'
@@ -116,6 +117,35 @@ describe('a routes file watch', () => {
     assert.match(errors()[0]!, /ENOENT/)
     await save(route('a'))
     await eventually('the file', async () => (await names()) === 'a', within)
+  })
+
+  for (const [how, options] of [
+    ['notified', {}],
+    ['polling', { pollIntervalMs: 5 }],
+  ] as const) {
+    test(`applies a file that is written slowly once it is whole, ${how}`, async () => {
+      await save(route('old'))
+      const { watch, lines } = create({ ...options, settleMs: 1000 })
+      await watch.start()
+      const all = ['a', 'b', 'c', 'd']
+      // Each piece makes it a file with fewer routes, as the lines of YAML do.
+      for (const [n] of all.entries()) {
+        await save(...all.slice(0, n + 1).map((name) => route(name)))
+        await delay(150)
+      }
+      await eventually('the whole file', async () => (await names()) === all.join())
+      assert.equal(lines.filter(({ message }) => message === 'routes file applied').length, 2)
+    })
+  }
+
+  test('stops at once while it waits for the file to be whole', async () => {
+    await save(route('a'))
+    const { watch, lines } = create()
+    const started = watch.start()
+    await watch.stop()
+    await started
+    assert.deepEqual(lines, [])
+    assert.equal(await names(), '')
   })
 
   test('sees a save by polling where the directory cannot be watched', async () => {
