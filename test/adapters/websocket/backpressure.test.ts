@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { MAX_OVERRUN_BYTES, MESSAGE_OVERHEAD_BYTES } from '../../../src/adapters/websocket/overrun.ts'
 import type { Stream } from '../../../src/wire/stream.ts'
 import { eventually } from '../../support/eventually.ts'
 import { type Gateway, startGateway } from '../../support/gateway.ts'
 import { natsUrl } from '../../support/nats.ts'
 import { type StreamBackend, startStreamBackend } from '../../support/stream-backend.ts'
-import { openSocket } from './start-client.ts'
+import { openSocket, type TestSocket } from './start-client.ts'
 
 const CHUNK = Buffer.alloc(32 * 1024, 'c')
 
@@ -18,7 +19,10 @@ describe('backpressure on a WebSocket', () => {
     const nats = await natsUrl()
     gateway = await startGateway({
       natsUrl: nats,
-      routes: [{ name: 'flow', match: { kind: 'ws', path: '/{id}' }, subject: subject('{id}') }],
+      routes: [
+        { name: 'flow', match: { kind: 'ws', path: '/{id}' }, subject: subject('{id}') },
+        { name: 'rpc', match: { kind: 'ws', path: '/rpc/{id}' }, subject: subject('{id}'), websocket: 'rpc' },
+      ],
     })
     backend = await startStreamBackend(nats)
   })
@@ -64,27 +68,19 @@ describe('backpressure on a WebSocket', () => {
   })
 
   test('closes with 1013 a client that sends more than 1 MiB which nobody takes', async () => {
-    let isFull = false
     await backend.handle(subject('stuck'), (stream) => {
       stream.accept(1, 65536)
       stream.head({ status: 200, headers: [] })
-      return {
-        data() {
-          isFull = true
-          return false
-        },
-      }
+      return { data: () => false }
     })
     const socket = await openSocket(`${gateway.url}/stuck`)
-    socket.ws.send(CHUNK)
-    await eventually('a full backend', () => isFull)
-    const before = process.memoryUsage().rss
-    for (let i = 0; i < 2000; i++) socket.ws.send(CHUNK)
-    assert.deepEqual(await socket.closed(), { code: 1013, reason: 'rate_limited' })
-    const grownMiB = (process.memoryUsage().rss - before) / 1024 / 1024
-    assert.ok(grownMiB < 150, `grew by ${grownMiB} MiB`)
+    // The first of which something is left counts whole.
+    await eventually('a full backend', () => {
+      if (gateway.buffers.heldBytes === 0) socket.ws.send(CHUNK)
+      return gateway.buffers.heldBytes > 0
+    })
+    await assertOverrun(socket, CHUNK.length + MESSAGE_OVERHEAD_BYTES)
     await gateway.assertIdle()
-    assert.equal(gateway.ended.at(-1)!.code, 'rate_limited')
     assert.equal(backend.resets.at(-1)!.code, 'rate_limited')
   })
 
@@ -92,11 +88,48 @@ describe('backpressure on a WebSocket', () => {
     const silent = backend.nats.subscribe(subject('silent'), { callback() {} })
     await backend.nats.flush()
     const socket = await openSocket(`${gateway.url}/silent`)
-    for (let i = 0; i < 64; i++) socket.ws.send(CHUNK)
-    assert.equal((await socket.closed()).code, 1013)
+    await assertOverrun(socket, 0)
     silent.unsubscribe()
     await gateway.assertIdle()
   })
+
+  test('closes with 1013 a client of which more than 1 MiB waits behind 16 requests in flight', async () => {
+    const silent = backend.nats.subscribe(subject('calls'), { callback() {} })
+    await backend.nats.flush()
+    const socket = await openSocket(`${gateway.url}/rpc/calls`)
+    for (let i = 0; i < 16; i++) socket.ws.send('')
+    await eventually('all in flight', () => gateway.transport.size === 16)
+    const before = gateway.ended.length
+    await assertOverrun(socket, 0)
+    assert.equal(gateway.transport.size, 0)
+    assert.deepEqual(
+      gateway.ended.slice(before).map(({ code }) => code),
+      Array(16).fill('rate_limited'),
+    )
+    silent.unsubscribe()
+    await gateway.assertIdle()
+  })
+
+  /** Fills the 1 MiB that may wait, of which so much is taken, and then sends a message that is empty. */
+  async function assertOverrun(socket: TestSocket, takenBytes: number): Promise<void> {
+    const heldBefore = gateway.buffers.heldBytes
+    const endedBefore = gateway.ended.length
+    let left = MAX_OVERRUN_BYTES - takenBytes
+    let sent = 0
+    while (left > 0) {
+      const bytes = Math.min(left, CHUNK.length) - MESSAGE_OVERHEAD_BYTES
+      socket.ws.send(CHUNK.subarray(0, bytes))
+      left -= bytes + MESSAGE_OVERHEAD_BYTES
+      sent += bytes
+    }
+    await eventually('all of it', () => gateway.buffers.heldBytes >= heldBefore + sent)
+    assert.equal(gateway.ended.length, endedBefore)
+    assert.equal(socket.ws.readyState, 1)
+    socket.ws.send('')
+    assert.deepEqual(await socket.closed(), { code: 1013, reason: 'rate_limited' })
+    assert.equal(gateway.ended.at(-1)!.code, 'rate_limited')
+    await eventually('nothing waits', () => gateway.buffers.heldBytes === 0)
+  }
 
   test('takes any amount from a fast client as fast as the backend takes it', async () => {
     let taken = 0
