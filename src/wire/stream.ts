@@ -288,8 +288,10 @@ export class Stream implements Side, DeliveryOwner {
 
   /** @internal */
   onUsed(payloadBytes: number): void {
+    // A window that grows now would never give it back.
+    if (this.#closed) return
     const credit = this.#receiving.use(payloadBytes, this.#delivery.idle, this.#options.now())
-    if (credit === undefined || this.#closed || this.#allReceived) return
+    if (credit === undefined || this.#allReceived) return
     this.#outgoing.credit(credit)
   }
 

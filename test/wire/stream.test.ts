@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { ExchangeError } from '../../src/exchange/errors.ts'
+import { WindowBudget } from '../../src/wire/window-budget.ts'
 import { ALL_CALLS, data, ERROR, end, grant, Harness, head, RESET, WINDOW_BYTES } from './stream-harness.ts'
 
 describe('a stream that has closed', () => {
@@ -203,6 +204,17 @@ describe('a receiver', () => {
     assert.equal(h.heard.length, 2)
     h.stream.drained()
     assert.deepEqual(h.takeSent(), ['credit -'])
+  })
+
+  test('gives back what its window has grown by, though it is reset by what it hands over', () => {
+    const windowBudget = new WindowBudget(16 * WINDOW_BYTES)
+    const h = new Harness({ role: 'backend', windowBudget })
+    const half = 'x'.repeat(WINDOW_BYTES / 2)
+    h.stream.onFrame(data(1, half))
+    h.on = () => h.stream.reset(ERROR)
+    h.stream.onFrame(data(2, half))
+    assert.equal(h.stream.closed, true)
+    assert.equal(windowBudget.leftBytes, 16 * WINDOW_BYTES)
   })
 
   test('takes a head that credit does not cover, and an end behind it', () => {
