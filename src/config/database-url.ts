@@ -23,6 +23,8 @@ export function withTls(databaseUrl: string, tls: DatabaseTls): string {
 export function withPassword(databaseUrl: string, password: string): string {
   const url = new URL(databaseUrl)
   if (url.password !== '' || url.searchParams.has('password')) return databaseUrl
-  url.password = encodeURIComponent(password)
+  // A URL without a host, as of a socket, has no place for a password in front of it.
+  if (url.hostname === '') url.searchParams.set('password', password)
+  else url.password = encodeURIComponent(password)
   return url.href
 }

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
+import pg from 'pg'
 import { ConfigError } from '../../src/config/config-error.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { describeConfig } from '../../src/config/router-config.ts'
@@ -32,6 +33,17 @@ describe('secrets in files of their own', () => {
     assert.deepEqual([url.username, url.host, url.pathname], ['u', 'h', '/d'])
     assert.doesNotMatch(JSON.stringify(describeConfig(loaded)), /ss:w|ss%3Aw|a-token/)
   })
+
+  for (const url of ['postgres:///d?host=/run/postgresql', 'postgres://u@%2Frun%2Fpostgresql/d']) {
+    test(`reach the driver of a database at a socket, as in ${url}`, async (t) => {
+      const password = 'p@ss:w%2Frd/? &+='
+      const database = `database: { url: '${url}', passwordFile: password }`
+      const loaded = await load(directoryWith(t, { 'router.yaml': database, password }))
+      const client = new pg.Client({ connectionString: loaded.database.url })
+      assert.deepEqual([client.host, client.database, client.password], ['/run/postgresql', 'd', password])
+      assert.doesNotMatch(JSON.stringify(describeConfig(loaded)), /p@ss|p%40ss/)
+    })
+  }
 
   test('give way to what the environment says', async (t) => {
     const cwd = directoryWith(t, { 'router.yaml': config, token: TOKEN, password: 'from-a-file' })
