@@ -5,6 +5,7 @@ import { didYouMean } from '../schema/nearest.ts'
 import { parseArguments } from './arguments.ts'
 import { groupHelp, PROGRAM, programHelp, verbHelp } from './help.ts'
 import { Interruption } from './interrupts.ts'
+import { warnOfPasswords } from './password-warning.ts'
 import { createPaint } from './print.ts'
 import { type Io, UsageError, type VerbEntry, VerbError } from './verb.ts'
 
@@ -76,6 +77,7 @@ async function runVerb(entry: VerbEntry, words: readonly string[], io: Io): Prom
   if (verb.usage === undefined && args.positionals[0] !== undefined) {
     throw new UsageError(`unexpected "${args.positionals[0]}"`)
   }
+  warnOfPasswords(args, io)
   return await verb.run(args, io)
 }
 
