@@ -1,7 +1,7 @@
 import type { Msg } from 'nats'
 import { serve } from '../../src/backend/index.ts'
 import { assertSubjectShape } from '../routing/subject-shape.ts'
-import { SUBJECTS } from './routes.ts'
+import { GUARDED_SUBJECT, PARAMS_SUBJECT, SUBJECTS } from './routes.ts'
 import type { FuzzStage } from './stage.ts'
 
 /** What a request must have by the time that it is published, whatever its client has sent. */
@@ -9,8 +9,9 @@ const METHOD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const PATH = /^\/[\x21\x22\x24-\x7e]*$/
 const VALUE = /^[\x20-\x7e]*$/
 
-/** More than the system takes of a response that its client does not read. */
-const LARGE = Buffer.alloc(512 * 1024, 'x')
+/** A response of which the system takes less, some MiB, for a client that does not read: the router holds the rest. */
+const LARGE_PARTS = 256
+const LARGE_PART = Buffer.alloc(64 * 1024, 'x')
 
 /**
  * Backends for the routes of test/fuzz/routes.ts: echoes, and the one that a target plays.
@@ -20,39 +21,51 @@ const LARGE = Buffer.alloc(512 * 1024, 'x')
 export async function startBackends(stage: FuzzStage, violations: string[]): Promise<() => Promise<void>> {
   const { nats, hostileNats } = stage
   const echo = (_error: Error | null, message: Msg) => void message.respond(message.data)
+  /** Sees what is published for a template; what answers it may be somebody else. */
+  const watch = (template: string) => (_error: Error | null, message: Msg) => {
+    stage.published++
+    try {
+      assertRequest(message, template)
+    } catch (violation) {
+      violations.push(String(violation))
+    }
+  }
   nats.subscribe(`${SUBJECTS}.well`, { callback: echo })
   nats.subscribe(`${SUBJECTS}.messages`, { callback: echo })
-  nats.subscribe(`${SUBJECTS}.large`, { callback: (_error, message) => void message.respond(LARGE) })
-  nats.subscribe(`${SUBJECTS}.any.>`, {
-    callback(error, message) {
-      echo(error, message)
-      stage.published++
-      try {
-        assertRequest(message)
-      } catch (violation) {
-        violations.push(String(violation))
-      }
-    },
-  })
+  for (const [subject, template] of [
+    [`${SUBJECTS}.any.>`, `${SUBJECTS}.any.{a}.{rest...}`],
+    [`${SUBJECTS}.params.>`, PARAMS_SUBJECT],
+  ] as const) {
+    nats.subscribe(subject, { callback: echo })
+    nats.subscribe(subject, { callback: watch(template) })
+  }
+  nats.subscribe(`${SUBJECTS}.guarded.>`, { callback: watch(GUARDED_SUBJECT) })
+  nats.subscribe(`${SUBJECTS}.stream`, { callback: watch(`${SUBJECTS}.stream`) })
   hostileNats.subscribe(`${SUBJECTS}.hostile`, {
     callback(_error, message) {
       if (message.reply !== undefined) stage.hostile?.(message.reply)
     },
   })
   const service = await serve({ nats, name: 'fuzz', version: '1.0.0', maxConcurrent: 10_000 })
-  service.exchange(`${SUBJECTS}.stream`, async (exchange) => {
-    for await (const message of exchange) await exchange.send(message.data)
+  for (const subject of [`${SUBJECTS}.stream`, `${SUBJECTS}.guarded.>`]) {
+    service.exchange(subject, async (exchange) => {
+      for await (const message of exchange) await exchange.send(message.data)
+    })
+  }
+  service.exchange(`${SUBJECTS}.large`, async (exchange) => {
+    for (let part = 0; part < LARGE_PARTS; part++) await exchange.send(LARGE_PART)
   })
   await service.flush()
   await Promise.all([nats.flush(), hostileNats.flush()])
   return () => service.drain(0)
 }
 
-function assertRequest({ subject, headers }: Msg): void {
+function assertRequest({ subject, headers }: Msg, template: string): void {
   const path = headers?.get('Sx-Path') ?? ''
   const method = headers?.get('Sx-Method') ?? ''
   const rest = path.split('/').length - 3
-  assertSubjectShape(`${SUBJECTS}.any.{a}.{rest...}`, subject, { rest })
+  assertSubjectShape(template, subject, { rest })
+  if (headers?.get('Sx-Kind') !== 'http') return
   if (!METHOD.test(method)) throw new Error(`published with the method ${JSON.stringify(method)}`)
   if (!PATH.test(path)) throw new Error(`published with the path ${JSON.stringify(path)}`)
   for (const name of headers?.keys() ?? []) {

@@ -41,9 +41,10 @@ describe('a fuzzer that finds something', () => {
   })
   const options = { durationMs: 1000, stage: undefined, print: () => {} }
 
-  test('tells the smallest case, and how to see it again', async () => {
+  test('tells the smallest case, what is wrong with it, and how to see it again', async () => {
     const { failure } = await fuzz(target, { ...options, seed: 7 })
     assert.match(failure ?? '', /Counterexample: \[1001\]/)
+    assert.match(failure ?? '', /larger than a thousand/)
     const [, seed, path] = /npm run fuzz -- --only broken --seed (\d+) --path (\S+)/.exec(failure ?? '') ?? []
     const again = await fuzz(target, { ...options, seed: Number(seed), path })
     assert.match(again.failure ?? '', /Counterexample: \[1001\]/)

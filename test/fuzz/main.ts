@@ -61,7 +61,7 @@ async function runAll(): Promise<boolean> {
 }
 
 async function memoryMiB(target: FuzzTarget, stage: FuzzStage | undefined): Promise<number | undefined> {
-  return target.usesRouter && stage ? Math.round((await stage.memoryBytes()) / 1024 ** 2) : undefined
+  return target.usesRouter && stage ? Math.round((await stage.memory()).heldBytes / 1024 ** 2) : undefined
 }
 
 async function startServers() {

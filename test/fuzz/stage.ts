@@ -1,16 +1,20 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { connect, type NatsConnection } from 'nats'
+import { collectGarbage } from '../../src/bench/collect-garbage.ts'
 import { spawnRouter, temporaryDirectory } from '../app/router-process.ts'
 import { eventually } from '../support/eventually.ts'
 import { natsUrl } from '../support/nats.ts'
 import { createTestDatabase } from '../support/postgres.ts'
 import { startBackends } from './backends.ts'
-import { ROUTES } from './routes.ts'
+import { ROUTES, TOKEN_SECRET_FILE } from './routes.ts'
 import { Scope } from './scope.ts'
+import { TOKEN_SECRET } from './tokens.ts'
 
 /** More than caches and pools of a router that has just begun. */
-const MAX_GROWTH_BYTES = 160 * 1024 ** 2
+const MAX_GROWTH_BYTES = 48 * 1024 ** 2
+/** What the listener `crowded` takes at a time: few enough for a flood to meet that limit. */
+export const CROWD = 200
 const WELL_WITHIN_MS = 5_000
 const CALM_WITHIN_MS = 40_000
 /** All that clients leave behind must be nothing. */
@@ -23,12 +27,26 @@ const GAUGES = [
 /** A connection that is kept would be left when all others have gone, and may be closed when it is wanted. */
 const ONCE = { headers: { connection: 'close' } }
 
-/** A router in a process of its own, with backends for all that its clients may ask. */
+/** Of a router that has collected its garbage. */
+export interface Memory {
+  /** Objects of JavaScript, and buffers outside of their heap. */
+  readonly heldBytes: number
+  /** Of the process: with what native code holds, and pages that are free and not given back. */
+  readonly residentBytes: number
+}
+
+/** A router in a process of its own, with the limits that all have by default, and backends for all that its clients may ask. */
 export interface FuzzStage {
   readonly httpPort: number
   readonly adminUrl: string
   /** Ports by what they speak. */
-  readonly tcp: { readonly mux: number; readonly lines: number; readonly proxied: number }
+  readonly tcp: {
+    readonly mux: number
+    readonly lines: number
+    readonly proxied: number
+    readonly u32: number
+    readonly crowded: number
+  }
   readonly nats: NatsConnection
   /** Of the backend that nobody trusts. */
   readonly hostileNats: NatsConnection
@@ -40,7 +58,9 @@ export interface FuzzStage {
   complaint(): Promise<string | undefined>
   /** Says what is left of clients that have all gone. */
   leftovers(): Promise<string | undefined>
-  memoryBytes(): Promise<number>
+  memory(): Promise<Memory>
+  /** How often clients went over a limit so far, by the name of the limit; `shed`: requests refused for the load. */
+  limited(): Promise<Readonly<Record<string, number>>>
 }
 
 /** Answers an OPEN on its reply subject. */
@@ -61,7 +81,8 @@ export async function startFuzzStage(owner: Pick<Scope, 'after'>): Promise<FuzzS
   scope.after(() => hostileNats.close())
   await writeFile(join(directory, 'routes.yaml'), JSON.stringify({ version: 1, routes: ROUTES }))
   await writeFile(join(directory, 'router.yaml'), JSON.stringify(settings(url, database.url)))
-  const router = spawnRouter(scope, directory)
+  await writeFile(join(directory, TOKEN_SECRET_FILE), TOKEN_SECRET)
+  const router = spawnRouter(scope, directory, { NODE_OPTIONS: '--inspect=127.0.0.1:0' })
   let exited: string | undefined
   void router.exitCode.then((code) => {
     exited = `the router ended with ${code}:\n${router.output().slice(-4000)}`
@@ -74,7 +95,7 @@ export async function startFuzzStage(owner: Pick<Scope, 'after'>): Promise<FuzzS
     },
     { timeoutMs: 20_000 },
   )
-  const [mux, lines, proxied] = listening.tcp as [number, number, number]
+  const [mux, lines, proxied, u32, crowded] = listening.tcp as [number, number, number, number, number]
   const adminUrl = `http://127.0.0.1:${listening.admin}`
   const ready = async () => (await fetch(`${adminUrl}/readyz`, ONCE)).status === 200
   await eventually('it is ready', ready, { timeoutMs: 20_000 })
@@ -86,7 +107,15 @@ export async function startFuzzStage(owner: Pick<Scope, 'after'>): Promise<FuzzS
     if (response.status === 200) return text
     throw new Error(`/metrics: ${response.status} ${text}; the log ends with\n${router.output().slice(-4000)}`)
   }
-  const memoryBytes = async () => numberIn(await metrics(), 'resident_memory_bytes')
+  const [, inspectorUrl = ''] = /Debugger listening on (ws:\S+)/.exec(router.stderr()) ?? []
+  const memory = async () => {
+    await collectGarbage(inspectorUrl)
+    const text = await metrics()
+    return {
+      heldBytes: numberIn(text, 'heap_used_bytes') + numberIn(text, 'external_memory_bytes'),
+      residentBytes: numberIn(text, 'resident_memory_bytes'),
+    }
+  }
   const askWell = async () => {
     const response = await fetch(`http://127.0.0.1:${listening.http}/well`, {
       method: 'POST',
@@ -100,12 +129,18 @@ export async function startFuzzStage(owner: Pick<Scope, 'after'>): Promise<FuzzS
   const stage: FuzzStage = {
     httpPort: Number(listening.http),
     adminUrl,
-    tcp: { mux, lines, proxied },
+    tcp: { mux, lines, proxied, u32, crowded },
     nats,
     hostileNats,
     hostile: undefined,
     published: 0,
-    memoryBytes,
+    memory,
+    async limited() {
+      const text = await metrics()
+      const hits = [...text.matchAll(/^engine_router_limited_total\{limit="(\w+)"\} (\d+)$/gm)]
+      const counts = hits.map(([, limit, count]) => [limit!, Number(count)] as const)
+      return Object.fromEntries([...counts, ['shed', numberIn(text, 'shed_total')]])
+    },
     async complaint() {
       if (exited !== undefined) return exited
       if (violations.length > 0) return violations.join('\n')
@@ -121,7 +156,7 @@ export async function startFuzzStage(owner: Pick<Scope, 'after'>): Promise<FuzzS
     async leftovers() {
       try {
         await eventually('nothing is left', async () => assertCalm(await metrics()), { timeoutMs: CALM_WITHIN_MS })
-        const growthBytes = (await memoryBytes()) - beganWithBytes
+        const growthBytes = (await memory()).heldBytes - beganWith.heldBytes
         return growthBytes > MAX_GROWTH_BYTES ? `the router has grown by ${growthBytes} bytes` : undefined
       } catch (error) {
         return String(error)
@@ -130,7 +165,7 @@ export async function startFuzzStage(owner: Pick<Scope, 'after'>): Promise<FuzzS
   }
   scope.after(await startBackends(stage, violations))
   await eventually('a well-behaved client', async () => askWell().then(() => true))
-  const beganWithBytes = await memoryBytes()
+  const beganWith = await memory()
   return stage
 }
 
@@ -144,13 +179,13 @@ function settings(natsServer: string, databaseUrl: string): object {
         { host, port: 0, protocol: 'mux' },
         { host, port: 0, protocol: 'raw', route: 'lines', framing: 'line' },
         { host, port: 0, protocol: 'raw', route: 'lines', framing: 'line', proxyProtocol: true },
+        { host, port: 0, protocol: 'raw', route: 'binary', framing: 'u32' },
+        { host, port: 0, protocol: 'mux', maxConnections: CROWD },
       ],
     },
     nats: { servers: [natsServer] },
     database: { url: databaseUrl },
     routes: { file: 'routes.yaml' },
-    // All clients have one address, and are on the router's cores, whose time they take: that is not what to refuse for.
-    limits: { connectionsPerIp: 100_000, loopDelay: '0s' },
     drain: { timeout: '0s' },
   }
 }

@@ -58,6 +58,7 @@ async function check(
 ): Promise<BatchResult> {
   const result = await fc.check(property, {
     ...options,
+    includeErrorInReport: true,
     seed,
     numRuns: maxCases,
     interruptAfterTimeLimit: timeLimitMs,

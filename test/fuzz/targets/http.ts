@@ -1,10 +1,11 @@
-import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { bytesOf } from '../../adapters/http/smuggling/case.ts'
 import { SMUGGLING_TABLE } from '../../adapters/http/smuggling/table.ts'
 import { arbitraryMutations, mutate } from '../bytes.ts'
 import { arbitraryConnections, sendConnection } from '../connection.ts'
+import { readResponses } from '../responses.ts'
 import { routerTarget } from '../target.ts'
+import { TOKENS } from '../tokens.ts'
 
 const SHARP = [
   '\r\n',
@@ -34,25 +35,50 @@ const SHARP = [
   'Connection: upgrade\r\nUpgrade: websocket\r\n',
   'Expect: 100-continue\r\n',
   'Sx-Path: /admin\r\n',
+  'Sx-Subject-Id: root\r\n',
+  'X-Tag: a.b\r\n',
+  'X-User: root\r\n',
+  'X-Edge: x\r\n',
+  'Origin: https://pages.example\r\n',
+  'Access-Control-Request-Method: PUT\r\nAccess-Control-Request-Headers: x-tag,\r\n',
+  'Authorization: Bearer \r\n',
+  'eyJhbGciOiJub25lIn0.',
+  'token=',
+  '&q=*',
   'HTTP/1.1',
   'x'.repeat(9_000),
   'X: y\r\n'.repeat(120),
   '\xff\xfe',
 ]
 
-const requests = Object.values(SMUGGLING_TABLE)
-  .flat()
-  .map((one) => bytesOf(one, '/fuzz/a/b'))
+/** Routes with a body as a whole and as a stream, with values from all places, and with policies. */
+const PATHS = ['/fuzz/a/b', '/stream', '/params/a?q=b', '/guarded/a?q=b']
+
+const HOST = 'Host: a.example\r\n'
+
+const request = fc
+  .record({
+    one: fc.constantFrom(...Object.values(SMUGGLING_TABLE).flat()),
+    path: fc.constantFrom(...PATHS),
+    token: fc.constantFrom(...TOKENS),
+    fields: fc.subarray(['X-Tag: t\r\n', 'Origin: https://pages.example\r\n', 'X-Internal: 1\r\n'], { minLength: 1 }),
+  })
+  .map(({ one, path, token, fields }) => {
+    const text = bytesOf(one, path).toString('latin1')
+    const known = path.includes('?') ? `${HOST}Authorization: Bearer ${token}\r\n${fields.join('')}` : HOST
+    return Buffer.from(text.replaceAll(HOST, known), 'latin1')
+  })
 
 const bytes = fc
-  .tuple(fc.array(fc.constantFrom(...requests), { minLength: 1, maxLength: 3 }), arbitraryMutations(SHARP))
+  .tuple(fc.array(request, { minLength: 1, maxLength: 3 }), arbitraryMutations(SHARP))
   .map(([parts, mutations]) => mutate(Buffer.concat(parts), mutations))
 
-/** Requests of the smuggling table, changed, joined and cut anywhere. */
+/** Requests of the smuggling table, changed, joined and cut anywhere: whatever came, what goes back is HTTP. */
 export const httpTarget = routerTarget('http', arbitraryConnections(bytes), async (connections, { httpPort }) => {
-  const responses = await Promise.all(connections.map((connection) => sendConnection(httpPort, connection)))
-  for (const response of responses) {
-    // Whatever came, what goes back is HTTP.
-    if (response.length > 0) assert.match(response.toString('latin1'), /^HTTP\/1\.1 \d{3} /)
-  }
+  await Promise.all(
+    connections.map(async (connection) => {
+      const response = await sendConnection(httpPort, connection)
+      readResponses(response, Buffer.from(connection.bytes).includes('HEAD'))
+    }),
+  )
 })

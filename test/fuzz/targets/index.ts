@@ -4,6 +4,7 @@ import { muxTarget } from './mux.ts'
 import { patternsTarget } from './patterns.ts'
 import { proxyTarget } from './proxy.ts'
 import { sxTarget } from './sx.ts'
+import { u32Target } from './u32.ts'
 import { webSocketTarget } from './websocket.ts'
 import { routerYamlTarget, routesYamlTarget } from './yaml.ts'
 
@@ -13,6 +14,7 @@ export const TARGETS: readonly FuzzTarget[] = [
   webSocketTarget,
   muxTarget,
   proxyTarget,
+  u32Target,
   sxTarget,
   routesYamlTarget,
   routerYamlTarget,

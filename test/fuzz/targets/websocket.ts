@@ -6,6 +6,7 @@ import { frame } from '../../adapters/websocket/raw-socket.ts'
 import { arbitraryMutations, mutate } from '../bytes.ts'
 import { arbitraryConnections, sendConnection } from '../connection.ts'
 import { routerTarget } from '../target.ts'
+import { TOKENS } from '../tokens.ts'
 import { OPENING_FRAMES } from './mux-frames.ts'
 
 const SHARP = [
@@ -21,7 +22,14 @@ const SHARP = [
 
 const handshake = fc
   .record({
-    path: fc.constantFrom('/messages', '/duplex', '/_sx', '/fuzz/a/b'),
+    path: fc.constantFrom(
+      '/messages',
+      '/duplex',
+      '/_sx',
+      '/fuzz/a/b',
+      '/params/a?q=b',
+      ...TOKENS.map((token) => `/guarded/a?q=b&token=${token}`),
+    ),
     protocol: fc.constantFrom('', 'sx.v1.json', 'sx.v1.bin', 'sx.v1.bin, sx.v1.json', ','),
     key: fc.constantFrom('dGhlIHNhbXBsZSBub25jZQ==', 'short', ''),
     version: fc.constantFrom('13', '13', '13', '8'),
