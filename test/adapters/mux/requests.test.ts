@@ -1,7 +1,32 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { encodeBinaryFrame, HEADER_BYTES } from '../../../src/adapters/framing/binary-frames.ts'
+import { encodeJsonFrame } from '../../../src/adapters/framing/json-frames.ts'
+import { MAX_BODY_BYTES, type MuxData, type MuxOpen } from '../../../src/adapters/framing/mux-frame.ts'
+import type { MuxEncoding } from '../../../src/adapters/mux/mux-socket.ts'
 import { ExchangeError } from '../../../src/exchange/errors.ts'
-import { startSession } from './session-under-test.ts'
+import { MAX_HEADER_BYTES, MAX_URI_BYTES, startSession } from './session-under-test.ts'
+
+const MAX_LINE_BYTES = 512 * 1024
+
+/** Names and values of so many bytes. */
+function headersOf(bytes: number): Record<string, string[]> {
+  return { abc: ['x'.repeat(100), 'y'.repeat(bytes - 100 - 2 * 'abc'.length)] }
+}
+
+/** A body of bytes larger by one: the encoder of binary frames does not make any that is too large. */
+function oneByteMore(frame: MuxOpen | MuxData, encoding: MuxEncoding): string | Uint8Array {
+  const body = frame.body as Uint8Array
+  if (encoding === 'json') return encodeJsonFrame({ ...frame, body: new Uint8Array(body.length + 1) })
+  const bytes = Buffer.concat([encodeBinaryFrame(frame), Buffer.alloc(1)])
+  bytes.writeUInt32BE(bytes.length - HEADER_BYTES, HEADER_BYTES - 4)
+  return bytes
+}
+
+/** With the query. */
+function pathOf(bytes: number): string {
+  return `/a?${'x'.repeat(bytes - '/a?'.length)}`
+}
 
 describe('a request over a mux session', () => {
   test('is answered in one frame', async () => {
@@ -104,8 +129,13 @@ describe('a request over a mux session', () => {
     'with a list of credentials': ['bad_request', 400, { path: '/', headers: { authorization: ['a', 'b'] } }],
     'with two credentials': ['bad_request', 400, { path: '/', headers: { authorization: 'a', Authorization: 'b' } }],
     'with a NUL in a header value': ['bad_request', 400, { path: '/', headers: { a: ['1', '\0'] } }],
-    'with too much of a header': ['headers_too_large', 431, { path: '/', headers: { a: 'x'.repeat(1000) } }],
-    'with too long a path': ['uri_too_long', 414, { path: `/${'x'.repeat(500)}` }],
+    'with a byte too many of headers': [
+      'headers_too_large',
+      431,
+      { path: '/', headers: headersOf(MAX_HEADER_BYTES + 1) },
+    ],
+    'with a byte too many of path and query': ['uri_too_long', 414, { path: pathOf(MAX_URI_BYTES + 1) }],
+    'with a method a character too long': ['bad_request', 400, { path: '/', method: 'M'.repeat(65) }],
   }
   for (const [what, [code, status, open]] of Object.entries(refused)) {
     test(`${what} is reset, and the connection lives on`, async () => {
@@ -120,6 +150,48 @@ describe('a request over a mux session', () => {
       assert.equal(mux.backends.length, 1)
     })
   }
+
+  test('may be as large as a head can be', async () => {
+    const mux = startSession()
+    const open = { t: 'open', id: 1, method: 'M'.repeat(64), path: pathOf(MAX_URI_BYTES) } as const
+    await mux.exchange({ ...open, headers: headersOf(MAX_HEADER_BYTES) })
+    assert.deepEqual([mux.backends.length, mux.frames], [1, []])
+    const { path, query, headers } = mux.backends[0]!.request
+    assert.equal(path.length + 1 + query.length, MAX_URI_BYTES)
+    assert.equal(headers.join('').length, MAX_HEADER_BYTES)
+  })
+
+  for (const encoding of ['json', 'binary'] as const) {
+    for (const t of ['open', 'data'] as const) {
+      test(`has 64 KiB in a frame, and with one more it is the last of the connection: ${t}, ${encoding}`, async () => {
+        const mux = startSession({ encoding })
+        await mux.exchange({ t: 'open', id: 1, path: '/', more: true }, { t: 'open', id: 2, path: '/', more: true })
+        const frame = (id: number) => ({ t, id, path: '/', body: new Uint8Array(MAX_BODY_BYTES) })
+        assert.deepEqual(await mux.exchange(frame(t === 'open' ? 3 : 1)), [])
+        assert.equal(mux.backends[t === 'open' ? 2 : 0]?.bytes, MAX_BODY_BYTES)
+        assert.deepEqual([mux.closed, mux.limited], [undefined, []])
+        mux.session.onFrame(oneByteMore(frame(t === 'open' ? 4 : 2), encoding))
+        const [goaway] = await mux.settle()
+        assert.partialDeepStrictEqual(goaway, { t: 'goaway', code: 'too_large' })
+        assert.equal(mux.closed?.code, 1009)
+        assert.deepEqual(mux.limited, ['message_bytes'])
+        assert.equal(mux.backends[0]?.error?.code, 'client_gone')
+      })
+    }
+  }
+
+  test('is in a line of 512 KiB, and a byte more is the last of the connection', async () => {
+    const mux = startSession({ kind: 'tcp' })
+    const line = '{"t":"ping"}'
+    mux.session.onBytes(Buffer.from(`${line}${' '.repeat(MAX_LINE_BYTES - line.length)}\n`))
+    assert.deepEqual(await mux.settle(), [{ t: 'pong' }])
+    assert.deepEqual(mux.limited, [])
+    mux.session.onBytes(Buffer.from(`${line}${' '.repeat(MAX_LINE_BYTES - line.length + 1)}`))
+    const [goaway] = await mux.settle()
+    assert.partialDeepStrictEqual(goaway, { t: 'goaway', code: 'too_large' })
+    assert.equal(mux.closed?.code, 1009)
+    assert.deepEqual(mux.limited, ['message_bytes'])
+  })
 
   test('that fails says whether it is safe to send it again', async () => {
     const mux = startSession()
@@ -149,6 +221,7 @@ describe('a request over a mux session', () => {
     await mux.exchange({ t: 'open', id: 4, path: '/' })
     assert.equal(mux.backends.length, 3)
     assert.equal(mux.session.openExchanges, 2)
+    assert.deepEqual(mux.limited, ['streams'])
   })
 
   test('with a deadline is reset when no head has come by then', async () => {

@@ -7,8 +7,11 @@ import { BufferBudget } from '../../../src/exchange/buffer-budget.ts'
 import { DeadlineWheel } from '../../../src/exchange/deadline-wheel.ts'
 import { ExchangeError } from '../../../src/exchange/errors.ts'
 import type { ClientSide, HeaderList, MessageMeta, RequestHead } from '../../../src/exchange/exchange.ts'
-import { DEAF_LIMIT_OBSERVER } from '../../../src/exchange/limit.ts'
+import type { Limit } from '../../../src/exchange/limit.ts'
 import { testRoute } from '../../support/test-route.ts'
+
+export const MAX_HEADER_BYTES = 1000
+export const MAX_URI_BYTES = 500
 
 /** The backend of one exchange: remembers what it heard, and says what a test makes it say through `client`. */
 export class ScriptedBackend {
@@ -73,6 +76,8 @@ export interface SessionUnderTest {
   /** In the order of their opens; what routing refused has none. */
   readonly backends: ScriptedBackend[]
   readonly ended: Ended[]
+  /** What the client went over. */
+  readonly limited: Limit[]
   /** Frames that have left, decoded. */
   readonly frames: MuxFrame[]
   /** The same as they were sent. */
@@ -119,6 +124,7 @@ export function startSession(options: SessionOptions = {}): SessionUnderTest {
   const wheel = new DeadlineWheel({ now: () => nowMs })
   const backends: ScriptedBackend[] = []
   const ended: Ended[] = []
+  const limited: Limit[] = []
   const sent: (string | Uint8Array)[] = []
   const frames: MuxFrame[] = []
   let begun = 0
@@ -137,9 +143,9 @@ export function startSession(options: SessionOptions = {}): SessionUnderTest {
   const connect = createMux({
     wheel,
     makeRequestId: () => `made-${begun}`,
-    maxHeaderBytes: 1000,
-    maxUriBytes: 500,
-    limitObserver: DEAF_LIMIT_OBSERVER,
+    maxHeaderBytes: MAX_HEADER_BYTES,
+    maxUriBytes: MAX_URI_BYTES,
+    limitObserver: { onLimit: (limit) => void limited.push(limit) },
     buffers: new BufferBudget(),
     messageRate: { messagesPerSecond: 0, bytesPerSecond: 0 },
     ...(options.maxExchanges !== undefined && { maxExchanges: options.maxExchanges }),
@@ -214,6 +220,7 @@ export function startSession(options: SessionOptions = {}): SessionUnderTest {
     session,
     backends,
     ended,
+    limited,
     frames,
     sent,
     wheel,

@@ -63,13 +63,19 @@ describe('the life of a WebSocket', () => {
   test('closes a client that is silent for too long, and not one that answers pings', () =>
     withGateway({ webSocket: { pingEveryMs: 1000, silenceS: 8 } }, async (gateway) => {
       const answering = await openSocket(`${gateway.url}/stream`)
-      const silent = await openSocket(`${gateway.url}/stream`, { autoPong: false })
-      assert.equal((await silent.closed()).code, 1006)
+      const silent = await Promise.all(
+        ['stream', 'rpc', '_sx'].map((path) => openSocket(`${gateway.url}/${path}`, { autoPong: false })),
+      )
+      assert.equal(gateway.limited.count('silent'), 0)
+      for (const socket of silent) assert.equal((await socket.closed()).code, 1006)
       await eventually('one exchange', () => gateway.transport.size === 1)
+      assert.equal(gateway.limited.count('silent'), 3)
       assert.equal(gateway.ended.at(-1)!.code, 'client_gone')
       assert.equal(answering.ws.readyState, 1)
       answering.ws.close()
+      assert.equal((await answering.closed()).code, 1005)
       await gateway.assertIdle()
+      assert.equal(gateway.limited.count('silent'), 3)
     }))
 
   test('resets a backend that does not end after the client has closed', () =>
