@@ -1,5 +1,6 @@
-import { mkdir, open, readFile, rename } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { replaceFile } from './replace-file.ts'
 import type { SnapshotCache } from './watched-table.ts'
 
 /** The layout of the files; one of another version is not read. */
@@ -23,7 +24,10 @@ export function jsonCache<Snapshot>(
       if (format !== FORMAT) throw new Error(`the file is not of format ${FORMAT}`)
       return decode(content)
     },
-    write: (snapshot) => writeWhole(file, JSON.stringify({ format: FORMAT, content: encode(snapshot) })),
+    async write(snapshot) {
+      await mkdir(dirname(file), { recursive: true })
+      await replaceFile(file, JSON.stringify({ format: FORMAT, content: encode(snapshot) }), 0o600)
+    },
   }
 }
 
@@ -32,28 +36,4 @@ async function readIfThere(file: string): Promise<string | undefined> {
     if (error.code === 'ENOENT') return undefined
     throw error
   })
-}
-
-async function writeWhole(file: string, text: string): Promise<void> {
-  const temporary = `${file}.${process.pid}.tmp`
-  await mkdir(dirname(file), { recursive: true })
-  const handle = await open(temporary, 'w', 0o600)
-  try {
-    await handle.writeFile(text)
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-  await rename(temporary, file)
-  await syncDirectory(dirname(file))
-}
-
-/** Without this the rename itself may not survive a crash. */
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
 }
