@@ -74,6 +74,8 @@ async function sendBody(x: BackendExchange, body: ReadableStream<Uint8Array>): P
   // A body that waits for its next event would not hear that the client has left.
   const onAbort = () => void reader.cancel(x.signal.reason).catch(() => undefined)
   x.signal.addEventListener('abort', onAbort, { once: true })
+  // By its head, which was too long.
+  if (x.signal.aborted) onAbort()
   try {
     for (let next = await reader.read(); !next.done; next = await reader.read()) {
       if (next.value.length > 0) await x.send(next.value)

@@ -1,15 +1,13 @@
-import { headers as createHeaders, type Msg, type NatsConnection } from 'nats'
+import type { Msg, MsgHdrs, NatsConnection } from 'nats'
 import { ERRORS, ExchangeError } from '../exchange/errors.ts'
 import type { HeaderList, ResponseHead } from '../exchange/exchange.ts'
+import { EncodedHeaders } from '../nats/encoded-headers.ts'
 import { isForwardable, toAsciiValue } from '../wire/header-field.ts'
 import { cutReason } from '../wire/reset-reason.ts'
 import { BackendExchange, type Outlet } from './exchange.ts'
 import { exchangeRequest } from './exchange-request.ts'
 import { type ExchangeHandler, type ReportError, runHandler } from './handler.ts'
 import { publish } from './publish.ts'
-
-/** Of max_payload, for the headers of the reply. */
-const HEADER_ROOM_BYTES = 16 * 1024
 
 export interface PlainOptions {
   readonly nats: NatsConnection
@@ -41,71 +39,83 @@ export function answerPlain(options: PlainOptions, handler: ExchangeHandler) {
 /** Tells whoever made a plain request that it was not taken. */
 export function refusePlain(nats: NatsConnection, message: Msg, code: 'busy' | 'draining'): void {
   const { status, title } = ERRORS[code]
-  respond(nats, message, status, [], Buffer.from(title))
+  respond(nats, message, encodeHead(status, []), Buffer.from(title))
 }
 
 /** Gathers what a handler sends. */
 class PlainReply implements Outlet {
   readonly #options: PlainOptions
   readonly #onTooLarge: (error: ExchangeError) => void
+  #head: Uint8Array = new Uint8Array(0)
   readonly #chunks: Uint8Array[] = []
+  /** Of head and chunks. */
   #bytes = 0
-  #status = 200
-  #headers: HeaderList = []
   #over = false
 
-  /** @param onTooLarge the reply is answered with an error, and the exchange is over */
+  /** @param onTooLarge the request is answered with an error, and the exchange is over */
   constructor(options: PlainOptions, onTooLarge: (error: ExchangeError) => void) {
     this.#options = options
     this.#onTooLarge = onTooLarge
   }
 
   head({ status, headers }: Pick<ResponseHead, 'status' | 'headers'>): void {
-    this.#status = status
-    this.#headers = headers
+    this.#head = encodeHead(status, headers)
+    this.#fits(this.#head.length)
   }
 
   data(chunk: Uint8Array): boolean {
-    if (this.#over) return true
-    const maxBytes = (this.#options.nats.info?.max_payload ?? 1024 * 1024) - HEADER_ROOM_BYTES
-    this.#bytes += chunk.length
-    if (this.#bytes > maxBytes) {
-      const error = new ExchangeError('too_large', `a plain reply is one message and may have ${maxBytes} bytes`)
-      this.#chunks.length = 0
-      this.reset(error)
-      this.#onTooLarge(error)
-      return true
-    }
     // The handler may use its buffer again once it is told that there is room.
-    this.#chunks.push(Buffer.from(chunk))
+    if (this.#fits(chunk.length)) this.#chunks.push(Buffer.from(chunk))
     return true
   }
 
   end(): void {
-    this.#respond(this.#status, this.#headers, Buffer.concat(this.#chunks))
+    // By now the server may be another one, which takes less.
+    if (this.#fits(0)) this.#respond(this.#head, Buffer.concat(this.#chunks))
   }
 
   reset(error: ExchangeError): void {
-    const status = error.code === 'too_large' ? ERRORS.internal.status : error.status
-    this.#respond(status, [], Buffer.from(cutReason(error.detail ?? ERRORS[error.code].title)))
+    this.#respond(encodeHead(error.status, []), Buffer.from(cutReason(error.detail ?? ERRORS[error.code].title)))
   }
 
   drained(): void {}
 
-  #respond(status: number, headers: HeaderList, payload: Uint8Array): void {
+  /** Whether there is room for this too; without, that is the answer: the client library would throw. */
+  #fits(bytes: number): boolean {
+    if (this.#over) return false
+    const maxBytes = this.#options.nats.info?.max_payload ?? 1024 * 1024
+    this.#bytes += bytes
+    if (this.#bytes <= maxBytes) return true
+    const error = new ExchangeError(
+      'too_large',
+      `a plain reply is one message, of ${maxBytes} bytes with its headers`,
+      // It is not the request that is too large.
+      { status: ERRORS.internal.status },
+    )
+    this.#chunks.length = 0
+    this.reset(error)
+    this.#onTooLarge(error)
+    return false
+  }
+
+  #respond(head: Uint8Array, payload: Uint8Array): void {
     if (this.#over) return
     this.#over = true
-    respond(this.#options.nats, this.#options.message, status, headers, payload)
+    respond(this.#options.nats, this.#options.message, head, payload)
   }
 }
 
-function respond(nats: NatsConnection, message: Msg, status: number, list: HeaderList, payload: Uint8Array): void {
+function respond(nats: NatsConnection, message: Msg, head: Uint8Array, payload: Uint8Array): void {
   if (message.reply === undefined || message.reply === '') return
-  const headers = createHeaders()
-  headers.append('Sx-Status', String(status))
+  publish(nats, message.reply, payload, { headers: new EncodedHeaders(head) as unknown as MsgHdrs })
+}
+
+/** The header block of a plain reply. @param list names in lower case */
+function encodeHead(status: number, list: HeaderList): Uint8Array {
+  let fields = `Sx-Status: ${status}\r\n`
   for (let i = 0; i < list.length; i += 2) {
     const value = toAsciiValue(list[i + 1]!)
-    if (value !== undefined && isForwardable(list[i]!)) headers.append(list[i]!, value)
+    if (value !== undefined && isForwardable(list[i]!)) fields += `${list[i]}: ${value}\r\n`
   }
-  publish(nats, message.reply, payload, { headers })
+  return Buffer.from(`NATS/1.0\r\n${fields}\r\n`, 'latin1')
 }

@@ -271,7 +271,7 @@ describe('an exchange handler', () => {
     assert.equal(reply.headers?.get('Sx-Status'), '500')
     assert.equal(reply.string(), 'The content is too large')
     assert.equal(await reset.promise, 'too_large')
-    assert.match(String(errors), /^ExchangeError: a plain reply is one message and may have \d+ bytes$/)
+    assert.match(String(errors), /^ExchangeError: a plain reply is one message, of 1048576 bytes with its headers$/)
     await eventually('nothing is left', () => service.size === 0)
   })
 
@@ -282,5 +282,47 @@ describe('an exchange handler', () => {
     await service.flush()
     assert.equal((await router.request(prefix)).headers?.get('Sx-Status'), '500')
     assert.deepEqual(codes, ['too_large'])
+  })
+
+  test('answers a plain NATS request with an error where its head is more than a message may have', async (t) => {
+    const { service, router, errors, prefix } = await startService(t)
+    const big = { a: 'a'.repeat(2 ** 20) }
+    service.exchange(`${prefix}.head`, (x) => x.head({ headers: big }))
+    service.exchange(`${prefix}.both`, async (x) => {
+      x.head({ headers: { a: big.a.slice(100_000) } })
+      await x.send(Buffer.alloc(100_000))
+    })
+    service.exchange(`${prefix}.later`, async (x) => {
+      setTimeout(() => {
+        x.head({ headers: big })
+        x.end()
+      })
+      await once(x.signal, 'abort')
+    })
+    // Of a body that may never come.
+    service.fetch(`${prefix}.fetch`, () => new Response(new ReadableStream(), { headers: big }))
+    await service.flush()
+    for (const way of ['head', 'both', 'later', 'fetch']) {
+      const reply = await router.request(`${prefix}.${way}`)
+      assert.equal(reply.headers?.get('Sx-Status'), '500', way)
+    }
+    assert.equal(errors.length, 4)
+    await eventually('nothing is left', () => service.size === 0)
+  })
+
+  test('answers a plain NATS request with as much as a message may have', async (t) => {
+    const { service, router, prefix } = await startService(t)
+    const bytes = router.info!.max_payload - 100
+    service.exchange(prefix, (x) => x.send(Buffer.alloc(bytes)))
+    await service.flush()
+    assert.equal((await router.request(prefix)).data.length, bytes)
+  })
+
+  test('answers a plain NATS request with the status of the code that it resets with', async (t) => {
+    const { service, router, prefix } = await startService(t)
+    service.exchange(prefix, (x) => x.reset('too_large', 'no'))
+    await service.flush()
+    const reply = await router.request(prefix)
+    assert.deepEqual([reply.headers?.get('Sx-Status'), reply.string()], ['413', 'no'])
   })
 })
