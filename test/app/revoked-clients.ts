@@ -1,6 +1,8 @@
 /** Clients of every kind that lasts, on a router, for what happens to them when their credential is taken back. */
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { inspect } from 'node:util'
 import { connect, type Msg } from 'nats'
 import type { MuxFrame } from '../../src/adapters/framing/mux-frame.ts'
 import { serve } from '../../src/backend/index.ts'
@@ -13,6 +15,7 @@ import type { RouterProcess } from './router-process.ts'
 
 /** From the commit in the database to the last client that sees its end. */
 const SOON_MS = 1000
+const DEADLINE_MS = 10_000
 
 export interface LastingBackend {
   readonly routes: readonly RouteDocument[]
@@ -103,7 +106,10 @@ export async function openLastingClients(
       assert.deepEqual(endedMs, {})
     },
     async ended() {
-      const outcome = await all
+      const late = delay(DEADLINE_MS, undefined, { ref: false }).then(
+        () => new Error(`not all of them end: ${inspect(endedMs)}`),
+      )
+      const outcome = await Promise.race([all, late])
       if (outcome instanceof Error) throw outcome
       return endedMs
     },
