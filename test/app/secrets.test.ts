@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { createAuthority, temporaryFiles } from '../support/certificates.ts'
@@ -14,6 +17,7 @@ const skip = needs(spawnSync('openssl', ['version']).status === 0, 'openssl is n
 
 const NATS_PASSWORD = 's3cret-of-nats'
 const ADMIN_TOKEN = 's3cret-of-an-operator'
+const COLLECTOR_TOKEN = 's3cret-of-a-collector'
 const CREDENTIALS = ['s3cret-bearer', 's3cret-cookie', 's3cret-key', 's3cret-query']
 
 /** A router that logs all it can, with secrets of every kind, from its start to its end. */
@@ -52,7 +56,7 @@ async function start(t: TestContext, natsUrl: string, databaseUrl: string, env: 
       router.signal('SIGTERM')
       await router.exitCode
       const key = readFileSync(pair.key, 'utf8').split('\n')[1]!
-      for (const secret of [NATS_PASSWORD, ADMIN_TOKEN, password, key, ...CREDENTIALS]) {
+      for (const secret of [NATS_PASSWORD, ADMIN_TOKEN, COLLECTOR_TOKEN, password, key, ...CREDENTIALS]) {
         assert.equal(router.output().includes(secret), false, `the log has ${secret}`)
       }
       assert.doesNotMatch(router.output(), /PRIVATE KEY|SEED/)
@@ -68,6 +72,24 @@ async function ask(url: string, adminUrl: string): Promise<void> {
   assert.equal(wrong.status, 401)
   const right = await fetch(`${adminUrl}/api/routes`, { headers: { authorization: `Bearer ${ADMIN_TOKEN}` } })
   assert.equal(right.status, 200)
+}
+
+/** A collector that takes no spans, and says back what it got. */
+async function startHostileCollector(t: TestContext) {
+  const tokens: (string | undefined)[] = []
+  const server = createServer((req, res) => {
+    tokens.push(req.headers.authorization)
+    res.writeHead(401, { 'content-type': 'text/plain', 'www-authenticate': req.headers.authorization ?? '' })
+    res.end(`not with ${req.headers.authorization}`)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const { port } = server.address() as AddressInfo
+  return { tokens, endpoint: `http://127.0.0.1:${port}` }
 }
 
 describe('the log of a router has no secret', { skip, concurrency: true }, () => {
@@ -108,5 +130,21 @@ describe('the log of a router has no secret', { skip, concurrency: true }, () =>
     const other = await start(t, nats.url, database.href, { NATS_CREDS: creds })
     await other.says(/no connection with NATS, .* credentials file holds no credentials/)
     await other.assertNothingTold()
+  })
+
+  test('while a collector refuses its spans, and where the fields for it cannot be sent', async (t) => {
+    const { tokens, endpoint } = await startHostileCollector(t)
+    for (const value of [`Bearer%20${COLLECTOR_TOKEN}`, `Bearer%20${COLLECTOR_TOKEN}%0d%0ax`, COLLECTOR_TOKEN]) {
+      const router = await start(t, 'nats://127.0.0.1:1', 'postgres://u:s3cret-of-postgres@127.0.0.1:1/d', {
+        OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
+        OTEL_EXPORTER_OTLP_HEADERS: value === COLLECTOR_TOKEN ? value : `authorization=${value}`,
+        OTEL_BSP_SCHEDULE_DELAY: '50',
+      })
+      await ask(router.url, router.adminUrl)
+      await router.says(/^tracing: /)
+      await router.assertNothingTold()
+    }
+    // It is used, and not only kept from the log.
+    assert.ok(tokens.includes(`Bearer ${COLLECTOR_TOKEN}`), String(tokens))
   })
 })
