@@ -122,8 +122,11 @@ export class Duplex implements AsyncIterable<Message> {
       if (part === undefined) throw new RouterError('protocol_error', 'the end came within a message', { status: 502 })
       parts.push(part)
       bytes += byteLength(part.body) + 1
-      if (bytes > MAX_MESSAGE_BYTES)
-        exchange.cancel(new RouterError('too_large', 'a message of more than 16 MiB'), 'too_large')
+      if (bytes > MAX_MESSAGE_BYTES) {
+        const error = new RouterError('too_large', 'a message of more than 16 MiB')
+        exchange.cancel(error, error.code)
+        throw error
+      }
       last = part
     }
     return { done: false, value: messageOf(first, parts) }

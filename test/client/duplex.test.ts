@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { connect, type Message } from '../../src/client/index.ts'
 import { eventually } from '../support/eventually.ts'
-import { beginOne, startFakeRouter } from './fake-router.ts'
+import { beginOne, type FakeConnection, startFakeRouter } from './fake-router.ts'
 import { ManualClock } from './manual-clock.ts'
 
 const WINDOW = 256 * 1024
@@ -12,6 +12,17 @@ async function all(messages: AsyncIterable<Message>): Promise<Message[]> {
   const found: Message[] = []
   for await (const message of messages) found.push(message)
   return found
+}
+
+/** Parts of 64 KiB of one message, as they are granted. */
+async function sendParts(connection: FakeConnection, count: number, lastFin: false | undefined) {
+  const part = { t: 'data', id: 1, body: new Uint8Array(64 * 1024), fin: false } as const
+  let granted = WINDOW
+  for (let n = 1; n <= count && connection.of('reset').length === 0; n++) {
+    for (; n * part.body.length > granted; granted = connection.of('credit').at(-1)!.to)
+      await connection.frame('credit', connection.of('credit').length + 1)
+    connection.send(n === count ? { ...part, fin: lastFin } : part)
+  }
 }
 
 describe('a duplex of the client', () => {
@@ -93,29 +104,29 @@ describe('a duplex of the client', () => {
     client.close()
   })
 
-  test('reads a message that is longer than the window, and refuses one without end', async (t) => {
+  test('reads a message that is longer than the window', async (t) => {
     const { client, connection, begun: duplex } = await beginOne(t, (client) => client.open('/'))
     connection.send({ t: 'head', id: 1, status: 200 })
-    let sentBytes = 0
-    const part = { t: 'data', id: 1, body: new Uint8Array(64 * 1024), fin: false } as const
-    const [first] = await Promise.all([duplex[Symbol.asyncIterator]().next(), sendParts(8, undefined)])
+    const [first] = await Promise.all([duplex[Symbol.asyncIterator]().next(), sendParts(connection, 8, undefined)])
     assert.equal(first.value?.data.length, 8 * 64 * 1024)
-    const failed = assert.rejects(duplex[Symbol.asyncIterator]().next(), { code: 'too_large' })
-    await sendParts(257, false)
-    await failed
-    assert.equal((await connection.frame('reset')).code, 'too_large')
     client.close()
-
-    async function sendParts(count: number, lastFin: false | undefined) {
-      let granted = connection.of('credit').at(-1)?.to ?? WINDOW
-      for (let n = 1; n <= count && connection.of('reset').length === 0; n++) {
-        sentBytes += part.body.length
-        for (; sentBytes > granted; granted = connection.of('credit').at(-1)!.to)
-          await connection.frame('credit', connection.of('credit').length + 1)
-        connection.send(n === count ? { ...part, fin: lastFin } : part)
-      }
-    }
   })
+
+  for (const [what, count, lastFin] of [
+    ['without end', 257, false],
+    ['that only its last part makes too long', 256, undefined],
+  ] as const) {
+    test(`refuses a message ${what}`, async (t) => {
+      const { client, connection, begun: duplex } = await beginOne(t, (client) => client.open('/'))
+      connection.send({ t: 'head', id: 1, status: 200 })
+      const failed = assert.rejects(duplex[Symbol.asyncIterator]().next(), { code: 'too_large' })
+      await sendParts(connection, count, lastFin)
+      await failed
+      assert.equal((await connection.frame('reset')).code, 'too_large')
+      await assert.rejects(duplex.closed, { code: 'too_large' })
+      client.close()
+    })
+  }
 
   test('with a body is a request whose response comes as messages', async (t) => {
     const router = await startFakeRouter(t)
