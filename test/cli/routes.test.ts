@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { spawnSync } from 'node:child_process'
+import { chown, lstat, mkdtemp, open, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -232,6 +233,48 @@ describe('routes', () => {
     assert.equal(stdout, await readFile(join(cwd, 'copy.yaml'), 'utf8'))
     await writeFile(join(cwd, 'copy.json'), (await routes('export --json')).stdout)
     assert.equal((await routes('diff copy.json --exit-code')).code, 0)
+  })
+
+  test('export puts a whole file in the place of another, with its mode, also behind a link', async () => {
+    await writeFile(join(cwd, 'old.yaml'), 'old', { mode: 0o640 })
+    await symlink('old.yaml', join(cwd, 'link.yaml'))
+    const reader = await open(join(cwd, 'old.yaml'))
+    assert.equal((await routes('export --output link.yaml')).code, 0)
+    // Who has it open has the old one still, and never the beginning of the new one.
+    assert.equal(await reader.readFile('utf8'), 'old')
+    await reader.close()
+    assert.match(await readFile(join(cwd, 'old.yaml'), 'utf8'), /^version: 1/)
+    assert.equal((await stat(join(cwd, 'old.yaml'))).mode & 0o777, 0o640)
+    assert.ok((await lstat(join(cwd, 'link.yaml'))).isSymbolicLink())
+    assert.deepEqual(
+      (await readdir(cwd)).filter((name) => name.endsWith('.tmp')),
+      [],
+    )
+  })
+
+  test('export leaves a file to its owner', {
+    skip: process.geteuid?.() !== 0 && 'only root can be told apart',
+  }, async () => {
+    const file = join(cwd, 'theirs.yaml')
+    await writeFile(file, 'old')
+    await chown(file, 1234, 1234)
+    assert.equal((await routes('export --output theirs.yaml')).code, 0)
+    assert.equal((await stat(file)).uid, 1234)
+    assert.match(await readFile(file, 'utf8'), /^version: 1/)
+  })
+
+  test('export writes into what is no file', async () => {
+    const pipe = join(cwd, 'pipe')
+    spawnSync('mkfifo', [pipe])
+    const [{ code }, text] = await Promise.all([routes('export --output pipe'), readFile(pipe, 'utf8')])
+    assert.equal(code, 0)
+    assert.match(text, /^version: 1/)
+  })
+
+  test('export says why it cannot write', async () => {
+    const { code, stderr } = await routes('export --output nowhere/copy.yaml')
+    assert.equal(code, 1)
+    assert.match(stderr, /the routes cannot be written: ENOENT.*nowhere/)
   })
 
   test('export of an empty table reads back too', async () => {
