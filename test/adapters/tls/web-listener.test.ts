@@ -29,7 +29,9 @@ interface Answer {
   readonly localPort: number
 }
 
-function ask(port: number, authority: Authority, options: RequestOptions = {}): Promise<Answer> {
+type AskOptions = RequestOptions & Pick<ConnectionOptions, 'session'>
+
+function ask(port: number, authority: Authority, options: AskOptions = {}): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const ca = readFileSync(authority.cert)
     const req = httpsRequest({ host: '127.0.0.1', port, path: '/', ca, agent: false, ...options }, (res) => {
