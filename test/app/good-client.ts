@@ -1,11 +1,12 @@
 /**
  * A client that behaves, and the backend that it asks, in a process of their own, so that what makes the others busy
- * does not slow them. Asks at a steady pace over connections that it keeps, until its standard input ends; then prints
- * what it has seen, as JSON.
+ * does not slow them. With a line on its standard input it begins to ask at a steady pace over connections that it keeps,
+ * with the next one it closes them and prints what it has seen, as a line of JSON; and so on until the input ends.
  *
  *   node good-client.ts PORT NATS_URL SUBJECT
  */
 import { Agent, request } from 'node:http'
+import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { connect } from 'nats'
 
@@ -13,7 +14,7 @@ const CONNECTIONS = 4
 const PACE_MS = 10
 const TIMEOUT_MS = 10_000
 const BODY = 'well?'
-/** Another than that of its neighbours, whom limits for each address may hit. */
+/** Another than those of its neighbours, whom limits for each address hit. */
 const ADDRESS = '127.0.0.2'
 
 export interface Report {
@@ -28,36 +29,53 @@ const port = Number(process.argv[2])
 const nats = await connect({ servers: process.argv[3]!, maxReconnectAttempts: -1 })
 nats.subscribe(process.argv[4]!, { callback: (_error, message) => void message.respond(message.data) })
 await nats.flush()
-const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS })
-const times: number[] = []
-const lost: string[] = []
-let isOver = false
-
-process.stdin.resume().once('end', () => {
-  isOver = true
-})
-await Promise.all(Array.from({ length: CONNECTIONS }, askUntilOver))
-agent.destroy()
+let visit: Visit | undefined
+for await (const _line of createInterface({ input: process.stdin })) {
+  if (visit === undefined) visit = beginVisit()
+  else {
+    console.log(JSON.stringify(await visit.end()))
+    visit = undefined
+  }
+}
+await visit?.end()
 await nats.close()
-times.sort((a, b) => a - b)
-const percentile = (part: number) => times[Math.min(times.length - 1, Math.floor(times.length * part))] ?? Number.NaN
-const report: Report = { requests: times.length + lost.length, lost, p50Ms: percentile(0.5), p99Ms: percentile(0.99) }
-console.log(JSON.stringify(report))
 
-async function askUntilOver(): Promise<void> {
-  while (!isOver) {
-    const beganMs = performance.now()
-    try {
-      await ask()
-      times.push(performance.now() - beganMs)
-    } catch (error) {
-      lost.push(String(error))
+interface Visit {
+  end(): Promise<Report>
+}
+
+function beginVisit(): Visit {
+  const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS })
+  const times: number[] = []
+  const lost: string[] = []
+  let isOver = false
+  const askUntilOver = async () => {
+    while (!isOver) {
+      const beganMs = performance.now()
+      try {
+        await ask(agent)
+        times.push(performance.now() - beganMs)
+      } catch (error) {
+        lost.push(String(error))
+      }
+      await delay(PACE_MS)
     }
-    await delay(PACE_MS)
+  }
+  const asking = Promise.all(Array.from({ length: CONNECTIONS }, askUntilOver))
+  return {
+    async end() {
+      isOver = true
+      await asking
+      agent.destroy()
+      times.sort((a, b) => a - b)
+      const percentile = (part: number) =>
+        times[Math.min(times.length - 1, Math.floor(times.length * part))] ?? Number.NaN
+      return { requests: times.length + lost.length, lost, p50Ms: percentile(0.5), p99Ms: percentile(0.99) }
+    },
   }
 }
 
-function ask(): Promise<void> {
+function ask(agent: Agent): Promise<void> {
   return new Promise((resolve, reject) => {
     const options = { port, host: '127.0.0.1', localAddress: ADDRESS, path: '/good', method: 'POST', agent }
     const out = request({ ...options, headers: { 'content-length': BODY.length } }, (response) => {

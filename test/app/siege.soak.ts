@@ -11,10 +11,12 @@ test(
   },
   (t) =>
     besiege(t, {
-      durationMs: MINUTES * 60_000,
       quietMs: 30_000,
+      warmUpMs: 90_000,
+      durationMs: MINUTES * 60_000,
       seed: Date.now() % 2 ** 31,
       maxSlowdown: 5,
-      floorMs: 100,
+      floorMs: 25,
+      maxGrowthBytes: 32 * 1024 ** 2,
     }),
 )
