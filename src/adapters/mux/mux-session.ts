@@ -135,6 +135,7 @@ export class MuxSession implements MuxConnection, FrameReader, ExchangeOwner, Id
 
   /** The client does not read the answers to what it sends. */
   onBacklog(): void {
+    this.parts.limitObserver.onLimit('slow_reader', this.#peer.remote)
     this.#close(CLOSE_TRY_LATER, 'too many answers are unread', new ExchangeError('client_gone', 'it does not read'))
   }
 

@@ -280,3 +280,33 @@ describe('a request over a mux session', () => {
     }
   })
 })
+
+describe('answers that a client does not read', () => {
+  const PONG_BYTES = '{"t":"pong"}'.length + 64
+  const mostPongs = Math.ceil((256 * 1024) / PONG_BYTES) - 1
+
+  test('may be 256 KiB, where it cannot be told to wait, and with one more it is cut', async () => {
+    const mux = startSession({ canPause: false })
+    mux.setFull(true)
+    await mux.exchange({ t: 'ping' })
+    for (let i = 0; i < mostPongs; i++) mux.send({ t: 'ping' })
+    assert.deepEqual([mux.closed, mux.limited], [undefined, []])
+    mux.send({ t: 'ping' })
+    assert.equal(mux.closed?.code, 1013)
+    assert.deepEqual(mux.limited, ['slow_reader'])
+    assert.equal(mux.wheel.size, 0)
+  })
+
+  test('may be as many where it can, and then it is not read until it does', async () => {
+    const mux = startSession({ kind: 'tcp' })
+    mux.setFull(true)
+    await mux.exchange({ t: 'ping' })
+    for (let i = 0; i < mostPongs; i++) mux.send({ t: 'ping' })
+    assert.equal(mux.paused, false)
+    mux.send({ t: 'ping' })
+    assert.deepEqual([mux.paused, mux.closed, mux.limited], [true, undefined, []])
+    mux.setFull(false)
+    assert.equal(mux.paused, false)
+    assert.equal(mux.frames.length, mostPongs + 2)
+  })
+})

@@ -71,9 +71,11 @@ describe('backpressure on a WebSocket', () => {
     await backend.handle(subject('stuck'), (stream) => {
       stream.accept(1, 65536)
       stream.head({ status: 200, headers: [] })
+      stream.data(Buffer.from('accepted'))
       return { data: () => false }
     })
     const socket = await openSocket(`${gateway.url}/stuck`)
+    await socket.messages(1)
     // The first of which something is left counts whole.
     await eventually('a full backend', () => {
       if (gateway.buffers.heldBytes === 0) socket.ws.send(CHUNK)
@@ -81,7 +83,7 @@ describe('backpressure on a WebSocket', () => {
     })
     await assertOverrun(socket, CHUNK.length + MESSAGE_OVERHEAD_BYTES)
     await gateway.assertIdle()
-    assert.equal(backend.resets.at(-1)!.code, 'rate_limited')
+    await eventually('the backend hears of it', () => backend.resets.at(-1)?.code === 'rate_limited')
   })
 
   test('closes with 1013 a client that sends as much before a backend has accepted', async () => {
@@ -156,21 +158,29 @@ describe('backpressure on a WebSocket', () => {
     assert.equal(taken, 200 * CHUNK.length)
   })
 
-  test('cuts a client that pings and does not read, at 1 MiB of pongs', async () => {
+  test('keeps 1 MiB of pongs for a client that does not read, and cuts it with the next message', async () => {
+    let toClient: Stream | undefined
     await backend.handle(subject('pings'), (stream) => {
+      toClient = stream
       stream.accept(1, 65536)
       stream.head({ status: 200, headers: [] })
-      return { drained: () => {} }
+      return {}
     })
     const socket = await openSocket(`${gateway.url}/pings`)
+    await eventually('the backend', () => toClient)
     socket.ws.pause()
     const before = process.memoryUsage().rss
     const payload = Buffer.alloc(125)
-    for (let i = 0; i < 100_000 && socket.ws.readyState === 1; i++) socket.ws.ping(payload)
-    await eventually('all sent', () => socket.ws.bufferedAmount === 0 || socket.ws.readyState !== 1)
+    for (let i = 0; i < 150_000; i++) socket.ws.ping(payload)
+    await eventually('all sent', () => socket.ws.bufferedAmount === 0, { timeoutMs: 20_000 })
     const grownMiB = (process.memoryUsage().rss - before) / 1024 / 1024
     assert.ok(grownMiB < 150, `grew by ${grownMiB} MiB`)
-    socket.ws.terminate()
+    assert.deepEqual([gateway.limited.count('slow_reader'), gateway.transport.size], [0, 1])
+    toClient!.data(CHUNK)
+    await eventually('it is cut', () => gateway.limited.count('slow_reader') === 1)
+    socket.ws.resume()
+    assert.equal((await socket.closed()).code, 1006)
+    assert.equal(socket.received.length, 0)
     await gateway.assertIdle()
   })
 })
