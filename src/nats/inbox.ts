@@ -11,6 +11,7 @@ export interface InboxEntry {
  */
 export class Inbox {
   readonly #prefix: string
+  readonly #reserved: string
   readonly #nextToken: () => string
   readonly #entries = new Map<string, InboxEntry>()
   #subscription: Subscription | undefined
@@ -24,6 +25,8 @@ export class Inbox {
   constructor(prefix: string, nextToken: () => string, onLate: (message: Msg) => void) {
     this.#onLate = onLate
     this.#prefix = `${prefix}.${nextToken()}.`
+    // Below `_INBOX` everybody has one; below another prefix there are routers alone.
+    this.#reserved = prefix === '_INBOX' ? this.#prefix : `${prefix}.`
     this.#nextToken = nextToken
   }
 
@@ -84,9 +87,9 @@ export class Inbox {
     return this.#prefix + token
   }
 
-  /** Whether what is published to the subject would come back here. */
+  /** Whether what is published to the subject would come back here, or to another router with a prefix of its own. */
   owns(subject: string): boolean {
-    return subject.startsWith(this.#prefix)
+    return subject.startsWith(this.#reserved)
   }
 
   entries(): Iterable<InboxEntry> {

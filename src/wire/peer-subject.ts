@@ -1,7 +1,7 @@
 /** A line of the protocol of NATS has a limit as well, and a server cuts off a connection that writes a longer one. */
 const MAX_SUBJECT_LENGTH = 512
-/** Tokens without wildcards; those with `$` in front are the server's, and JetStream's. */
-const PLAIN_SUBJECT = /^(?!\$)[^.*>\s]+(?:\.[^.*>\s]+)*$/
+/** Tokens without wildcards. What begins with `$` is the server's and JetStream's, and there operators ask routers. */
+const PLAIN_SUBJECT = /^(?!\$|engine-router\.admin(?:\.|$))[^.*>\s]+(?:\.[^.*>\s]+)*$/
 
 /**
  * Whether a subject that a peer names may be published to: what it names as its own, we write to with our permissions.

@@ -122,6 +122,7 @@ describe('a stream that comes to a limit', () => {
 
   for (const [what, subject] of [
     ['the server', '$JS.API.STREAM.DELETE.orders'],
+    ['routers, for their operators', 'engine-router.admin.x.drain'],
     ['many', `${P}.*`],
     ['the router itself', ''],
     ['nobody, at length', `${P}.${'x'.repeat(600)}`],
