@@ -17,6 +17,9 @@ export interface MigrationState {
 /** Two folders up from both src/store and dist/store. */
 const FOLDER = new URL('../../migrations/', import.meta.url)
 
+/** What the library says of a migration that was applied and is not in the folder. */
+const OF_ANOTHER_RELEASE = /^corrupted migrations: previously executed migration (.+) is missing$/
+
 /** Applies what is not applied yet, all in one transaction. Concurrent callers wait for each other. */
 export async function migrateUp(db: Kysely<Schema>): Promise<readonly MigrationStep[]> {
   return steps(await createMigrator(db).migrateToLatest())
@@ -65,19 +68,30 @@ async function runFile(db: Kysely<unknown>, file: string): Promise<void> {
 }
 
 function steps({ error, results }: MigrationResultSet): readonly MigrationStep[] {
-  const failed = results?.find(({ status }) => status === 'Error')
-  if (error !== undefined && failed === undefined) throw error
-  if (error !== undefined) throw new MigrationError(failed?.migrationName ?? '', error)
+  if (error !== undefined) throw explain(error, results?.find(({ status }) => status === 'Error')?.migrationName)
   return (results ?? []).map(({ migrationName, direction }) => ({
     name: migrationName,
     direction: direction === 'Up' ? 'up' : 'down',
   }))
 }
 
-/** A migration that failed; nothing of the run was kept. */
+/** @param failed the migration that did; undefined: none was begun */
+function explain(error: unknown, failed: string | undefined): unknown {
+  const message = error instanceof Error ? error.message : String(error)
+  if (failed !== undefined) return new MigrationError(`migration ${failed} failed: ${message}`, error)
+  const unknown = OF_ANOTHER_RELEASE.exec(message)?.[1]
+  if (unknown === undefined) return error
+  return new MigrationError(
+    `nothing was done: this release is older than the database, which has migration ${unknown}; use the release that ` +
+      'brought it, or a later one, or else revert it with that release first (`engine-router migrate down`)',
+    error,
+  )
+}
+
+/** A run that failed; nothing of it was kept. */
 export class MigrationError extends Error {
-  constructor(name: string, cause: unknown) {
-    super(`migration ${name} failed: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+  constructor(message: string, cause: unknown) {
+    super(message, { cause })
     this.name = 'MigrationError'
   }
 }

@@ -71,6 +71,20 @@ describe('migrations', () => {
     assert.deepEqual(await query(database.url, 'select revision from routes_version'), [{ revision: '0' }])
   })
 
+  test('of a later release are left alone, and it is said what to do', async (t) => {
+    await migrateUp(store.db)
+    const later = `insert into engine_router_migrations (name, timestamp) values ('9999_later', '9999-01-01')`
+    await query(database.url, later)
+    t.after(() => query(database.url, `delete from engine_router_migrations where name = '9999_later'`))
+    for (const migrate of [migrateUp, migrateDown, migrateFresh]) {
+      await assert.rejects(migrate(store.db), {
+        name: 'MigrationError',
+        message: /older than the database.* 9999_later; use the release .* `engine-router migrate down`/,
+      })
+    }
+    assert.ok((await migrationStates(store.db)).every(({ appliedAt }) => appliedAt instanceof Date))
+  })
+
   test('run once when many start at the same time', async () => {
     await migrateUp(store.db)
     await migrateDown(store.db)
