@@ -79,7 +79,7 @@ describe('migrations', () => {
     for (const migrate of [migrateUp, migrateDown, migrateFresh]) {
       await assert.rejects(migrate(store.db), {
         name: 'MigrationError',
-        message: /older than the database.* 9999_later; use the release .* `engine-router migrate down`/,
+        message: /older than the database.* 9999_later; use the release .*`engine-router migrate down`/,
       })
     }
     assert.ok((await migrationStates(store.db)).every(({ appliedAt }) => appliedAt instanceof Date))
