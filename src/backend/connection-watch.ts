@@ -7,6 +7,7 @@ const SPREAD_MS = 250
 const MAX_OUTAGE_MS = 10_000
 
 export interface ConnectionListener {
+  /** Once for each loss. */
   onDown(): void
   /** The connection is back, and interest has had time to spread. */
   onUp(): void
@@ -21,6 +22,7 @@ export class ConnectionWatch {
   readonly #maxOutageMs: number
   readonly #statuses: QueuedIterator<Status>
   #timer: NodeJS.Timeout | undefined
+  #down = false
   #stopped = false
 
   constructor(nats: NatsConnection, listener: ConnectionListener, maxOutageMs = MAX_OUTAGE_MS) {
@@ -44,10 +46,13 @@ export class ConnectionWatch {
   async #follow(): Promise<void> {
     for await (const { type } of this.#statuses) {
       if (this.#stopped) return
-      if (type === Events.Disconnect) {
+      // Of each handshake that fails there is a `Disconnect`, and in the end a `Reconnect` for each of those.
+      if (type === Events.Disconnect && !this.#down) {
+        this.#down = true
         this.#listener.onDown()
         this.#after(this.#maxOutageMs, () => this.#listener.onLost())
-      } else if (type === Events.Reconnect) {
+      } else if (type === Events.Reconnect && this.#down) {
+        this.#down = false
         clearTimeout(this.#timer)
         await this.#nats.flush().catch(() => undefined)
         if (!this.#stopped) this.#after(SPREAD_MS, () => this.#listener.onUp())
