@@ -159,10 +159,13 @@ describe('jwt policy', () => {
     }
   })
 
-  test('a stream of events ends when its token has expired', async () => {
-    const response = await get('/events', await issuer.sign({ exp: Math.floor(Date.now() / 1000) + 2 }))
+  test('a stream of events ends when its token has expired, and not before', async () => {
+    const exp = Math.floor(Date.now() / 1000) + 2
+    const response = await get('/events', await issuer.sign({ exp }))
     assert.equal(response.status, 200)
     await assert.rejects(response.text())
+    const lateMs = Date.now() - exp * 1000
+    assert.ok(lateMs >= 0 && lateMs < 1000, `it ended ${lateMs} ms after the expiry`)
     assert.equal(gateway.ended.at(-1)?.code, 'unauthorized')
   })
 })
