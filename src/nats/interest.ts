@@ -39,13 +39,14 @@ function discoverService(client: NatsConnection, subject: string, inboxPrefix: s
       subscription.unsubscribe()
       resolve(found)
     }
-    const timer = setTimeout(end, DISCOVERY_MS)
+    // It throws where the connection is closed: no timer yet.
     const subscription = client.subscribe(inbox, {
       callback(error, message) {
         const found = error === null ? endpointIn(message, subject) : undefined
         if (found !== undefined) end(found)
       },
     })
+    const timer = setTimeout(end, DISCOVERY_MS)
     client.publish('$SRV.INFO', Empty, { reply: inbox })
   })
 }

@@ -91,3 +91,18 @@ describe('interest', () => {
     }
   })
 })
+
+for (const end of ['close', 'drain'] as const) {
+  test(`asking by a connection after its ${end} is an error at once, and leaves no timer`, async (t) => {
+    const client = await connect({ servers: await natsUrl() })
+    const ended = client[end]()
+    t.mock.timers.enable({ apis: ['setTimeout'] })
+    await assert.rejects(
+      findInterest(client, 'interest.late', { probe: false, inboxPrefix: '_INBOX' }),
+      /CONNECTION_(CLOSED|DRAINING)/,
+    )
+    t.mock.timers.runAll()
+    t.mock.timers.reset()
+    await ended
+  })
+}
