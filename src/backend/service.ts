@@ -58,7 +58,7 @@ export class Service {
   constructor(options: ServiceOptions) {
     const { nats, inboxPrefix, nextToken, maxConcurrent, maxMessageBytes, onError } = options
     this.#options = options
-    this.#refusals = new RefusalReport({ maxConcurrent, onError, now: () => this.#wheel.now() })
+    this.#refusals = new RefusalReport({ maxConcurrent, onError })
     const late = new LateFrames(
       () => nats,
       () => this.#wheel.now(),
@@ -127,6 +127,7 @@ export class Service {
     this.#resetAll(new ExchangeError('draining', 'the service stops'))
     this.#running.clear()
     this.#watch.stop()
+    this.#refusals.stop()
     this.#wheel.stop()
     if (nats.isClosed()) return
     // The last frames, a reset perhaps, are still on their way to the server.
