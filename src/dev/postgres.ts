@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { chown, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { chown, mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { VerbError } from '../cli/verb.ts'
+import { replaceFile } from '../store/replace-file.ts'
 import type { ChildGuard } from './child-guard.ts'
 import { findPostgresBinaries, makeStagingDirectory } from './postgres-binaries.ts'
 import {
@@ -44,7 +45,8 @@ export async function startDevPostgres(guard: ChildGuard, dataDirectory: string)
   await stopStalePostmaster(settings.directory)
   // Without its settings the password of a cluster is lost: deleting .data means to begin anew.
   if (!known) await rm(settings.directory, { recursive: true, force: true })
-  await writeFile(file, `${JSON.stringify(settings, null, 2)}\n`, { mode: 0o600 })
+  // Whole, as another run may be reading it.
+  await replaceFile(file, `${JSON.stringify(settings, null, 2)}\n`, 0o600)
   if (!(await isCluster(settings.directory))) await createCluster(guard, cluster)
   return startPostgresServer(guard, cluster)
 }
@@ -66,10 +68,19 @@ async function readSettings(file: string): Promise<Settings | undefined> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw error
   }
-  const value = JSON.parse(text) as Partial<Settings>
-  if (!value.directory || !value.password || !value.ownerPid)
-    throw new VerbError(`${file} is damaged; delete it and try again`)
-  return { directory: value.directory, password: value.password, ownerPid: value.ownerPid }
+  const { directory, password, ownerPid } = parseSettings(text)
+  if (!directory || !password || !ownerPid) throw new VerbError(`${file} is damaged; delete it and try again`)
+  return { directory, password, ownerPid }
+}
+
+/** What is there of them; nothing of what is no JSON. */
+function parseSettings(text: string): Partial<Settings> {
+  try {
+    return (JSON.parse(text) as Partial<Settings> | null) ?? {}
+  } catch (error) {
+    if (error instanceof SyntaxError) return {}
+    throw error
+  }
 }
 
 function isRunning(pid: number): boolean {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, open, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
@@ -69,6 +69,26 @@ test('starts although another process has the pid of one that is gone', async ()
   await writeFile(join(directory, 'postmaster.pid'), `${process.pid}\n${directory}\n`)
   const second = await startDevPostgres(guard, dataDirectory)
   assert.deepEqual(await query(second.url, 'select 1 as n'), [{ n: 1 }])
+})
+
+test('shows its settings whole to another run that starts meanwhile', async () => {
+  const first = await startDevPostgres(guard, dataDirectory)
+  await first.child.stop()
+  await claimForDeadProcess()
+  const text = await readFile(settingsFile, 'utf8')
+  const reader = await open(settingsFile)
+  await startDevPostgres(guard, dataDirectory)
+  assert.equal(await reader.readFile('utf8'), text)
+  await reader.close()
+  assert.equal((await stat(settingsFile)).mode & 0o777, 0o600)
+})
+
+test('says what to do about settings that are damaged', async () => {
+  await mkdir(dataDirectory)
+  for (const text of ['{"directory": "/', '', 'null', '{}']) {
+    await writeFile(settingsFile, text)
+    await assert.rejects(startDevPostgres(guard, dataDirectory), /postgres\.json is damaged; delete it and try again/)
+  }
 })
 
 test('begins anew when its settings are gone', async () => {
