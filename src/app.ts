@@ -158,7 +158,7 @@ export async function startApp(
   const webSockets = createWebSocketAdapter({
     ...clients,
     resolve: routing.resolve,
-    connectMux,
+    connectMux: config.listen.http.mux ? connectMux : undefined,
     origins: config.listen.http.origins,
     maxMessageBytes: limits.messageBytes,
   })

@@ -4,6 +4,12 @@ import { VERBS } from './cli/index.ts'
 import { createInterrupts } from './cli/interrupts.ts'
 import { run } from './cli/run.ts'
 
+const NODE_VERSION = 22
+if (Number.parseInt(process.versions.node, 10) < NODE_VERSION) {
+  process.stderr.write(`engine-router needs Node ${NODE_VERSION} or later; this is ${process.versions.node}\n`)
+  process.exit(1)
+}
+
 const interrupts = createInterrupts({ kill: () => process.exit(130), now: () => performance.now() })
 process.on('SIGINT', interrupts.onInterrupt)
 process.on('SIGTERM', interrupts.onInterrupt)

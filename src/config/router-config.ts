@@ -26,6 +26,8 @@ export interface HttpListener {
   readonly reusePort: boolean
   /** Pages that may open a WebSocket; undefined: those of the host that the request names. `*`: all. */
   readonly origins: readonly string[] | undefined
+  /** Whether WebSockets on `/_sx` have many exchanges. */
+  readonly mux: boolean
   /** Addresses and ranges whose word on who their client is is taken. */
   readonly trustedProxies: readonly string[]
   /** Undefined: no TLS. */

@@ -127,6 +127,7 @@ export const routerConfigSchema = section({
       port: portSchema.default(8080),
       reusePort,
       origins: z.array(originSchema).optional(),
+      mux: z.boolean().default(true),
       trustedProxies: z.array(addressRangeSchema).default([]),
       tls: tlsSchema.optional(),
     }),

@@ -55,6 +55,8 @@ export interface ExchangeErrorOptions {
   readonly allow?: readonly string[]
   /** HTTP status, where the backend chose another than the table's. */
   readonly status?: number
+  /** A policy has failed: the backend has no part in it. */
+  readonly isOfPolicy?: boolean
 }
 
 /** How an exchange fails. `message` is for the log and may name subjects; only `detail` reaches the client. */
@@ -64,6 +66,7 @@ export class ExchangeError extends Error {
   readonly retryAfterS: number | undefined
   readonly allow: readonly string[] | undefined
   readonly status: number
+  readonly isOfPolicy: boolean
 
   constructor(code: ErrorCode, message: string, options: ExchangeErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
@@ -73,5 +76,6 @@ export class ExchangeError extends Error {
     this.retryAfterS = options.retryAfterS
     this.allow = options.allow
     this.status = options.status ?? ERRORS[code].status
+    this.isOfPolicy = options.isOfPolicy ?? false
   }
 }

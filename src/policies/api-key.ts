@@ -4,6 +4,7 @@ import { type ApiKeyRecord, apiKeyId, hashApiKey } from '../exchange/api-key.ts'
 import { ExchangeError } from '../exchange/errors.ts'
 import type { Dispatch, RequestHead } from '../exchange/exchange.ts'
 import { firstValue, withoutFields } from '../exchange/header-list.ts'
+import { isSubjectId } from '../exchange/identity.ts'
 import { headerNameSchema } from '../schema/header-fields.ts'
 import { definePolicy, type Verdict } from './policy.ts'
 
@@ -38,6 +39,11 @@ export const apiKey = definePolicy({
       const record = apiKeys.find(id)
       if (record === undefined) return new ExchangeError('unauthorized', `no API key ${id}, or it is revoked`)
       if (!isKeyOf(record, key)) return new ExchangeError('unauthorized', `the secret of API key ${id} is wrong`)
+      // Anybody with SQL may have written it, and a backend is told of it in a header.
+      if (!isSubjectId(record.subjectId)) {
+        const fault = `the subject of API key ${id} is not 1 to 256 visible ASCII characters`
+        return new ExchangeError('internal', fault, { isOfPolicy: true })
+      }
       const identity = apiKeys.identityOf(id, NAME)
       if (identity.isExpired) return new ExchangeError('unauthorized', `API key ${id} has expired`)
       const missing = scopes.filter((scope) => !record.scopes.includes(scope))

@@ -40,6 +40,13 @@ const options = z
   })
   .superRefine(({ headers = DEFAULT_HEADERS, cacheBy }, context) => {
     const by = cacheBy?.map((name) => name.toLowerCase())
+    const told = headers.map((name) => name.toLowerCase())
+    const unknown = by?.find((name) => !told.includes(name) && !isRequestFact(name))
+    if (unknown !== undefined) {
+      // What it was meant for would be left out, and a decision be taken for one that does not depend on it.
+      const message = `${unknown} is none of \`headers\`, nor one of ${REQUEST_FACTS.join(', ')}`
+      context.addIssue({ code: 'custom', message, path: ['cacheBy'] })
+    }
     const missing = headers.find((name) => by?.includes(name.toLowerCase()) === false)
     if (missing === undefined) return
     // One client would get what was decided for another.
@@ -81,7 +88,8 @@ export const authService = definePolicy({
       }
       const answer = parseAnswer(bytes)
       if (typeof answer === 'string') {
-        const error = new ExchangeError('internal', `the answer on ${subject} is none: ${answer}`)
+        const fault = `the answer on ${subject} is none: ${answer}`
+        const error = new ExchangeError('internal', fault, { isOfPolicy: true })
         return { verdict: error, untilMs: 0 }
       }
       const verdict = verdictOf(answer, ownFields, askedAtS, parts)

@@ -37,7 +37,7 @@ export class BackendJudge {
 
   /** The exchange is over. @param error of the backend's side, if it has reset the exchange */
   ofEnd(error: ExchangeError | undefined, progress: Progress): BackendOutcome {
-    if (error === undefined) return 'nothing'
+    if (error === undefined || error.isOfPolicy) return 'nothing'
     switch (error.code) {
       case 'timeout':
         return this.#failures.has('timeout') && this.#isLate(progress) ? 'failure' : 'nothing'

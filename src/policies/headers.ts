@@ -22,6 +22,7 @@ export const headers = definePolicy({
   create({ request = {}, response = {} }) {
     const toBackend = toHeaderList(request.set)
     const toClient = toHeaderList(response.set)
+    const toldNames = lowerCaseSet(Object.keys(request.set ?? {})) ?? new Set()
     const removed = lowerCaseSet(request.remove)
     const removedFromResponse = lowerCaseSet(response.remove)
     return {
@@ -29,7 +30,9 @@ export const headers = definePolicy({
         (next): Dispatch =>
         (head, client) => {
           if (removed !== undefined) head.headers = withoutFields(head.headers, removed)
-          if (toBackend !== undefined) head.backendHeaders = [...(head.backendHeaders ?? []), ...toBackend]
+          if (toBackend !== undefined) {
+            head.backendHeaders = [...withoutFields(head.backendHeaders ?? [], toldNames), ...toBackend]
+          }
           if (toClient !== undefined) head.responseHeaders = [...(head.responseHeaders ?? []), ...toClient]
           return next(head, removedFromResponse === undefined ? client : filtered(client, removedFromResponse))
         },

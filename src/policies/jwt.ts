@@ -4,7 +4,7 @@ import { durationMs } from '../schema/duration.ts'
 import { KeySet } from './jwt/key-set.ts'
 import { jwksSource, type KeySource, publicKeySource, secretSource } from './jwt/key-source.ts'
 import { type JwtOptions, jwtOptions, PUBLIC_ALGORITHMS, SECRET_ALGORITHMS } from './jwt/options.ts'
-import { findToken, withoutCookie, withoutParameter } from './jwt/token-place.ts'
+import { findBearer, findToken, withoutCookie, withoutParameter } from './jwt/token-place.ts'
 import { type TokenRules, TokenVerifier } from './jwt/token-verifier.ts'
 import { definePolicy } from './policy.ts'
 
@@ -12,6 +12,8 @@ const NAME = 'jwt'
 
 /** RFC 6750 section 3.1. Why a token is refused is in the log. */
 const REFUSALS = { unauthorized: 'Bearer error="invalid_token"', forbidden: 'Bearer error="insufficient_scope"' }
+
+const AUTHORIZATION: ReadonlySet<string> = new Set(['authorization'])
 
 /** Lets those in who show a token that an issuer has signed. */
 export const jwt = definePolicy({
@@ -40,22 +42,24 @@ export const jwt = definePolicy({
       return token === undefined ? undefined : verifier.verify(token)
     }
     const ownFields = new Set(rules.headers.map(([name]) => name))
-    const tidiesUp = ownFields.size > 0 || from.query !== undefined || from.cookie !== undefined
     const tidyUp = (request: RequestHead) => {
+      // Who was let in by another credential may have put anything there, and a backend would believe that it was checked.
+      const bearer = findBearer(request)
+      if (bearer !== undefined && !verifier.hasProved(request.identity, bearer)) {
+        request.headers = withoutFields(request.headers, AUTHORIZATION)
+      }
       if (from.query !== undefined) request.query = withoutParameter(request.query, from.query)
       if (from.cookie !== undefined) request.headers = withoutCookie(request.headers, from.cookie)
       if (ownFields.size > 0) request.headers = withoutFields(request.headers, ownFields)
     }
     return {
       authenticator: { challenge: 'Bearer', refusals: REFUSALS, optional, identify },
-      ...(tidiesUp && {
-        wrap:
-          (next: Dispatch): Dispatch =>
-          (request, client) => {
-            tidyUp(request)
-            return next(request, client)
-          },
-      }),
+      wrap:
+        (next: Dispatch): Dispatch =>
+        (request, client) => {
+          tidyUp(request)
+          return next(request, client)
+        },
       close() {
         keys.close()
         verifier.close()

@@ -54,6 +54,8 @@ export class PendingExchange implements BackendSide, WheelEntry {
     this.#buffers = request.buffers ?? parts.buffers
     this.#remote = request.remote
     parts.wheel.schedule(this, VERDICT_MS)
+    // Nothing else counts it as yet, and whoever is asked may be slow.
+    if (!this.#hold(sizeOf(request))) return
     void verdict.then((error) => {
       if (!this.#isWaiting) return
       if (error === undefined) this.#pass(next(request, client))
@@ -67,11 +69,16 @@ export class PendingExchange implements BackendSide, WheelEntry {
       this.#fail(new ExchangeError('too_large', `more than ${MAX_PENDING_BYTES} bytes before the client is known`))
       return false
     }
-    this.#pendingBytes += chunk.length
     this.#chunks.push({ bytes: new Uint8Array(chunk), meta })
-    if (!this.#buffers.hold(chunk.length, this.#remote)) {
-      this.#fail(new ExchangeError('busy', 'too many bytes wait in this router'))
-    }
+    this.#hold(chunk.length)
+    return false
+  }
+
+  /** False: it is too much, with what others hold. */
+  #hold(bytes: number): boolean {
+    this.#pendingBytes += bytes
+    if (this.#buffers.hold(bytes, this.#remote)) return true
+    this.#fail(new ExchangeError('busy', 'too many bytes wait in this router'))
     return false
   }
 
@@ -90,7 +97,7 @@ export class PendingExchange implements BackendSide, WheelEntry {
   }
 
   onDeadline(): void {
-    this.#fail(new ExchangeError('timeout', 'whoever decides who may come in did not answer in time'))
+    this.#fail(new ExchangeError('busy', 'whoever decides who may come in did not answer in time'))
   }
 
   /** The backend's side may have reset the client by now: then it takes and forgets what is handed on. */
@@ -116,4 +123,9 @@ export class PendingExchange implements BackendSide, WheelEntry {
     this.#pendingBytes = 0
     this.#chunks = []
   }
+}
+
+/** About what its fields take in memory. */
+function sizeOf({ headers }: RequestHead): number {
+  return headers.reduce((bytes, text) => bytes + text.length, 0)
 }

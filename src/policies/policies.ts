@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import type { Logger } from '../exchange/logger.ts'
 import type { RouteService, RouteSettings } from '../exchange/route.ts'
 import { authenticateAny, requireIdentity } from './authenticate.ts'
+import { guardAuthenticate, guardDispatch } from './guard.ts'
 import { POLICY_KINDS } from './index.ts'
 import type { Authenticator, Policy, PolicyContext, PolicyKind } from './policy.ts'
 import { fileFault, filesOf } from './policy-files.ts'
@@ -80,7 +81,7 @@ function kindNamed(kind: string): PolicyKind {
 
 function compose(policies: readonly Policy[], service: RouteService, context: PolicyContext): RouteService {
   const authenticators = policies.flatMap(({ authenticator }) => authenticator ?? [])
-  const authenticate = authenticators.length === 0 ? undefined : authenticateAny(authenticators)
+  const authenticate = authenticators.length === 0 ? undefined : guardAuthenticate(authenticateAny(authenticators))
   let { dispatch, preflight } = service
   let asked: Authenticator | undefined = authenticators[0]
   for (const { authenticator, wrap, preflight: answer } of policies.toReversed()) {
@@ -88,10 +89,11 @@ function compose(policies: readonly Policy[], service: RouteService, context: Po
     preflight = answer ?? preflight
     // They are alternatives, which are asked where the first of them stands.
     if (authenticate === undefined || authenticator === undefined || authenticator !== asked) continue
-    dispatch = requireIdentity(authenticate, dispatch, context)
+    // What comes after may be called later than the one that calls it here.
+    dispatch = requireIdentity(authenticate, guardDispatch(dispatch), context)
     asked = undefined
   }
-  return { dispatch, admit: admitAll(policies), authenticate, preflight }
+  return { dispatch: guardDispatch(dispatch), admit: admitAll(policies), authenticate, preflight }
 }
 
 /** What those say that stand before the first which authenticates; undefined: there is nobody to ask, or to spare. */

@@ -2,6 +2,7 @@ import { type Claims, claimAt } from '../exchange/claims.ts'
 import { CLOSED_SIDE } from '../exchange/closed-side.ts'
 import { ExchangeError } from '../exchange/errors.ts'
 import type { Dispatch, HeaderList, RequestHead } from '../exchange/exchange.ts'
+import { isEncodingOf } from '../exchange/percent-encoding.ts'
 import { decodePercent } from './percent.ts'
 import type { LateParam } from './subject-params.ts'
 import { isTooLong, tokenFault } from './subject-plan.ts'
@@ -90,13 +91,17 @@ function valuesNamed(fields: HeaderList, name: string): string[] {
   return values
 }
 
+/** No more than two. */
 function queryValues(query: string, name: string): string[] {
-  return query.split('&').flatMap((pair) => {
+  const values: string[] = []
+  for (const pair of query.split('&')) {
     const equals = pair.indexOf('=')
-    if (equals < 0 || decodePercent(pair.slice(0, equals)) !== name) return []
+    if (equals < 0 || !isEncodingOf(pair.slice(0, equals), name)) continue
     // What cannot be decoded is no token, and is refused as one that holds a white space.
-    return [decodePercent(pair.slice(equals + 1).replaceAll('+', ' ')) ?? ' ']
-  })
+    values.push(decodePercent(pair.slice(equals + 1).replaceAll('+', ' ')) ?? ' ')
+    if (values.length > 1) break
+  }
+  return values
 }
 
 /** Only what has one way to be written. */

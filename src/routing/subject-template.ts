@@ -12,8 +12,8 @@ export type SubjectTemplate = readonly TemplateToken[]
 /** Subject plus reply over 4,096 bytes is fatal to a NATS connection, so that subjects stay well below. */
 export const MAX_SUBJECT_BYTES = 512
 
-/** What no token may hold: white space, what separates or widens subjects, controls, and lossy decoding's mark. */
-export const NOT_IN_A_TOKEN = /[\s.*>\uFFFD\p{Cc}]/u
+/** What no token may hold: white space, what separates or widens subjects, controls, lossy decoding's mark and what would become it. */
+export const NOT_IN_A_TOKEN = /[\s.*>\uFFFD\p{Cc}\p{Cs}]/u
 
 /** Whether a subject that begins with this token belongs to the server (`$SYS`, `$JS`) or to replies (`_INBOX`). */
 export function isReservedFirstToken(token: string): boolean {

@@ -33,6 +33,7 @@ describe('loadConfig', () => {
           port: 8080,
           reusePort: false,
           origins: undefined,
+          mux: true,
           trustedProxies: [],
           tls: undefined,
         },

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { connect, type Msg, type NatsConnection, headers as natsHeaders } from 'nats'
+import { headers } from '../../src/policies/headers.ts'
 import { type Gateway, startGateway } from '../support/gateway.ts'
 import { natsUrl } from '../support/nats.ts'
+import { testRequest } from '../support/test-request.ts'
+import { stagePolicy } from './policy-stage.ts'
 
 describe('headers policy', () => {
   let nats: NatsConnection
@@ -66,6 +69,14 @@ describe('headers policy', () => {
     assert.deepEqual(request?.headers?.values('x-edge'), ['one'])
     assert.deepEqual(request?.headers?.values('cookie'), [])
     assert.deepEqual(request?.headers?.values('x-other'), ['kept'])
+  })
+
+  test('sets fields in place of what another policy tells the backend', () => {
+    const stage = stagePolicy(headers, { request: { set: { 'X-Tenant': 'default' } } })
+    const request = testRequest()
+    request.backendHeaders = ['x-tenant', 'acme', 'x-role', 'admin']
+    stage.begin(request)
+    assert.deepEqual(stage.reached[0]!.request.backendHeaders, ['x-role', 'admin', 'x-tenant', 'default'])
   })
 
   test('sets fields that a route does not forward', async () => {

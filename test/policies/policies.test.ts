@@ -128,7 +128,7 @@ describe('authentication', () => {
     assert.equal(wheel.size, 0)
   })
 
-  test('a verdict that does not come in time is a timeout', () => {
+  test('a verdict that does not come in time is nobody’s, and may be asked for again', () => {
     const { wheel, pass } = setUp()
     const client = recorder()
     const never = new Promise<Verdict>(() => {})
@@ -137,7 +137,7 @@ describe('authentication', () => {
       client,
     )
     pass(10_100)
-    assert.deepEqual(client.heard, ['reset timeout'])
+    assert.deepEqual(client.heard, ['reset busy'])
     assert.equal(wheel.size, 0)
   })
 

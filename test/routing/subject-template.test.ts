@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { parsePath } from '../../src/routing/path-pattern.ts'
 import { PatternError } from '../../src/routing/pattern-error.ts'
-import { assertNamesExist, parseTemplate } from '../../src/routing/subject-template.ts'
+import { assertNamesExist, NOT_IN_A_TOKEN, parseTemplate } from '../../src/routing/subject-template.ts'
 
 function complaint(advice: RegExp): (error: unknown) => boolean {
   return (error) => error instanceof PatternError && advice.test(error.message)
@@ -48,6 +48,11 @@ describe('subject templates', () => {
   test('may hold `$` and `_INBOX` behind the first token, and 512 bytes', () => {
     assert.equal(parseTemplate('a.$SYS._INBOX').length, 3)
     assert.equal(parseTemplate('a'.repeat(512)).length, 1)
+  })
+
+  test('have no values of which two are one on the wire', () => {
+    for (const text of ['\ud800', 'a\udfff', '\ufffd']) assert.match(text, NOT_IN_A_TOKEN)
+    assert.doesNotMatch('a\u{1f600}é', NOT_IN_A_TOKEN)
   })
 
   test('use only names that the path has', () => {

@@ -85,6 +85,8 @@ export interface GatewayOptions {
   readonly maxBufferedBytesPerAddress?: number
   readonly maxBufferedBytesPerConnection?: number
   readonly keepEnded?: boolean
+  /** Over WebSockets; default true. */
+  readonly mux?: boolean
   /** The clock of the wheel, which is then the test's to advance. */
   readonly now?: () => number
   readonly tls?: WebListenerOptions['tls']
@@ -206,7 +208,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       createWebSocketAdapter({
         ...clients,
         resolve: routing.resolve,
-        connectMux,
+        connectMux: options.mux === false ? undefined : connectMux,
         origins: undefined,
         maxMessageBytes: 1024 * 1024,
         ...options.webSocket,

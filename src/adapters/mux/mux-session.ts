@@ -150,10 +150,22 @@ export class MuxSession implements MuxConnection, FrameReader, ExchangeOwner, Id
     if (this.#credential.hasEnded(request, error)) this.onRevoked(error)
   }
 
-  /** The credential of the connection is good no more: neither is what it has let in, nor the connection. */
+  /**
+   * What the credential of the connection has proved holds no more: neither does what was let in by that, nor the
+   * connection, unless something goes on by what it has proved elsewhere.
+   */
   onRevoked(error: ExchangeError): void {
-    for (const exchange of this.#underWay()) if (this.#credential.hasProved(exchange.request)) exchange.fail(error)
+    let goesOn = false
+    for (const exchange of this.#underWay()) {
+      if (!this.#credential.hasProved(exchange.request)) continue
+      if (exchange.request.identity!.isOver) exchange.fail(error)
+      else goesOn = true
+    }
     if (this.#isClosed()) return
+    if (goesOn) {
+      this.#credential.close()
+      return
+    }
     const detail = 'The credential of the connection has expired or is revoked'
     this.output.write({ t: 'goaway', lastId: this.#lastId, grace: 0, code: 'unauthorized', detail })
     this.#close(ERRORS.unauthorized.close, 'unauthorized', error)

@@ -23,8 +23,12 @@ const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/
 
 const MAX_METHOD_LENGTH = 64
 
-/** They speak of a connection of HTTP, or of its body; the connection here has its own host, and a frame its own length. */
-const IGNORED: ReadonlySet<string> = new Set(['host', 'content-length', 'transfer-encoding', 'connection', 'upgrade'])
+/**
+ * They speak of a connection of HTTP, or of its body: the connection here has its own host, and a frame its own length. Or they
+ * are a proxy's to say, which does not see frames.
+ */
+const IGNORED =
+  /^(?:host|content-length|transfer-encoding|connection|upgrade|forwarded|x-forwarded-.*|x-real-ip|x-client-ip|true-client-ip|cf-connecting-ip)$/
 
 /** What all requests of a listener are read by. */
 type OpenParts = Pick<MuxParts, keyof HeadLimits | 'makeRequestId'>
@@ -102,7 +106,7 @@ function readHeaders(fields: MuxHeaders, list: string[], { maxHeaderBytes }: Hea
       if (bytes > maxHeaderBytes) {
         return new ExchangeError('headers_too_large', `more than ${maxHeaderBytes} bytes of header fields`)
       }
-      if (!IGNORED.has(name)) list.push(name, value)
+      if (!IGNORED.test(name)) list.push(name, value)
     }
   }
   return undefined

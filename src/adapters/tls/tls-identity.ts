@@ -90,12 +90,12 @@ export class TlsIdentity {
   }
 }
 
-/** Another text when one of the files is another; never rejects. */
+/** Another text when one of the files is another, or others may read it; never rejects. */
 async function versionOf({ cert, key, clientCa }: TlsOptions): Promise<string> {
   const files = clientCa === undefined ? [cert, key] : [cert, key, clientCa]
   try {
     const stats = await Promise.all(files.map((file) => stat(file, { bigint: true })))
-    return stats.map(({ ino, size, mtimeNs }) => `${ino} ${size} ${mtimeNs}`).join(', ')
+    return stats.map(({ ino, size, mtimeNs, ctimeNs }) => `${ino} ${size} ${mtimeNs} ${ctimeNs}`).join(', ')
   } catch (error) {
     return (error as Error).message
   }

@@ -43,7 +43,7 @@ export class PendingUpgrade implements WheelEntry {
   }
 
   onDeadline(): void {
-    this.#onVerdict(new ExchangeError('timeout', 'whoever decides who may come in did not answer in time'))
+    this.#onVerdict(new ExchangeError('busy', 'whoever decides who may come in did not answer in time'))
   }
 
   #onVerdict(error: ExchangeError | undefined): void {

@@ -13,7 +13,8 @@ import { StreamConnection } from './stream-connection.ts'
 export interface UpgradeOptions {
   /** Finds the route of an upgrade: sets `route` and `subject` of the request, or gives the error. */
   readonly resolve: (request: RequestHead, kind: 'ws') => ExchangeError | undefined
-  readonly connectMux: ConnectMux
+  /** Undefined: there is none over WebSockets. */
+  readonly connectMux: ConnectMux | undefined
   readonly makeRequestId: () => string
 }
 
@@ -39,7 +40,7 @@ export function checkUpgrade(
   }
   if (!KEY.test(key)) return malformed('Sec-WebSocket-Key')
   if (protocols === undefined) return malformed('Sec-WebSocket-Protocol')
-  const error = request.path === MUX_PATH ? undefined : options.resolve(request, 'ws')
+  const error = request.path === MUX_PATH ? checkMux(options) : options.resolve(request, 'ws')
   if (error !== undefined) return error
   if (!isAllowedOrigin(origin, host)) {
     const detail = 'Pages of this origin may not connect; the router has a list, listen.http.origins'
@@ -56,13 +57,19 @@ export function acceptUpgrade(
   { protocols = [] }: Handshake,
 ): AcceptedUpgrade | ExchangeError {
   // Each exchange over it has a route of its own.
-  if (request.route === undefined) return acceptMux(options.connectMux, request, protocols)
+  if (request.route === undefined) return acceptMux(options.connectMux!, request, protocols)
   const handler =
     request.route.websocket === 'rpc'
       ? new RpcConnection(parts, request, options.makeRequestId)
       : new StreamConnection(parts, request)
   // A browser fails a connection whose server takes none of what it offered. The backend sees all of them.
   return { handler, protocol: protocols[0] ?? '' }
+}
+
+function checkMux({ connectMux }: UpgradeOptions): ExchangeError | undefined {
+  if (connectMux !== undefined) return undefined
+  const detail = 'No connection for many exchanges is taken here'
+  return new ExchangeError('no_route', 'listen.http.mux is false', { detail })
 }
 
 function acceptMux(connect: ConnectMux, request: RequestHead, protocols: readonly string[]) {

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import {
@@ -61,7 +62,7 @@ export function secretSource(place: string): KeySource {
     place,
     isRemote: false,
     parse(text) {
-      const secret = Buffer.from(text.toString().replace(/\r?\n$/, ''))
+      const secret = isUtf8(text) ? Buffer.from(text.toString().replace(/\r?\n$/, '')) : text
       if (secret.length < MIN_SECRET_BYTES) {
         throw new RangeError(`a secret has ${MIN_SECRET_BYTES} bytes at least (openssl rand -base64 48)`)
       }

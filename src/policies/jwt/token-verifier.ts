@@ -54,6 +54,11 @@ export class TokenVerifier {
     options.revocations.watch(this.#remembered)
   }
 
+  /** Whether it is this token by which the client was let in. */
+  hasProved(identity: Identity | undefined, token: string): boolean {
+    return identity !== undefined && this.#tokens.get(identity) === token
+  }
+
   verify(token: string): Verdict | Promise<Verdict> {
     const known = this.#known.get(token)
     const { keys, revocations } = this.#options

@@ -39,6 +39,19 @@ describe('the credential of a multiplexed connection', () => {
           reply: 'many',
           policies: [{ authService: { subject: `${P}.decide`, timeout: '8s', grace: '0s' } }],
         },
+        {
+          name: 'brief',
+          match: { path: '/brief' },
+          subject: `${P}.events`,
+          reply: 'many',
+          policies: [{ authService: { subject: `${P}.decide`, grace: '0s' } }],
+        },
+        {
+          name: 'brief-once',
+          match: { path: '/brief-once' },
+          subject: `${P}.who`,
+          policies: [{ authService: { subject: `${P}.decide`, grace: '0s' } }],
+        },
         { name: 'key', match: { path: '/key' }, subject: `${P}.events`, reply: 'many', policies: [{ apiKey: {} }] },
         { name: 'open', match: { path: '/open' }, subject: `${P}.events`, reply: 'many' },
       ],
@@ -125,6 +138,29 @@ describe('the credential of a multiplexed connection', () => {
       assert.ok(!frames.some((frame) => frame.t === 'reset'))
     })
   }
+
+  test('ends what it has proved for a moment, and not what it has proved for longer', async () => {
+    const expires = Date.now() / 1000 + 1
+    const decide = nats.subscribe(`${P}.decide`, {
+      callback: (_, message) => {
+        const { path } = message.json<{ path: string }>()
+        message.respond(JSON.stringify({ allow: true, subjectId: 'alice', ...(path === '/brief' && { expires }) }))
+      },
+    })
+    await nats.flush()
+    const { client, frames, seen } = await open({ headers: { cookie: 'a=b' } })
+    client.send({ t: 'open', id: 1, path: '/asked' })
+    client.send({ t: 'open', id: 2, path: '/brief' })
+    client.send({ t: 'open', id: 3, path: '/brief-once' })
+    await seen({ t: 'data', id: 1 })
+    await seen({ t: 'data', id: 2 })
+    await seen({ t: 'head', id: 3, status: 200 })
+    await seen({ t: 'reset', id: 2, code: 'unauthorized' })
+    client.send({ t: 'open', id: 4, path: '/asked' })
+    await seen({ t: 'data', id: 4 })
+    assert.ok(!frames.some((frame) => frame.t === 'goaway' || (frame.t === 'reset' && frame.id === 1)))
+    decide.unsubscribe()
+  })
 
   test('closes no connection that shows another by then', async () => {
     const { client, frames, seen } = await open({ headers: headersFor(await tokenFor(60)) })
