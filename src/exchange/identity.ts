@@ -80,7 +80,7 @@ export class Identity implements WheelEntry {
 
   /** What was opened with it lasts no longer either. */
   get isOver(): boolean {
-    return this.#revoked !== undefined || this.#msLeft() <= 0
+    return this.#revoked !== undefined || (this.expiresAtMs !== undefined && this.#msLeft() <= 0)
   }
 
   /** Which policy has proved it: the same object for all of its own. Two policies of a kind have one name and are two. */
