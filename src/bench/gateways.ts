@@ -128,8 +128,7 @@ interface Ports {
 
 async function prepareHome(guard: ChildGuard, natsUrl: string, routes: number): Promise<Home> {
   const directory = await mkdtemp(join(tmpdir(), 'engine-router-bench-'))
-  guard.removeAtEnd(directory)
-  const postgres = await startDevPostgres(guard, directory)
+  const postgres = await startDevPostgres(guard, directory, { temporary: true })
   await migrate(postgres.url)
   await writeFile(join(directory, 'routes.yaml'), createRoutes(routes))
   await applyRoutesFile(postgres.url, 'routes.yaml', directory)

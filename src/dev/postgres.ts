@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { chown, mkdir, readFile, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { VerbError } from '../cli/verb.ts'
 import { replaceFile } from '../store/replace-file.ts'
 import type { ChildGuard } from './child-guard.ts'
@@ -24,8 +24,15 @@ interface Settings {
   readonly ownerPid: number
 }
 
-/** Starts the embedded Postgres of a checkout, its data in `dataDirectory`; makes it on the first run. */
-export async function startDevPostgres(guard: ChildGuard, dataDirectory: string): Promise<PostgresServer> {
+/**
+ * Starts the embedded Postgres of a checkout, its data in `dataDirectory`; makes it on the first run.
+ * @param options.temporary whether nothing of it is to be left when the guard ends, nor of that directory
+ */
+export async function startDevPostgres(
+  guard: ChildGuard,
+  dataDirectory: string,
+  options: { readonly temporary?: boolean } = {},
+): Promise<PostgresServer> {
   const user = ensurePostgresUser()
   const binaries = await findPostgresBinaries(user)
   await mkdir(dataDirectory, { recursive: true })
@@ -35,6 +42,9 @@ export async function startDevPostgres(guard: ChildGuard, dataDirectory: string)
     directory: known?.directory ?? (await chooseDirectory(dataDirectory, user)),
     password: known?.password ?? randomBytes(24).toString('base64url'),
     ownerPid: process.pid,
+  }
+  if (options.temporary === true) {
+    for (const directory of [dirname(settings.directory), dataDirectory]) guard.removeAtEnd(directory)
   }
   const cluster = { binaries, user, directory: settings.directory, password: settings.password }
   if (known && isRunning(known.ownerPid) && (await isPostmasterOf(settings.directory))) {

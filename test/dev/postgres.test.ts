@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { chmod, mkdir, mkdtemp, open, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
 import { ChildGuard } from '../../src/dev/child-guard.ts'
 import { startDevPostgres } from '../../src/dev/postgres.ts'
@@ -90,6 +91,18 @@ test('says what to do about settings that are damaged', async () => {
     await assert.rejects(startDevPostgres(guard, dataDirectory), /postgres\.json is damaged; delete it and try again/)
   }
 })
+
+for (const mode of [0o755, 0o700]) {
+  test(`leaves nothing of a temporary one in a folder of mode ${mode.toString(8)}`, async () => {
+    await chmod(checkout, mode)
+    await startDevPostgres(guard, dataDirectory, { temporary: true })
+    const { directory } = JSON.parse(await readFile(settingsFile, 'utf8')) as { directory: string }
+    assert.ok(existsSync(directory))
+    await guard.close()
+    // The Postgres user may not enter a closed folder, and has its data elsewhere.
+    assert.deepEqual([dirname(directory), dataDirectory].filter(existsSync), [])
+  })
+}
 
 test('begins anew when its settings are gone', async () => {
   const first = await startDevPostgres(guard, dataDirectory)
