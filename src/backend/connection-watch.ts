@@ -53,7 +53,7 @@ export class ConnectionWatch {
         this.#after(this.#maxOutageMs, () => this.#listener.onLost())
       } else if (type === Events.Reconnect && this.#down) {
         this.#down = false
-        clearTimeout(this.#timer)
+        // One that does not answer is as good as gone: the loss goes on meanwhile.
         await this.#nats.flush().catch(() => undefined)
         if (!this.#stopped) this.#after(SPREAD_MS, () => this.#listener.onUp())
       }
