@@ -62,7 +62,7 @@ describe('slowhttptest holds no connection by', { skip, concurrency: true }, () 
       const child = spawn('slowhttptest', [...argv, '-u', target, ...pace], { stdio: 'ignore' })
       t.after(() => child.kill())
       const exited = once(child, 'exit')
-      await eventually('the attack', () => gateway.http.connections >= CONNECTIONS / 2, { timeoutMs: 20_000 })
+      await eventually('the attack', () => gateway.http.connections >= CONNECTIONS, { timeoutMs: 20_000 })
       let served = 0
       await eventually(
         'all of them are closed, while others are served',
@@ -70,7 +70,7 @@ describe('slowhttptest holds no connection by', { skip, concurrency: true }, () 
           const response = await fetch(`${gateway.url}/echo`, { method: 'POST', body: 'hello' })
           assert.equal(await response.text(), 'hello')
           served++
-          return gateway.limited.count(limit) >= CONNECTIONS / 2 && gateway.http.connections <= 1
+          return gateway.limited.count(limit) >= CONNECTIONS && gateway.http.connections <= 1
         },
         { timeoutMs: 2 * SECONDS * 1000 },
       )
