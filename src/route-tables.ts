@@ -46,6 +46,7 @@ export function createRouteTables(
   readers: TableReaders,
 ): RouteTables {
   const defaultMaxBodyBytes = config.limits.bodyBytes
+  const { inboxPrefix } = config.nats
   const workspaces = new WorkspaceDirectory()
   let table: RouteTable | undefined
   let loadedAtMs: number | undefined
@@ -54,7 +55,7 @@ export function createRouteTables(
   const { cacheFile } = config.routes
   const routesFile = createRoutesFileWatch(config, logger)
   const onRoutes: OnRoutes = (specs, revision, quarantined, source) => {
-    table = compileTable(specs, { ...serve, workspaces, revision, defaultMaxBodyBytes })
+    table = compileTable(specs, { ...serve, workspaces, revision, defaultMaxBodyBytes, inboxPrefix })
     loadedAtMs = Date.now()
     quarantinedRoutes = quarantined.length
     routesFile?.awaited.onTable(revision, source)
@@ -74,7 +75,7 @@ export function createRouteTables(
       watched(
         watchedRevocations(`${cacheFile}.revocations`, (revocations) => readers.revocations.replace(revocations)),
       ),
-      watched(watchedRoutes({ cacheFile, onSnapshot: onRoutes, logger })),
+      watched(watchedRoutes({ cacheFile, inboxPrefix, onSnapshot: onRoutes, logger })),
       watched(watchedWorkspaces(`${cacheFile}.workspaces`, onWorkspaceRows)),
       watched(watchedApiKeys(`${cacheFile}.api-keys`, (keys) => readers.apiKeys.replace(keys))),
     ],
@@ -109,7 +110,7 @@ function createRoutesFileWatch(config: RouterConfig, logger: RouterLogger) {
   const watch = new RoutesFileWatch({
     file: resolve(config.routes.file),
     watch: config.routes.watch,
-    parse: (text, file) => readRoutesFile(text, file).documents,
+    parse: (text, file) => readRoutesFile(text, file, config.nats.inboxPrefix).documents,
     url: config.database.url,
     author: 'routes.file',
     logger,

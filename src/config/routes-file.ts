@@ -1,5 +1,12 @@
 import { z } from 'zod'
-import { checkRoutes, parseRoute, type RouteDocument, type RouteSpec, routeDocumentSchema } from '../routing/spec.ts'
+import {
+  checkRoutes,
+  parseRoute,
+  type RouteDocument,
+  type RouteSpec,
+  replySubjectIssue,
+  routeDocumentSchema,
+} from '../routing/spec.ts'
 import { DocumentError, type Problem } from './document-error.ts'
 import { byPlace, checkYaml, formatPath } from './located-yaml.ts'
 
@@ -11,18 +18,29 @@ export interface RoutesFile {
   readonly documents: RouteDocument[]
 }
 
-/** Reads a file of routes. Throws DocumentError with everything wrong in it: YAML, each route, and between routes. */
-export function readRoutesFile(text: string, file: string): RoutesFile {
+/**
+ * Reads a file of routes. Throws DocumentError with everything wrong in it: YAML, each route, and between routes.
+ * @param inboxPrefix of the routers that are to serve them, where it is known
+ */
+export function readRoutesFile(text: string, file: string, inboxPrefix = '_INBOX'): RoutesFile {
   const { value, problems, document } = checkYaml(text, file, routesFileSchema)
   const routes = parseEach(document.value)
-  // Also when other routes are broken: who mends those should not meet a second list of problems afterwards.
-  const between = checkRoutes(routes.map(({ spec }) => spec)).map(({ path: [, index, ...rest], message }): Problem => {
-    const path = ['routes', routes[Number(index)]?.index ?? 0, ...rest]
-    return { file, ...document.placeOf(path), path: formatPath(path), message }
+  const problemAt = (path: (string | number)[], message: string): Problem => ({
+    file,
+    ...document.placeOf(path),
+    path: formatPath(path),
+    message,
   })
-  if (value === undefined || problems.length + between.length > 0) {
-    throw new DocumentError([...problems, ...between].sort(byPlace))
-  }
+  const ofInboxes = routes.flatMap(({ spec, index }) => {
+    const issue = replySubjectIssue(spec, inboxPrefix)
+    return issue === undefined ? [] : problemAt(['routes', index, ...issue.path], issue.message)
+  })
+  // Also when other routes are broken: who mends those should not meet a second list of problems afterwards.
+  const between = checkRoutes(routes.map(({ spec }) => spec)).map(({ path: [, index, ...rest], message }) =>
+    problemAt(['routes', routes[Number(index)]?.index ?? 0, ...rest], message),
+  )
+  const all = [...problems, ...ofInboxes, ...between]
+  if (value === undefined || all.length > 0) throw new DocumentError(all.sort(byPlace))
   return { specs: routes.map(({ spec }) => spec), documents: value.routes }
 }
 

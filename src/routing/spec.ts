@@ -10,6 +10,7 @@ import type { ParamsDocument } from './subject-params.ts'
 
 export { checkRoutes } from './ambiguity.ts'
 export { type RouteDocument, routeDocumentSchema } from './document.ts'
+export { replySubjectIssue } from './reply-subjects.ts'
 
 const DEFAULT_TIMEOUT_MS = 10_000
 const DEFAULT_IDLE_TIMEOUT_MS = 30_000

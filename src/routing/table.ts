@@ -6,6 +6,7 @@ import { HostIndex } from './host-index.ts'
 import { fillLateParams } from './late-subject.ts'
 import { PATH_FAULT, PathScan } from './path-scan.ts'
 import { comparePrecedence } from './precedence.ts'
+import { keepFromReplies } from './reply-subjects.ts'
 import type { RouteSpec } from './spec.ts'
 import { renderSubject, subjectFault } from './subject-plan.ts'
 import { WorkspaceDirectory } from './workspace-directory.ts'
@@ -40,6 +41,8 @@ export interface TableOptions {
   readonly revision: number
   /** What serves a route in the end; called once for each. */
   readonly dispatch: (route: RouteSettings, spec: RouteSpec) => Dispatch
+  /** Of the inboxes that no route may lead to; default: `_INBOX` alone. */
+  readonly inboxPrefix?: string
   /** For subjects that name one. */
   readonly workspaces?: WorkspaceDirectory
   /** Puts policies around that, and whatever else is to see a request before. */
@@ -158,7 +161,7 @@ function createIndex(entries: readonly TableEntry[], kind: 'http' | 'ws'): HostI
   return new HostIndex(entries.filter(({ spec }) => spec.match.kind === kind))
 }
 
-function createRoute({ spec, subject: { late } }: CompiledRoute, options: TableOptions): Route {
+function createRoute({ spec, subject }: CompiledRoute, options: TableOptions): Route {
   const route: RouteSettings = {
     name: spec.name,
     kind: spec.match.kind,
@@ -173,10 +176,10 @@ function createRoute({ spec, subject: { late } }: CompiledRoute, options: TableO
     holdMs: spec.noResponders.holdMs,
     forwardHeaders: typeof spec.forwardHeaders === 'string' ? spec.forwardHeaders : new Set(spec.forwardHeaders),
   }
-  const dispatch = options.dispatch(route, spec)
-  const { workspaces = new WorkspaceDirectory() } = options
+  const { workspaces = new WorkspaceDirectory(), inboxPrefix = '_INBOX' } = options
+  const dispatch = keepFromReplies(subject, inboxPrefix, options.dispatch(route, spec))
   const service: RouteService = {
-    dispatch: late.length === 0 ? dispatch : fillLateParams(late, workspaces, dispatch),
+    dispatch: subject.late.length === 0 ? dispatch : fillLateParams(subject.late, workspaces, dispatch),
   }
   return { ...route, ...(options.protect?.(route, spec, service) ?? service) }
 }

@@ -1,6 +1,13 @@
 import type { Kysely } from 'kysely'
 import { jsonArrayFrom } from 'kysely/helpers/postgres'
-import { checkRoutes, parseRoute, type RouteDocument, type RouteIssue, type RouteSpec } from '../routing/spec.ts'
+import {
+  checkRoutes,
+  parseRoute,
+  type RouteDocument,
+  type RouteIssue,
+  type RouteSpec,
+  replySubjectIssue,
+} from '../routing/spec.ts'
 import { documentOf, type RouteRow } from './route-row.ts'
 import type { Schema } from './schema.ts'
 
@@ -23,8 +30,11 @@ export interface RoutesSnapshot {
   readonly quarantined: readonly QuarantinedRoute[]
 }
 
-/** Reads rows and revision in one statement, so that they belong together. */
-export async function readRoutes(db: Kysely<Schema>): Promise<RoutesSnapshot> {
+/**
+ * Reads rows and revision in one statement, so that they belong together.
+ * @param inboxPrefix of the router that is to serve them
+ */
+export async function readRoutes(db: Kysely<Schema>, inboxPrefix?: string): Promise<RoutesSnapshot> {
   const { revision, rows } = await db
     .selectFrom('routes_version')
     .select((eb) => ['revision', jsonArrayFrom(eb.selectFrom('routes').selectAll()).as('rows')])
@@ -32,6 +42,7 @@ export async function readRoutes(db: Kysely<Schema>): Promise<RoutesSnapshot> {
   return snapshotOf(
     Number(revision),
     rows.map((row: RouteRow) => documentOf(row)),
+    inboxPrefix,
   )
 }
 
@@ -42,14 +53,20 @@ export async function readRevision(db: Kysely<Schema>): Promise<number> {
 }
 
 /** Parses documents of unknown quality. Of two routes that cannot be told apart, the later-named is quarantined. */
-export function snapshotOf(revision: number, candidates: readonly unknown[]): RoutesSnapshot {
+export function snapshotOf(
+  revision: number,
+  candidates: readonly unknown[],
+  inboxPrefix: string = '_INBOX',
+): RoutesSnapshot {
   const quarantined: QuarantinedRoute[] = []
   const routes: { readonly spec: RouteSpec; readonly document: RouteDocument }[] = []
   for (const document of candidates) {
     const parsed = parseRoute(document)
+    const issue = parsed.ok ? replySubjectIssue(parsed.spec, inboxPrefix) : undefined
+    if (!parsed.ok) quarantined.push({ name: nameOf(document), issues: parsed.issues, document })
+    else if (issue !== undefined) quarantined.push({ name: parsed.spec.name, issues: [issue], document })
     // What parses is what the schema takes.
-    if (parsed.ok) routes.push({ spec: parsed.spec, document: document as RouteDocument })
-    else quarantined.push({ name: nameOf(document), issues: parsed.issues, document })
+    else routes.push({ spec: parsed.spec, document: document as RouteDocument })
   }
   routes.sort((a, b) => compareNames(a.spec.name, b.spec.name))
   for (;;) {

@@ -21,19 +21,23 @@ export type OnRoutes = (
 
 export interface WatchedRoutesOptions {
   readonly cacheFile: string | undefined
+  /** Where no route may lead. */
+  readonly inboxPrefix: string
   readonly onSnapshot: OnRoutes
   readonly logger: Logger
 }
 
 /** The routing table; each row that is quarantined is told of once. */
-export function watchedRoutes({ cacheFile, onSnapshot, logger }: WatchedRoutesOptions): WatchedTable<RoutesSnapshot> {
+export function watchedRoutes(options: WatchedRoutesOptions): WatchedTable<RoutesSnapshot> {
+  const { cacheFile, inboxPrefix, onSnapshot, logger } = options
+  const decode = (content: unknown) => decodeSnapshot(content, inboxPrefix)
   let quarantine: ReadonlySet<string> = new Set()
   return {
     name: 'routing table',
     channel: 'engine_router_routes',
-    read: readRoutes,
+    read: (db) => readRoutes(db, inboxPrefix),
     readRevision,
-    cache: cacheFile === undefined ? undefined : jsonCache(cacheFile, encodeSnapshot, decodeSnapshot),
+    cache: cacheFile === undefined ? undefined : jsonCache(cacheFile, encodeSnapshot, decode),
     onSnapshot({ specs, revision, quarantined }, source) {
       const reasons = new Map(quarantined.map((route) => [quarantineReason(route), route]))
       for (const [reason, { name }] of reasons) {
@@ -51,8 +55,8 @@ function encodeSnapshot({ revision, documents, quarantined }: RoutesSnapshot): u
   return { revision, routes: [...documents, ...quarantined.map(({ document }) => document)] }
 }
 
-function decodeSnapshot(content: unknown): RoutesSnapshot {
+function decodeSnapshot(content: unknown, inboxPrefix: string): RoutesSnapshot {
   const { revision, routes } = content as { readonly revision?: unknown; readonly routes?: unknown }
   if (!Number.isSafeInteger(revision) || !Array.isArray(routes)) throw new Error('the file is not a routing table')
-  return snapshotOf(Number(revision), routes)
+  return snapshotOf(Number(revision), routes, inboxPrefix)
 }

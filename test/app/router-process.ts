@@ -35,7 +35,7 @@ export interface RouterProcess {
 /** What a test says of `config/router.yaml`; addresses and ports are filled in. */
 export interface RouterSettings {
   readonly natsUrl: string
-  readonly nats?: { readonly creds?: string; readonly workspaceCreds?: string }
+  readonly nats?: { readonly inboxPrefix?: string; readonly creds?: string; readonly workspaceCreds?: string }
   readonly databaseUrl: string
   readonly httpPort?: number
   readonly adminPort?: number

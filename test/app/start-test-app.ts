@@ -31,6 +31,7 @@ export interface TestApp {
  * @param tcp of `listen.tcp`
  * @param tracing as of `startApp`
  * @param limits of the configuration
+ * @param nats more of `nats` there
  */
 export async function startTestApp(
   t: TestContext,
@@ -38,6 +39,7 @@ export async function startTestApp(
   tcp: readonly object[] = [],
   tracing?: Tracing,
   limits: object = {},
+  nats: object = {},
 ): Promise<TestApp> {
   const database = await createTestDatabase({ migrated: true })
   const { db, close } = openDatabase(database.url, { logger: silentLogger, maxConnections: 1 })
@@ -52,7 +54,7 @@ export async function startTestApp(
   })
   const config = routerConfigSchema.parse({
     listen: { http: { host: '127.0.0.1', port: 0 }, admin: { port: 0 }, tcp },
-    nats: { servers: [await natsUrl()] },
+    nats: { servers: [await natsUrl()], ...nats },
     database: { url: database.url },
     routes: { cache: join(await temporaryDirectory(), 'routes.json') },
     limits,

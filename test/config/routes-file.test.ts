@@ -73,4 +73,16 @@ describe('readRoutesFile', () => {
     assert.equal(found[2], '15:5 routes[3].tiemout: unknown key, did you mean "timeout"?')
     assert.match(found[3]!, /^16:11 routes\[4\]\.name: /)
   })
+
+  test('refuses subjects of the inboxes of routers, where those are known', () => {
+    const routes = ['a._REPLY', '_REPLY.x.{id}', '_REPLYING.{id}', '{id}._REPLY.x', '_REPLY.x'].map(
+      (subject, at) => `  - { name: r${at}, match: { path: '/${at}/{id}' }, subject: '${subject}' }`,
+    )
+    const text = ['version: 1', 'routes:', ...routes].join('\n')
+    const found = linesOf(() => readRoutesFile(text, 'routes.yaml', '_REPLY.x'))
+    assert.equal(found.length, 2, found.join('\n'))
+    assert.match(found[0]!, /^4:\d+ routes\[1\]\.subject: .*`_REPLY\.x` are reserved by nats\.inboxPrefix/)
+    assert.match(found[1]!, /^7:\d+ routes\[4\]\.subject: /)
+    assert.equal(readRoutesFile(text, 'routes.yaml').specs.length, 5)
+  })
 })

@@ -55,6 +55,7 @@ describe('a route watch', () => {
     const { logger, lines } = createTestLogger()
     const routes = watchedRoutes({
       cacheFile: 'cacheFile' in options ? options.cacheFile : cacheFile,
+      inboxPrefix: '_INBOX',
       logger,
       onSnapshot: (specs, revision, quarantined, source) =>
         seen.push({
