@@ -127,14 +127,14 @@ describe('a verdict that is long in coming', () => {
     await gateway.assertIdle()
   })
 
-  test('and later than that refuses it with 504', async (t) => {
+  test('and later than that refuses it with 503', async (t) => {
     const { gateway, pass, waiting, letIn } = await startWaiting(t)
     const refused = refusedSocket(`${gateway.url}/ws`)
     await waiting()
     pass(VERDICT_MS + TICKS_MS)
     const { status, problem } = await refused
-    assert.deepEqual([status, problem.code], [504, 'timeout'])
-    assert.equal(gateway.ended.at(-1)?.code, 'timeout')
+    assert.deepEqual([status, problem.code], [503, 'busy'])
+    assert.equal(gateway.ended.at(-1)?.code, 'busy')
     letIn()
     await gateway.assertIdle()
     assert.equal(gateway.ended.length, 1)
