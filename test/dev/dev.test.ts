@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -217,7 +217,9 @@ describe('npm run dev', () => {
 /** As a clone with its dependencies installed; other users may read it. */
 async function copyCheckout(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'engine-router-dev-'))
-  await chmod(directory, 0o755)
+  await mkdir(join(directory, '.data'))
+  // Whatever our umask: the Postgres user may enter them, and its data goes with the checkout.
+  for (const open of [directory, join(directory, '.data')]) await chmod(open, 0o755)
   for (const name of ['src', 'config', 'migrations', 'package.json']) {
     await cp(name, join(directory, name), { recursive: true })
   }

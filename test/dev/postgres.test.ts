@@ -18,6 +18,9 @@ beforeEach(async () => {
   checkout = await mkdtemp(join(tmpdir(), 'engine-router-data-'))
   await chmod(checkout, 0o755)
   dataDirectory = join(checkout, '.data')
+  // Whatever our umask: the Postgres user may enter it, and its data goes with the checkout.
+  await mkdir(dataDirectory)
+  await chmod(dataDirectory, 0o755)
   settingsFile = join(dataDirectory, 'postgres.json')
   guard = new ChildGuard()
 })
@@ -85,7 +88,6 @@ test('shows its settings whole to another run that starts meanwhile', async () =
 })
 
 test('says what to do about settings that are damaged', async () => {
-  await mkdir(dataDirectory)
   for (const text of ['{"directory": "/', '', 'null', '{}']) {
     await writeFile(settingsFile, text)
     await assert.rejects(startDevPostgres(guard, dataDirectory), /postgres\.json is damaged; delete it and try again/)
