@@ -11,6 +11,8 @@ async function startWatch(t: TestContext, url: string, onStatus: (type: string) 
   const nats = await connect({
     servers: url,
     maxReconnectAttempts: -1,
+    // It waits for so long in a handshake that the server leaves, and 20 s by default.
+    timeout: 500,
     reconnectDelayHandler: () => 20,
     ignoreAuthErrorAbort: true,
   })
