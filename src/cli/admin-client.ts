@@ -42,6 +42,7 @@ export async function createAdminClient(args: VerbArgs, io: Io): Promise<AdminCl
       const response = await fetch(new URL(path, base), { method, headers, signal, redirect: 'error' })
       return { response, text: await response.text() }
     } catch (cause) {
+      io.signal.throwIfAborted()
       throw new VerbError(`${base.origin} does not answer (${reasonOf(cause)}): is a router running there? See --url`, {
         cause,
       })

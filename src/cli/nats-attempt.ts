@@ -27,6 +27,7 @@ export function createNatsAttempt(config: RouterConfig['nats'], name: string): N
         link.start()
       })
       if (client !== undefined) return client
+      signal.throwIfAborted()
       const servers = config.servers.map(hideUserInfo).join(', ')
       const { failure } = failures
       if (failure instanceof NatsConnectFailure) {

@@ -44,7 +44,11 @@ export const verb: Verb = {
       if (isComplete(spans)) onComplete()
     })
     try {
-      const client = await sendTraced(url, request, traceId, AbortSignal.any([io.signal, AbortSignal.timeout(waitMs)]))
+      const signal = AbortSignal.any([io.signal, AbortSignal.timeout(waitMs)])
+      const client = await sendTraced(url, request, traceId, signal).catch((error) => {
+        io.signal.throwIfAborted()
+        throw error
+      })
       await within(waitMs, complete, io.signal)
       print(client, spans, args, io)
       if (spans.length === 0) reportNoSpans(io, port)

@@ -192,7 +192,15 @@ export function describeConfig(config: RouterConfig): RouterConfig {
       workspaceCreds: config.nats.workspaceCreds === undefined ? undefined : '***',
     },
     database: { url: hidePassword(config.database.url) },
+    policies: config.policies.map(hideSetFields),
   }
+}
+
+/** Of fields that are set for backends some are credentials. */
+function hideSetFields(spec: PolicySpec): PolicySpec {
+  if (spec.kind !== 'headers') return spec
+  const hidden = (name: string, value: unknown) => (name === 'set' ? Object.keys(value as object) : value)
+  return { ...spec, options: JSON.parse(JSON.stringify(spec.options, hidden)) }
 }
 
 function hideToken(admin: AdminListener): AdminListener {

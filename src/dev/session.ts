@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { extname, join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { listenerUrl } from '../cli/listener-url.ts'
@@ -103,7 +103,10 @@ export async function startSession(
   await writeFile(
     routerFile,
     await createRouterDocument(userFile, { port: http.port, adminPort: admin.port, muxPort: ownMuxPort }),
+    { mode: 0o600 },
   )
+  // It may be of an earlier release, and holds what the user's own file does.
+  await chmod(routerFile, 0o600)
   const routerEnv = {
     ...env,
     ENGINE_ROUTER_CONFIG: routerFile,

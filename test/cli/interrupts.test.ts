@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { describe, test } from 'node:test'
 import { createInterrupts, Interruption } from '../../src/cli/interrupts.ts'
 import type { Verb } from '../../src/cli/verb.ts'
@@ -38,6 +40,28 @@ describe('interrupts', () => {
       const result = await runCli(['wait'], { entries, signal: interrupts.signal })
       assert.deepEqual(result, { code: exitCode, stdout: '', stderr: 'stopped\n' })
       assert.ok(interrupts.signal.reason instanceof Interruption)
+    })
+  }
+
+  for (const words of [
+    ['conns', 'ls', '--url'],
+    ['call', 'GET', '/x', '--subject', 'x', '--nats-url'],
+    ['trace', 'GET'],
+  ]) {
+    test(`${words.slice(0, 2).join(' ')} that waits for somebody silent has stopped, and not failed`, async (t) => {
+      const { interrupts } = setUp()
+      const silent = createServer((socket) => {
+        socket.on('error', () => {})
+        t.after(() => socket.destroy())
+        interrupts.onInterrupt('SIGINT')
+      })
+      silent.listen(0, '127.0.0.1')
+      await once(silent, 'listening')
+      t.after(() => silent.close())
+      const { port } = silent.address() as AddressInfo
+      const scheme = words.includes('--nats-url') ? 'nats' : 'http'
+      const result = await runCli([...words, `${scheme}://127.0.0.1:${port}`], { signal: interrupts.signal })
+      assert.deepEqual([result.code, result.stderr], [130, 'stopped\n'])
     })
   }
 

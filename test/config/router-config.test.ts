@@ -15,7 +15,10 @@ describe('describeConfig', () => {
       },
       cwd: '/nowhere',
     })
-    const described = describeConfig(config)
+    const set = { authorization: 'Bearer s3cret' }
+    const policies = [{ kind: 'headers', options: { request: { set, remove: ['cookie'] } } }]
+    const described = describeConfig({ ...config, policies })
+    assert.deepEqual(described.policies[0]?.options, { request: { set: ['authorization'], remove: ['cookie'] } })
     assert.doesNotMatch(JSON.stringify(described), /s3cret|t0ken/)
     assert.deepEqual(described.nats.servers, ['nats://***@a:4222', 'nats://***@b', 'c:4222'])
     assert.equal(described.database.url, 'postgres://user:***@db:5432/x?password=***&sslmode=require')
