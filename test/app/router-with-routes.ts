@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { RouteDocument } from '../../src/routing/spec.ts'
+import { eventually } from '../support/eventually.ts'
 import { natsUrl } from '../support/nats.ts'
 import { createTestDatabase } from '../support/postgres.ts'
 import { type RouterProcess, type RouterSettings, startRouter, temporaryDirectory } from './router-process.ts'
@@ -39,10 +40,12 @@ export async function startRouterWithRoutes(
       return [line.slice(0, space), Number(line.slice(space + 1))]
     })
   }
+  const metric = async (series: string) => new Map(await samples()).get(series) ?? 0
+  await eventually('the table has the routes', async () => (await metric('engine_router_routes')) === routes.length)
   return {
     ...router,
     tcpPorts: router.log().find(({ msg }) => msg.startsWith('listening on'))?.tcp as number[],
-    metric: async (series) => new Map(await samples()).get(series) ?? 0,
+    metric,
     counted: async (code) =>
       (await samples())
         .filter(([series]) => series.startsWith('engine_router_exchanges_total{') && series.includes(`code="${code}"`))
