@@ -32,8 +32,6 @@ export class ConnectionLimits {
   #connections = 0
   /** Quiet connections that have closed, and whose they were is not known: `WebConnections` keeps count of them. */
   doubtful = 0
-  /** Of those from the term before. */
-  doubtfulBefore = 0
 
   constructor(options: ConnectionLimitsOptions) {
     this.#options = options
@@ -79,7 +77,7 @@ export class ConnectionLimits {
   /** Whether a client may have one more connection. */
   hasRoom(peer: Peer, address: string): boolean {
     const { maxPerAddress, observer } = this.#options
-    const quiet = peer.quiet + peer.quietBefore - this.doubtful - this.doubtfulBefore
+    const quiet = peer.quiet + peer.quietBefore - this.doubtful
     const open = peer.certain + Math.max(0, quiet)
     if (open < maxPerAddress) return true
     observer.onLimit('connections_per_ip', address)

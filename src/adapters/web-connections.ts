@@ -17,12 +17,15 @@ export interface WebConnectionsOptions {
  *
  * uWebSockets tells that a connection has closed and not which one. It is known if it had not sent a request yet, had one
  * under way, or was a WebSocket; not if it was between two requests. Such a close is put down to an address when only one
- * has connections, and is otherwise in doubt for a term, by when it does not count anyway: meanwhile each address is
- * given the benefit of it, so that a client may get a few connections too many but never too few.
+ * has connections, and is otherwise in doubt until the connections of its term do not count anyway: meanwhile each address
+ * is given the benefit of it, so that a client may get a few connections too many but never too few. Quiet connections less
+ * those in doubt are always as many as are open, which is why those of proxies are counted too.
  */
 export class WebConnections {
   readonly #limits: ConnectionLimits
   readonly #observer: LimitObserver
+  /** Of proxies, all together: they are not limited. */
+  readonly #proxied: Peer = { key: '', certain: 0, quiet: 0, quietBefore: 0 }
   #open = 0
   #refused = 0
   #isRefusing = false
@@ -62,7 +65,8 @@ export class WebConnections {
       return false
     }
     this.#open++
-    if (peer !== undefined) peer.quiet++
+    const counted = peer ?? this.#proxied
+    counted.quiet++
     this.#term ??= setInterval(() => this.#onTerm(), TERM_MS).unref()
     return true
   }
@@ -89,9 +93,8 @@ export class WebConnections {
     this.#observer.onLimit('unfinished_head', address)
     this.#limits.doubtful--
     const peer = this.#limits.peerOf(address)
-    if (peer === undefined) return
-    leave(peer)
-    this.#limits.forget(peer)
+    leave(peer ?? this.#proxied)
+    if (peer !== undefined) this.#limits.forget(peer)
   }
 
   // Requests speak.
@@ -99,15 +102,17 @@ export class WebConnections {
   /** A request has come. Followed by one of the others, with what this gives. */
   onRequest(address: string): Peer | undefined {
     const peer = this.#limits.peerOf(address)
-    if (peer === undefined) return undefined
-    leave(peer)
-    peer.certain++
+    leave(peer ?? this.#proxied)
+    if (peer !== undefined) peer.certain++
     return peer
   }
 
   /** It has its response, and the connection is there for another one, or is about to be closed. */
   onAnswered(peer: Peer | undefined): void {
-    if (peer === undefined) return
+    if (peer === undefined) {
+      this.#proxied.quiet++
+      return
+    }
     peer.certain--
     peer.quiet++
   }
@@ -134,26 +139,28 @@ export class WebConnections {
   #settle(): void {
     this.#settling = undefined
     const limits = this.#limits
-    if (this.#open > 0 && limits.peers.size > 1) return
-    for (const peer of limits.peers.values()) {
-      const left = peer.quiet + peer.quietBefore - limits.doubtful - limits.doubtfulBefore
-      this.#forgetQuiet(peer, this.#open === 0 ? 0 : left)
+    const proxied = this.#proxied
+    const others = proxied.quiet + proxied.quietBefore > 0 ? 1 : 0
+    if (this.#open > 0 && limits.peers.size + others > 1) return
+    for (const peer of [...limits.peers.values(), proxied]) {
+      this.#forgetQuiet(peer, this.#open === 0 ? 0 : peer.quiet + peer.quietBefore - limits.doubtful)
     }
     limits.doubtful = 0
-    limits.doubtfulBefore = 0
     if (this.#open > 0) return
     clearInterval(this.#term)
     this.#term = undefined
   }
 
   #onTerm(): void {
-    this.#limits.doubtfulBefore = this.#limits.doubtful
-    this.#limits.doubtful = 0
-    for (const peer of this.#limits.peers.values()) {
+    let gone = 0
+    for (const peer of [...this.#limits.peers.values(), this.#proxied]) {
+      gone += peer.quietBefore
       peer.quietBefore = peer.quiet
       peer.quiet = 0
       this.#limits.forget(peer)
     }
+    // Those have closed, each of them in doubt: which it was is settled with that.
+    this.#limits.doubtful = Math.max(0, this.#limits.doubtful - gone)
     if (this.#open === 0) this.#settle()
   }
 

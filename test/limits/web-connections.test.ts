@@ -102,6 +102,32 @@ describe('web connections of an address', () => {
     assert.ok(serve('a') && serve('a') && !serve('a'))
   })
 
+  test('are not refused for how many there have been, term after term', (t) => {
+    mock.timers.enable({ apis: ['setInterval'] })
+    t.after(() => mock.timers.reset())
+    const { limits, web, serve } = start(t, 10)
+    // Of another address, so that no close between two requests is put down to anybody.
+    assert.ok(serve('b') && web.onOpened('proxy'))
+    for (let term = 0; term < 5; term++) {
+      web.onAnswered(web.onRequest('b'))
+      for (let i = 0; i < 50; i++) {
+        assert.ok(serve('a'), `the ${i}th of term ${term}`)
+        web.onClosed()
+        assert.ok(web.onOpened('a'))
+        web.onClosed()
+        web.onUnused('a')
+        assert.ok(serve('proxy'))
+        web.onClosed()
+      }
+      mock.timers.tick(TERM_MS)
+    }
+    mock.timers.tick(TERM_MS)
+    // What has closed gives nobody room for ever either.
+    for (let i = 0; i < 10; i++) assert.ok(serve('a'))
+    assert.ok(!serve('a'))
+    assert.equal(limits.peers.get('a')?.quiet, 10)
+  })
+
   test('are counted in all, and those that were refused are not', (t) => {
     const { limits, web, hits } = start(t, 1000)
     for (let i = 0; i < 100; i++) assert.ok(web.onOpened(`address ${i}`))
