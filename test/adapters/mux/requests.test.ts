@@ -2,11 +2,12 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { encodeBinaryFrame, HEADER_BYTES } from '../../../src/adapters/framing/binary-frames.ts'
 import { encodeJsonFrame } from '../../../src/adapters/framing/json-frames.ts'
-import { MAX_BODY_BYTES, type MuxData, type MuxOpen } from '../../../src/adapters/framing/mux-frame.ts'
+import type { MuxData, MuxOpen } from '../../../src/adapters/framing/mux-frame.ts'
 import type { MuxEncoding } from '../../../src/adapters/mux/mux-socket.ts'
 import { ExchangeError } from '../../../src/exchange/errors.ts'
 import { MAX_HEADER_BYTES, MAX_URI_BYTES, startSession } from './session-under-test.ts'
 
+const MAX_BODY_BYTES = 64 * 1024
 const MAX_LINE_BYTES = 512 * 1024
 
 /** Names and values of so many bytes. */

@@ -71,8 +71,8 @@ describe('Handshake', () => {
     listener.wait(1_000)
     assert.deepEqual([listener.adapter.connections, listener.limited], [1, []])
     listener.wait(TICKS_MS)
-    assert.equal(await client.outcome, 'reset')
     assert.deepEqual([listener.ready(), listener.limited], [0, ['handshake']])
+    assert.equal(await client.outcome, 'reset')
     await listener.assertIdle()
   })
 
@@ -95,8 +95,8 @@ describe('Handshake', () => {
     listener.wait(10_000)
     assert.deepEqual([listener.adapter.connections, listener.limited], [1, []])
     listener.wait(TICKS_MS)
-    assert.equal(await client.outcome, 'reset')
     assert.deepEqual([listener.ready(), listener.limited], [0, ['handshake']])
+    assert.equal(await client.outcome, 'reset')
     await listener.assertIdle()
   })
 

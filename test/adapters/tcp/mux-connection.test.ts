@@ -96,8 +96,8 @@ describe('MuxTcpConnection', () => {
     mux.wait(10_000)
     assert.deepEqual([mux.adapter.connections, mux.limited], [1, []])
     mux.wait(TICKS_MS)
-    assert.equal(await client.outcome, 'reset')
     assert.deepEqual(mux.limited, ['handshake'])
+    assert.equal(await client.outcome, 'reset')
     await mux.assertIdle()
   })
 
@@ -126,8 +126,8 @@ describe('MuxTcpConnection', () => {
     // What we say ourselves is no sign of life of the client.
     mux.socket().send('{"t":"ping"}')
     mux.wait(TICKS_MS)
-    assert.equal(await client.outcome, 'reset')
     assert.deepEqual(mux.limited, ['silent'])
+    assert.equal(await client.outcome, 'reset')
     await mux.assertIdle()
     assert.equal(mux.heard.at(-1), '[closed]')
   })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { MAX_OVERRUN_BYTES, MESSAGE_OVERHEAD_BYTES } from '../../../src/adapters/websocket/overrun.ts'
+import { MESSAGE_OVERHEAD_BYTES } from '../../../src/adapters/websocket/overrun.ts'
 import type { Stream } from '../../../src/wire/stream.ts'
 import { eventually } from '../../support/eventually.ts'
 import { type Gateway, startGateway } from '../../support/gateway.ts'
@@ -8,6 +8,7 @@ import { natsUrl } from '../../support/nats.ts'
 import { type StreamBackend, startStreamBackend } from '../../support/stream-backend.ts'
 import { openSocket, type TestSocket } from './start-client.ts'
 
+const MAX_OVERRUN_BYTES = 1024 * 1024
 const CHUNK = Buffer.alloc(32 * 1024, 'c')
 
 describe('backpressure on a WebSocket', () => {
