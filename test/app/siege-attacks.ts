@@ -13,7 +13,7 @@ import { CROWD, type FuzzStage } from '../fuzz/stage.ts'
 import { TARGETS } from '../fuzz/targets/index.ts'
 
 /** Of each way of slowhttptest. */
-const SLOW_CONNECTIONS = 200
+const SLOW_CONNECTIONS = 150
 /** From an address of its own, where the limit for each address, 1,000 by default, hits nobody else. */
 const FLOOD = [
   { port: 'mux', connections: 1100, address: '127.0.0.3' },
@@ -26,11 +26,15 @@ const REPLAYED_AT_ONCE = 20
 
 const CASES = Object.values(SMUGGLING_TABLE).flat()
 
-/** slowhttptest's ways to hold connections: unfinished heads, unfinished bodies, and answers that are hardly read. */
+/**
+ * slowhttptest's ways to hold connections: unfinished heads, unfinished bodies, and answers of which little is read, or as
+ * good as nothing.
+ */
 const SLOW_ATTACKS: readonly (readonly string[])[] = [
   ['-H', '-u', '/well'],
   ['-B', '-u', '/well', '-s', '8192'],
   ['-X', '-u', '/large', '-w', '512', '-y', '1024', '-n', '5', '-z', '32', '-k', '1'],
+  ['-X', '-u', '/large', '-w', '512', '-y', '1024', '-n', '100', '-z', '1', '-k', '1'],
 ]
 
 /**
@@ -39,7 +43,7 @@ const SLOW_ATTACKS: readonly (readonly string[])[] = [
  * taken for its slowness.
  */
 export async function attack(stage: FuzzStage, durationMs: number, seed: number): Promise<void> {
-  setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
+  setPriority(constants.priority.PRIORITY_LOW)
   const endMs = performance.now() + durationMs
   const ports = { http: stage.httpPort, ...stage.tcp }
   const fuzzers = TARGETS.filter(({ usesRouter }) => usesRouter).map(async (target) => {
