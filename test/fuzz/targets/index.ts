@@ -3,6 +3,7 @@ import { httpTarget } from './http.ts'
 import { muxTarget } from './mux.ts'
 import { patternsTarget } from './patterns.ts'
 import { proxyTarget } from './proxy.ts'
+import { subjectsTarget } from './subjects.ts'
 import { sxTarget } from './sx.ts'
 import { u32Target } from './u32.ts'
 import { webSocketTarget } from './websocket.ts'
@@ -19,4 +20,5 @@ export const TARGETS: readonly FuzzTarget[] = [
   routesYamlTarget,
   routerYamlTarget,
   patternsTarget,
+  subjectsTarget,
 ]
