@@ -3,6 +3,8 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import type { RequestHead } from '../exchange/exchange.ts'
+import { firstValue } from '../exchange/header-list.ts'
+import { readHeaders } from './header-options.ts'
 import { type Io, UsageError, type VerbArgs, VerbError } from './verb.ts'
 
 export interface CallRequest {
@@ -22,12 +24,12 @@ export async function readCallRequest({ positionals, options }: VerbArgs, io: Io
   const head: RequestHead = {
     kind: 'http',
     method: method.toUpperCase(),
-    host: hostOf(headerValue(headers, 'host') ?? host),
+    host: hostOf(firstValue(headers, 'host') ?? host),
     path,
     query,
     remote: '127.0.0.1',
     certificate: undefined,
-    requestId: headerValue(headers, 'x-request-id') ?? randomUUID(),
+    requestId: firstValue(headers, 'x-request-id') ?? randomUUID(),
     headers,
     length: body.length,
     route: undefined,
@@ -51,14 +53,6 @@ function readTarget(target: string): { host: string; path: string; query: string
   return { host: '', path: encoded.slice(0, mark), query: encoded.slice(mark + 1) }
 }
 
-function readHeaders(option: VerbArgs['options'][string]): string[] {
-  return (Array.isArray(option) ? option : []).flatMap((field: string) => {
-    const colon = field.indexOf(':')
-    if (colon < 1) throw new UsageError(`-H "${field}" is not a header: write -H "name: value"`)
-    return [field.slice(0, colon).trim().toLowerCase(), field.slice(colon + 1).trim()]
-  })
-}
-
 async function readBody(options: VerbArgs['options'], io: Io): Promise<Uint8Array> {
   const { data } = options
   if (options['data-stdin'] === true) {
@@ -71,11 +65,6 @@ async function readBody(options: VerbArgs['options'], io: Io): Promise<Uint8Arra
   return await readFile(file).catch((error: Error) => {
     throw new VerbError(`the body cannot be read: ${error.message}`, { cause: error })
   })
-}
-
-function headerValue(headers: readonly string[], name: string): string | undefined {
-  const index = headers.findIndex((value, at) => at % 2 === 0 && value === name)
-  return index === -1 ? undefined : headers[index + 1]
 }
 
 function hostOf(authority: string): string {

@@ -3,6 +3,7 @@ import { hideUserInfo, type RouterConfig } from '../config/router-config.ts'
 import type { Logger } from '../exchange/logger.ts'
 import { NatsConnectFailure } from '../nats/connect-failure.ts'
 import { NatsLink } from '../nats/connection.ts'
+import { Interruption } from './interrupts.ts'
 import { VerbError } from './verb.ts'
 
 /** A connection for one run of a verb. Unlike the router's, it gives up. */
@@ -27,7 +28,7 @@ export function createNatsAttempt(config: RouterConfig['nats'], name: string): N
         link.start()
       })
       if (client !== undefined) return client
-      signal.throwIfAborted()
+      if (signal.reason instanceof Interruption) throw signal.reason
       const servers = config.servers.map(hideUserInfo).join(', ')
       const { failure } = failures
       if (failure instanceof NatsConnectFailure) {

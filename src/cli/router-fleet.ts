@@ -39,7 +39,7 @@ export async function openFleet(args: VerbArgs, io: Io): Promise<RouterFleet> {
     throw error
   })
   return {
-    find: () => findInstances(client, { name: SERVICE_NAME, inboxPrefix: nats.inboxPrefix, timeoutMs: FIND_MS }),
+    find: () => findInstances(client, SERVICE_NAME, { inboxPrefix: nats.inboxPrefix, timeoutMs: FIND_MS }),
     async ask(router, endpoint, question = {}) {
       for (let tries = 1; ; tries++) {
         if (io.signal.aborted) return { problem: 'interrupted' }

@@ -1,4 +1,6 @@
+import { firstValue } from '../exchange/header-list.ts'
 import type { ExplainedRequest } from '../routing/explain.ts'
+import { readHeaders } from './header-options.ts'
 import { UsageError, type VerbArgs } from './verb.ts'
 
 /** Turns `METHOD URL -H ...` into what routing sees of such a request. The path is taken as it is written. */
@@ -8,8 +10,8 @@ export function readExplainedRequest({ positionals, options }: VerbArgs): Explai
   if (extra !== undefined) throw new UsageError(`unexpected "${extra}"`)
   const headers = readHeaders(options.header)
   const { scheme, authority, path } = splitTarget(target)
-  const host = headerValue(headers, 'host') ?? authority
-  const upgrades = headerValue(headers, 'upgrade')?.toLowerCase() === 'websocket'
+  const host = firstValue(headers, 'host') ?? authority
+  const upgrades = firstValue(headers, 'upgrade')?.toLowerCase() === 'websocket'
   return {
     kind: upgrades || /^wss?$/i.test(scheme) ? 'ws' : 'http',
     method: method.toUpperCase(),
@@ -28,17 +30,4 @@ function splitTarget(target: string): { scheme: string; authority: string; path:
   const [, scheme = '', authority = '', path = '/'] = match
   // A shell's user writes /straße; a client sends it percent-encoded.
   return { scheme, authority, path: path.replace(/[^\x21-\x7e]+/gu, encodeURIComponent) }
-}
-
-function readHeaders(option: VerbArgs['options'][string]): string[] {
-  return (Array.isArray(option) ? option : []).flatMap((field: string) => {
-    const colon = field.indexOf(':')
-    if (colon < 1) throw new UsageError(`-H "${field}" is not a header: write -H "name: value"`)
-    return [field.slice(0, colon).trim().toLowerCase(), field.slice(colon + 1).trim()]
-  })
-}
-
-function headerValue(headers: readonly string[], name: string): string | undefined {
-  const index = headers.findIndex((value, at) => at % 2 === 0 && value === name)
-  return index === -1 ? undefined : headers[index + 1]
 }

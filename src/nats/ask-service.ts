@@ -1,7 +1,7 @@
-import { createInbox, Empty, ErrorCode, type NatsConnection, NatsError } from 'nats'
+import { ErrorCode, type NatsConnection, NatsError } from 'nats'
+import { type CollectOptions, collectAnswers } from './collect-answers.ts'
 
-/** Of one answer, and of all: anyone in the account may answer, with anything. */
-const MAX_ANSWER_BYTES = 64 * 1024
+/** Anyone in the account may answer. */
 const MAX_INSTANCES = 1000
 /** One NATS token, and nothing that a terminal would heed. */
 const INSTANCE_ID = /^[\w-]{1,64}$/
@@ -11,32 +11,14 @@ export type InstanceAnswer =
   | { readonly data: Uint8Array }
   | { readonly problem: string /** An HTTP status that came with it. */; readonly code?: number }
 
-/** Ids of the instances of a micro service that answer within the time, sorted: there is no last answer. */
-export function findInstances(
-  client: NatsConnection,
-  { name, inboxPrefix, timeoutMs }: { readonly name: string; readonly inboxPrefix: string; readonly timeoutMs: number },
-): Promise<string[]> {
-  return new Promise((resolve) => {
-    const found = new Set<string>()
-    const inbox = createInbox(inboxPrefix)
-    const end = () => {
-      clearTimeout(timer)
-      // A connection that is closed has none, and throws.
-      if (!client.isClosed()) subscription.unsubscribe()
-      resolve([...found].sort())
-    }
-    const timer = setTimeout(end, timeoutMs)
-    const subscription = client.subscribe(inbox, {
-      callback(error, { data }) {
-        if (error !== null) return
-        // The server's 503: nobody is there.
-        if (data.length === 0) return end()
-        const id = data.length > MAX_ANSWER_BYTES ? undefined : parseId(data)
-        if (id !== undefined && found.add(id).size === MAX_INSTANCES) end()
-      },
-    })
-    client.publish(`$SRV.PING.${name}`, Empty, { reply: inbox })
+/** Ids of the instances of a micro service that answer within the time, sorted. */
+export async function findInstances(client: NatsConnection, name: string, options: CollectOptions): Promise<string[]> {
+  const found = new Set<string>()
+  await collectAnswers(client, `$SRV.PING.${name}`, options, (answer) => {
+    const { id } = answer as { readonly id: unknown }
+    return isInstanceId(id) && found.add(id).size === MAX_INSTANCES
   })
+  return [...found].sort()
 }
 
 /** One request, answered by one instance. A connection that is closed is the caller's fault, and throws. */
@@ -59,14 +41,8 @@ export async function askInstance(
   }
 }
 
-function parseId(data: Uint8Array): string | undefined {
-  try {
-    const { id } = JSON.parse(Buffer.from(data).toString())
-    return typeof id === 'string' && INSTANCE_ID.test(id) ? id : undefined
-  } catch {
-    // What is not a service's answer says nothing.
-    return undefined
-  }
+function isInstanceId(id: unknown): id is string {
+  return typeof id === 'string' && INSTANCE_ID.test(id)
 }
 
 function printable(text: string): string {

@@ -1,44 +1,34 @@
-import { createInbox, Empty, type NatsConnection } from 'nats'
+import type { NatsConnection } from 'nats'
 import type { MicroService } from '../exchange/micro-service.ts'
+import { type CollectOptions, collectAnswers } from './collect-answers.ts'
 
-/** Of one answer, and of all: anyone in the account may answer, with anything. */
-const MAX_ANSWER_BYTES = 64 * 1024
 const MAX_SERVICES = 1000
 
-/** Asks all micro services who they are (`$SRV.INFO`), and takes what comes within the time: there is no last answer. */
-export function discoverServices(
+/**
+ * The micro services that say who they are (`$SRV.INFO`) within the time.
+ * @param isWanted true: this one is enough
+ */
+export async function discoverServices(
   client: NatsConnection,
-  { inboxPrefix, timeoutMs }: { readonly inboxPrefix: string; readonly timeoutMs: number },
+  options: CollectOptions,
+  isWanted: (service: MicroService) => boolean = () => false,
 ): Promise<MicroService[]> {
-  return new Promise((resolve) => {
-    const found: MicroService[] = []
-    const inbox = createInbox(inboxPrefix)
-    const end = () => {
-      clearTimeout(timer)
-      // A connection that is closed has none, and throws.
-      if (!client.isClosed()) subscription.unsubscribe()
-      resolve(found)
-    }
-    const timer = setTimeout(end, timeoutMs)
-    const subscription = client.subscribe(inbox, {
-      callback(error, { data }) {
-        // An error, or the server's 503: nobody there.
-        if (error !== null || data.length === 0 || data.length > MAX_ANSWER_BYTES) return
-        const service = parseServiceInfo(data)
-        if (service !== undefined && found.push(service) === MAX_SERVICES) end()
-      },
-    })
-    client.publish('$SRV.INFO', Empty, { reply: inbox })
+  const found: MicroService[] = []
+  await collectAnswers(client, '$SRV.INFO', options, (answer) => {
+    const service = readServiceInfo(answer)
+    return found.push(service) === MAX_SERVICES || isWanted(service)
   })
+  return found
 }
 
-function parseServiceInfo(data: Uint8Array): MicroService | undefined {
-  try {
-    const { name, id, version, endpoints } = JSON.parse(Buffer.from(data).toString())
-    const subjects = endpoints.map(({ subject }: { subject: unknown }) => String(subject))
-    return { name: String(name), id: String(id), version: String(version), subjects }
-  } catch {
-    // What is not a service's information says nothing.
-    return undefined
+/** @throws TypeError if it is none */
+function readServiceInfo(answer: unknown): MicroService {
+  const { name, id, version, endpoints } = answer as {
+    readonly name: unknown
+    readonly id: unknown
+    readonly version: unknown
+    readonly endpoints: readonly { readonly subject: unknown }[]
   }
+  const subjects = endpoints.map(({ subject }) => String(subject))
+  return { name: String(name), id: String(id), version: String(version), subjects }
 }

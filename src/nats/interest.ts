@@ -1,4 +1,6 @@
-import { createInbox, Empty, ErrorCode, type Msg, type NatsConnection, NatsError } from 'nats'
+import { Empty, ErrorCode, type NatsConnection, NatsError } from 'nats'
+import type { MicroService } from '../exchange/micro-service.ts'
+import { discoverServices } from './discover-services.ts'
 
 /** Whether someone listens on a subject, and how that is known. */
 export interface Interest {
@@ -21,52 +23,17 @@ export async function findInterest(
   subject: string,
   { probe, inboxPrefix }: { readonly probe: boolean; readonly inboxPrefix: string },
 ): Promise<Interest> {
-  const service = await discoverService(client, subject, inboxPrefix)
-  if (service !== undefined) return { listening: 'yes', reason: `${service} (discovered)` }
+  const listens = ({ subjects }: MicroService) => subjects.some((pattern) => matchesSubject(pattern, subject))
+  const services = await discoverServices(client, { inboxPrefix, timeoutMs: DISCOVERY_MS }, listens)
+  const service = services.find(listens)
+  if (service !== undefined) {
+    const pattern = service.subjects.find((each) => matchesSubject(each, subject))
+    return { listening: 'yes', reason: `service \`${service.name}\` listens on \`${pattern}\` (discovered)` }
+  }
   if (probe) return probeSubject(client, subject)
   return {
     listening: 'unknown',
     reason: 'no micro service says that it does; another responder might, which only a real request can tell: --probe',
-  }
-}
-
-/** Asks all micro services for their endpoints (`$SRV.INFO`); the first that takes the subject, in words. */
-function discoverService(client: NatsConnection, subject: string, inboxPrefix: string): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const inbox = createInbox(inboxPrefix)
-    const end = (found?: string) => {
-      clearTimeout(timer)
-      subscription.unsubscribe()
-      resolve(found)
-    }
-    // It throws where the connection is closed: no timer yet.
-    const subscription = client.subscribe(inbox, {
-      callback(error, message) {
-        const found = error === null ? endpointIn(message, subject) : undefined
-        if (found !== undefined) end(found)
-      },
-    })
-    const timer = setTimeout(end, DISCOVERY_MS)
-    client.publish('$SRV.INFO', Empty, { reply: inbox })
-  })
-}
-
-function endpointIn(message: Msg, subject: string): string | undefined {
-  const info = parseServiceInfo(message.data)
-  const endpoint = info?.endpoints.find((each) => matchesSubject(each, subject))
-  return endpoint === undefined ? undefined : `service \`${info?.name}\` listens on \`${endpoint}\``
-}
-
-function parseServiceInfo(data: Uint8Array): { name: string; endpoints: string[] } | undefined {
-  try {
-    const { name, endpoints } = JSON.parse(Buffer.from(data).toString())
-    return {
-      name: String(name),
-      endpoints: endpoints.map((endpoint: { subject: unknown }) => String(endpoint.subject)),
-    }
-  } catch {
-    // Anyone may answer to discovery with anything; what is not a service's information says nothing.
-    return undefined
   }
 }
 

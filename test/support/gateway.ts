@@ -225,6 +225,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   })
   link.start()
   await eventually('connected to NATS', () => link.connected)
+  const close = async () => {
+    http.close()
+    tcp.close()
+    await link.close()
+    policies.close()
+    wheel.stop()
+  }
   return {
     http,
     tcp,
@@ -253,15 +260,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     async assertIdle() {
       const held = () => buffers.heldBytes + buffers.addresses
       const open = () => transport.size + http.exchanges + tcp.connections
-      await eventually('every map is empty', () => open() + held() + wheel.size === 0)
+      await eventually('every map is empty', () => open() + held() + wheel.size === 0).catch(async (error) => {
+        // What is left would keep the process of the test.
+        await close()
+        throw error
+      })
     },
-    async close() {
-      http.close()
-      tcp.close()
-      await link.close()
-      policies.close()
-      wheel.stop()
-    },
+    close,
   }
 }
 
