@@ -10,6 +10,8 @@ import { type ReceivedRequest, type RecordingBackend, startRecordingStreams } fr
 
 /** For a body that ends elsewhere than the client says. */
 const STALL_TIMEOUT_MS = 2000
+/** More than that, on a busy machine. */
+const WITHIN_MS = 20_000
 /** A chunk that there is nothing wrong with. */
 const BEGINNING = '1\r\n!\r\n'
 
@@ -41,7 +43,7 @@ describe('of a chunked body that a backend is about to read, it gets', { concurr
       const request = await eventually('it has come', () => backend.received.find((one) => one.path === path))
       assert.equal(request.end, 'none yet')
       raw.write(bytes.subarray(bodyAt))
-      const response = await raw.until(/^HTTP[\s\S]*\r\n\r\n/)
+      const response = await raw.until(/^HTTP[\s\S]*\r\n\r\n/, WITHIN_MS)
       await eventually('it is over', () => request.end !== 'none yet')
       raw.destroy()
       assertEnd(one, request, response)
