@@ -1,4 +1,5 @@
 import type { HttpResponse } from 'uWebSockets.js'
+import { endLastHead } from './write-response.ts'
 
 /** Less than the system takes at once, whenever it takes more. */
 const PROBE_BYTES = 2048
@@ -15,9 +16,12 @@ export class ChunkedBody {
   /** It took some, which is not to say that uWebSockets has nothing left: that is only told of the next write. */
   #mayLag = false
   #unsent: Uint8Array | undefined
+  #hasBegun: boolean
 
-  constructor(res: HttpResponse) {
+  /** @param hasBegun some of it is written already */
+  constructor(res: HttpResponse, hasBegun: boolean) {
     this.#res = res
+    this.#hasBegun = hasBegun
   }
 
   /** Bytes that are kept here. */
@@ -57,10 +61,20 @@ export class ChunkedBody {
   }
 
   end(): void {
+    this.#finish(writeEnd)
+  }
+
+  /** Ends it for the client and not for uWebSockets: see `endLastHead`. @param isBodyless the head is all there is */
+  endLast(isBodyless: boolean): void {
+    if (isBodyless) this.#finish(writeLastHead)
+    else this.#finish(this.#hasBegun ? writeLastChunk : writeLastHeadOfEmpty)
+  }
+
+  #finish(write: () => void): void {
     if (this.#unsent !== undefined) this.#tryWrite(this.#unsent)
     this.#unsent = undefined
     corked = this.#res
-    this.#res.cork(writeEnd)
+    this.#res.cork(write)
   }
 
   /** uWebSockets leaves what it keeps to the next write, which may be long in coming; the end of a cork is one as well. */
@@ -78,6 +92,7 @@ export class ChunkedBody {
   #tryWrite(chunk: string | Uint8Array): boolean {
     corked = this.#res
     corkedChunk = chunk
+    if (chunk.length > 0) this.#hasBegun = true
     this.#res.cork(writeChunk)
     if (corkedOk) this.#mayLag = false
     return corkedOk
@@ -93,3 +108,7 @@ const writeChunk = () => {
 }
 const writeNothing = () => {}
 const writeEnd = () => void corked.end()
+/** The last chunk and a trailer that means nothing (RFC 9112 section 7.1.2): raw bytes go as a field, or not at all. */
+const writeLastChunk = () => void corked.writeHeader('\r\n0\r\nx-last', '\r\n')
+const writeLastHead = () => endLastHead(corked)
+const writeLastHeadOfEmpty = () => endLastHead(corked.writeHeader('content-length', '0'))

@@ -4,14 +4,15 @@ import type { WheelEntry } from '../../exchange/deadline-wheel.ts'
 import { ExchangeError } from '../../exchange/errors.ts'
 import type { BackendSide, ClientSide, HeaderList, MessageMeta, ResponseHead } from '../../exchange/exchange.ts'
 import type { Peer } from '../connection-limits.ts'
-import { ChunkedBody } from './chunked-body.ts'
 import type { HttpAdapterParts } from './parts.ts'
 import type { HttpRequestHead } from './request-head.ts'
-import { EventEncoder, encodeRetry, SSE_COMMENT } from './server-sent-events.ts'
-import { type Progress, SizedBody } from './sized-body.ts'
+import { encodeRetry, SSE_COMMENT } from './server-sent-events.ts'
+import { StreamedResponse, type StreamOwner } from './streamed-response.ts'
 import { type Transfer, TransferWatch } from './transfer-watch.ts'
-import { isBodyless, REQUEST_TIMEOUT, writeProblem, writeStreamHead, writeWhole } from './write-response.ts'
+import { isBodyless, REQUEST_TIMEOUT, writeProblem, writeWhole } from './write-response.ts'
 
+/** That a client has to close a connection which it was told is over; as long as uWebSockets gives it. */
+const LINGER_MS = 12_000
 /** Proxies close a stream that is quiet for longer, commonly after a minute. */
 const SSE_COMMENT_EVERY_MS = 15_000
 /** The system's buffers take this much of a response at once; more may have to wait for the client to read. */
@@ -23,11 +24,12 @@ type State = 'waiting' | 'headed' | 'streaming' | 'closed'
  * The client of one HTTP request.
  *
  * States: `waiting` for the response head -> `headed` the head is known, nothing written yet, as a short response in one
- * piece goes out in one write -> `streaming` written in chunks, or by what the system takes where the length is known ->
- * `closed`. The client's departure, a reset and the end lead to `closed`; after that the response object of
+ * piece goes out in one write -> `streaming`: see `StreamedResponse` -> `closed`. Behind a request whose end is in doubt,
+ * `closed` may linger until the client closes: to uWebSockets the response is not over, so that it ends the connection over
+ * whatever else comes. The client's departure, a reset and the end lead to `closed`; after that the response object of
  * uWebSockets is gone and is not touched.
  */
-export class HttpExchange implements ClientSide, Transfer, WheelEntry {
+export class HttpExchange implements ClientSide, StreamOwner, Transfer, WheelEntry {
   wheelNext: WheelEntry | undefined = undefined
   wheelPrev: WheelEntry | undefined = undefined
   wheelDue = 0
@@ -41,22 +43,15 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
   #backend: BackendSide = CLOSED_SIDE
   #state: State = 'waiting'
   #head: ResponseHead | undefined
-  /** Undefined: it is no stream of events. */
-  #events: EventEncoder | undefined
-  /** Of a response that announces its length, in place of chunks. */
-  #sized: SizedBody | undefined
-  /** Of any other that is streamed. */
-  #chunked: ChunkedBody | undefined
+  #stream: StreamedResponse | undefined
   /** All of the request's body has come. */
   #isBodyWhole = false
   /** The backend has nothing more to say, and the answer is yet to be written. */
   #isAnswered = false
   /** The connection is not read, until the backend has room. */
   #isPaused = false
-  /** Nothing of the response is taken any more, until the client has read some. */
-  #isFull = false
-  /** Of the response, what the client has yet to take of the last write. */
-  #heldBytes = 0
+  /** Once it is closed the connection is still there, and to uWebSockets the response is not over. */
+  #isLingering = false
   /** Of what does not go at once. */
   #watch: TransferWatch | undefined
   #bytesIn = 0
@@ -118,56 +113,17 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
   }
 
   onAborted(): void {
+    if (this.#isLingering) this.#parts.wheel.cancel(this)
+    this.#isLingering = false
     if (this.#state === 'closed') return
     const error = new ExchangeError('client_gone', 'the client closed the connection')
     this.#backend.reset(error)
     this.#close(error, true)
   }
 
-  onWritable(offset: number): boolean {
-    if (this.#state === 'closed') return true
-    this.#watch?.onTaken()
-    if (this.#sized !== undefined) return this.#onSizedProgress(this.#sized.onWritable(offset))
-    this.#onChunkedProgress(this.#chunked!.onWritable())
-    return true
-  }
-
-  /** False: still full. */
-  #onSizedProgress(progress: Progress): boolean {
-    if (progress === 'full') return false
-    this.#onRoom()
-    if (progress === 'done') this.#close(undefined)
-    else this.#backend.drained()
-    return true
-  }
-
-  #onChunkedProgress(hasRoom: boolean): void {
-    if (hasRoom) {
-      this.#onRoom()
-      this.#backend.drained()
-    } else this.#onFull(this.#chunked!.unsentBytes)
-  }
-
-  /** The response has been full for a while: uWebSockets is not to take the client for gone. */
-  #writeAgain(): void {
-    if (this.#sized !== undefined) {
-      const offset = this.#res.getWriteOffset()
-      corked = this
-      this.#res.cork(writeSizedAgain)
-      if (!this.#onSizedProgress(corkedProgress) && this.#res.getWriteOffset() > offset) this.#watch?.onTaken()
-      return
-    }
-    const progress = this.#chunked!.writeAgain()
-    if (progress === 'unknown') this.#backend.drained()
-    else if (progress !== 'full') {
-      this.#watch?.onTaken()
-      this.#onChunkedProgress(progress === 'room')
-    }
-  }
-
   /** The router is about to stop: tells a client of server-sent events when to come back. */
   onDrain(retryMs: number): void {
-    if (this.#state === 'streaming' && this.#isBetweenEvents()) this.#write(encodeRetry(retryMs))
+    if (this.#state === 'streaming') this.#stream!.writeBetweenEvents(encodeRetry(retryMs))
   }
 
   /** The router stops: what is under way ends here. */
@@ -189,12 +145,12 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
   }
 
   get isFull(): boolean {
-    return this.#isFull
+    return this.#stream?.isFull ?? false
   }
 
   holdOpen(): void {
-    if (this.#isFull) {
-      this.#writeAgain()
+    if (this.isFull) {
+      this.#stream!.writeAgain()
       return
     }
     // Both, as each of them alone would leave uWebSockets in a state in which it is not: to be told to read on without a
@@ -216,10 +172,34 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
   }
 
   onDeadline(): void {
+    if (this.#isLingering && this.#state === 'closed') this.#res.close()
     if (this.#state !== 'streaming') return
     // First: it may be over with what it writes.
     this.#parts.wheel.schedule(this, SSE_COMMENT_EVERY_MS)
-    if (this.#isBetweenEvents()) this.#write(SSE_COMMENT)
+    this.#stream!.writeBetweenEvents(SSE_COMMENT)
+  }
+
+  // The streamed response speaks.
+
+  onTaken(): void {
+    if (this.#state !== 'closed') this.#watch?.onTaken()
+    else if (this.#isLingering) this.#parts.wheel.schedule(this, LINGER_MS)
+  }
+
+  onFull(): void {
+    this.#watchTransfer()
+  }
+
+  onRoom(): void {
+    this.#backend.drained()
+  }
+
+  onWritten(): void {
+    this.#close(undefined)
+  }
+
+  onTooMuch(): void {
+    this.stop(new ExchangeError('rate_limited', 'too many bytes wait in this router'))
   }
 
   // The backend speaks.
@@ -253,12 +233,12 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
       this.#startStream()
     }
     if (this.#state !== 'streaming') return true
-    if (this.#isBodyless()) return true
+    const stream = this.#stream!
+    if (stream.isBodyless) return true
     this.#bytesOut += chunk.length
-    if (this.#sized !== undefined) return this.#writeSized(chunk)
-    if (this.#events === undefined) return this.#write(chunk)
-    const text = this.#events.encode(chunk, meta)
-    return text === '' || this.#write(text)
+    // With the last of it the response may be over.
+    if (stream.isSized && this.#bytesOut === this.#head!.length) this.drained()
+    return stream.write(chunk, meta)
   }
 
   end(_trailers?: HeaderList): void {
@@ -270,10 +250,8 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
     }
     if (this.#state === 'streaming') {
       // Over when the last of it is on its way, and not before.
-      if (this.#sized !== undefined) return
-      // Not with uWebSockets' way to close: it would write a header field into the body. See `drain` for what closes.
-      if (this.#isBodyless()) this.#res.cork(() => this.#res.endWithoutBody())
-      else this.#chunked!.end()
+      if (this.#stream!.isSized) return
+      this.#stream!.end()
     } else {
       return
     }
@@ -327,19 +305,18 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
   }
 
   #startStream(): void {
-    const { messages, length } = this.#head!
     this.#state = 'streaming'
-    if (messages && this.#request.acceptsEventStream) this.#events = new EventEncoder()
-    if (length > 0 && !messages && !this.#isBodyless()) this.#sized = new SizedBody(this.#res, length)
-    else this.#chunked = new ChunkedBody(this.#res)
-    corked = this
-    this.#res.cork(writeCorkedStreamHead)
-    if (this.#events !== undefined) this.#parts.wheel.schedule(this, SSE_COMMENT_EVERY_MS)
-  }
-
-  /** Anything else that is written now would cut no event. */
-  #isBetweenEvents(): boolean {
-    return this.#events?.isWithin === false && this.#chunked!.unsentBytes === 0
+    this.#isLingering = this.#isEndInDoubt
+    this.#stream = new StreamedResponse(
+      this,
+      this.#res,
+      this.#request,
+      this.#head!,
+      this.#isLast(),
+      this.#isLingering,
+      this.#parts.buffers,
+    )
+    if (this.#stream.isEvents) this.#parts.wheel.schedule(this, SSE_COMMENT_EVERY_MS)
   }
 
   #isBodyless(): boolean {
@@ -357,43 +334,6 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
   /** No further request is to come over this connection. */
   #isLast(): boolean {
     return this.#parts.draining || this.#isEndInDoubt
-  }
-
-  /** False: the socket is full. */
-  #write(chunk: string | Uint8Array): boolean {
-    const hasRoom = this.#chunked!.write(chunk)
-    if (!hasRoom) this.#onFull(chunk.length)
-    else if (this.#isFull) this.#onRoom()
-    return hasRoom
-  }
-
-  #writeSized(chunk: Uint8Array): boolean {
-    // With the last of it the response may be over.
-    if (this.#bytesOut === this.#head!.length) this.drained()
-    corked = this
-    corkedBody = chunk
-    this.#res.cork(writeSizedChunk)
-    if (corkedProgress === 'done') this.#close(undefined)
-    else if (corkedProgress === 'full') this.#onFull(chunk.length)
-    return corkedProgress !== 'full'
-  }
-
-  #onFull(bytes: number): void {
-    this.#isFull = true
-    this.#watchTransfer()
-    if (!this.#hold(bytes)) this.stop(new ExchangeError('rate_limited', 'too many bytes wait in this router'))
-  }
-
-  #onRoom(): void {
-    this.#isFull = false
-    this.#hold(0)
-  }
-
-  /** False: they are too many, with those of all others. */
-  #hold(bytes: number): boolean {
-    const change = bytes - this.#heldBytes
-    this.#heldBytes = bytes
-    return this.#parts.buffers.hold(change, this.#request.remote)
   }
 
   #watchTransfer(): void {
@@ -415,29 +355,18 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
     open.delete(this)
     if (open.size === 0) this.#parts.onIdle?.()
     wheel.cancel(this)
+    if (this.#isLingering) wheel.schedule(this, LINGER_MS)
     this.#watch?.stop()
-    if (this.#heldBytes > 0) this.#hold(0)
+    this.#stream?.close()
     const durationMs = wheel.now() - this.#startedMs
     observer.ended(this.#request, this.#status, error, durationMs, this.#bytesIn, this.#bytesOut)
   }
 
   // Inside a cork, where writes are collected into one.
 
-  writeSizedChunk(chunk: Uint8Array): Progress {
-    return this.#sized!.write(chunk)
-  }
-
-  writeSizedAgain(): Progress {
-    return this.#sized!.onWritable(this.#res.getWriteOffset())
-  }
-
   writeWhole(body: Uint8Array | undefined): void {
-    writeWhole(this.#res, this.#request, this.#head!, body, this.#isLast())
-  }
-
-  writeStreamHead(): void {
-    this.#res.onWritable((offset) => this.onWritable(offset))
-    writeStreamHead(this.#res, this.#request, this.#head!, this.#events !== undefined, this.#isLast())
+    this.#isLingering = this.#isEndInDoubt && this.#isBodyless()
+    writeWhole(this.#res, this.#request, this.#head!, body, this.#isLast(), this.#isLingering)
   }
 
   writeProblem(error: ExchangeError): void {
@@ -448,14 +377,6 @@ export class HttpExchange implements ClientSide, Transfer, WheelEntry {
 // A cork runs its callback before it returns: what it works on is handed over here, not in a closure for each request.
 let corked: HttpExchange
 let corkedBody: Uint8Array | undefined
-let corkedProgress: Progress = 'room'
 let corkedError: ExchangeError
 const writeCorkedWhole = () => corked.writeWhole(corkedBody)
-const writeSizedChunk = () => {
-  corkedProgress = corked.writeSizedChunk(corkedBody!)
-}
-const writeSizedAgain = () => {
-  corkedProgress = corked.writeSizedAgain()
-}
-const writeCorkedStreamHead = () => corked.writeStreamHead()
 const writeCorkedProblem = () => corked.writeProblem(corkedError)

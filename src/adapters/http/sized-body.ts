@@ -10,19 +10,25 @@ export type Progress = 'room' | 'full' | 'done'
 export class SizedBody {
   readonly #res: HttpResponse
   readonly #length: number
+  readonly #isLast: boolean
   #unsent: Uint8Array | undefined
   /** Where in the body that begins. */
   #unsentAt = 0
   #written = 0
+  /** What uWebSockets is told that there is. */
+  #toldLength: number
 
-  constructor(res: HttpResponse, length: number) {
+  /** @param isLast not over for uWebSockets: see `endLastHead` */
+  constructor(res: HttpResponse, length: number, isLast: boolean) {
     this.#res = res
     this.#length = length
+    this.#isLast = isLast
+    this.#toldLength = length
   }
 
   /** The next chunk, inside a cork, once there is room for it. */
   write(chunk: Uint8Array): Progress {
-    const [ok, isDone] = this.#res.tryEnd(chunk, this.#length)
+    const [ok, isDone] = this.#tryEnd(chunk)
     if (isDone) return 'done'
     const startsAt = this.#written
     this.#written += chunk.length
@@ -35,10 +41,18 @@ export class SizedBody {
   /** @param offset in the body, up to which the system has taken it */
   onWritable(offset: number): Progress {
     if (this.#unsent === undefined) return 'room'
-    const [ok, isDone] = this.#res.tryEnd(this.#unsent.subarray(offset - this.#unsentAt), this.#length)
+    const [ok, isDone] = this.#tryEnd(this.#unsent.subarray(offset - this.#unsentAt))
     if (isDone) return 'done'
     if (!ok) return 'full'
     this.#unsent = undefined
     return 'room'
+  }
+
+  #tryEnd(chunk: Uint8Array): [boolean, boolean] {
+    if (!this.#isLast) return this.#res.tryEnd(chunk, this.#length)
+    // The head, with the length that there is; and then one byte more, which never comes.
+    if (this.#toldLength === this.#length) this.#res.tryEnd('', this.#toldLength++)
+    const [ok] = this.#res.tryEnd(chunk, this.#toldLength)
+    return [ok, this.#res.getWriteOffset() === this.#length]
   }
 }

@@ -20,15 +20,25 @@ function hasNoContent(status: number): boolean {
   return status === 204 || status === 304
 }
 
-/** All of it at once, inside a cork. @param body undefined: empty @param isLast no further request is to come over the connection */
+/**
+ * All of it at once, inside a cork.
+ * @param body undefined: empty
+ * @param isLast no further request is to come over the connection
+ * @param isLingering by `endLastHead`; it has no content
+ */
 export function writeWhole(
   res: HttpResponse,
   request: HttpRequestHead,
   head: ResponseHead,
   body: Uint8Array | undefined,
   isLast: boolean,
+  isLingering: boolean,
 ): void {
   writeHead(res, request, head, true)
+  if (isLingering) {
+    endLastHead(res)
+    return
+  }
   // A backend may say the length of what it does not send to HEAD.
   const saysLength = request.method === 'HEAD' && isNamed(head.headers, 'content-length')
   if (hasNoContent(head.status) || saysLength) endWithoutBody(res, undefined, isLast)
@@ -49,7 +59,8 @@ export function writeStreamHead(
     // Tells nginx and its kin not to collect the stream.
     res.writeHeader('x-accel-buffering', 'no')
   }
-  if (isLast) res.writeHeader('connection', 'close')
+  // That of one that has no content ends with it.
+  if (isLast && !(isBodyless(request, head.status) && request.length < 0)) res.writeHeader('connection', 'close')
   // A head is not complete before the first write, and the first event may be long in coming.
   if (isEvents && !isBodyless(request, head.status)) res.write(SSE_COMMENT)
 }
@@ -59,13 +70,22 @@ export function writeProblem(res: HttpResponse, request: HttpRequestHead, error:
   const body = encodeProblem(error, request.route?.name, request.requestId)
   res.writeStatus(statusLine(error.status))
   writeFields(res, problemFields(error, request.requestId, request.responseHeaders))
-  if (request.fault !== undefined) {
+  if (request.fault !== undefined || request.length < 0) {
     // Where this request ends is in doubt: what follows must not be read as another one, after HEAD neither.
     res.end(request.method === 'HEAD' ? '' : body, true)
     return
   }
   // After a refusal the rest of the body is of no use: closing saves both sides from moving it.
   endWith(res, request, body, isLast || error.code === 'too_large' || error.status === REQUEST_TIMEOUT)
+}
+
+/**
+ * The end of a head, and with it of the response, behind which no request may be taken. To uWebSockets the response goes on: it
+ * closes the connection over a request behind one that is not answered. To tell it to close leaves it open where nothing
+ * follows the head, and would write a field into a body that is streamed.
+ */
+export function endLastHead(res: HttpResponse): void {
+  res.writeHeader('connection', 'close\r\n')
 }
 
 function endWith(res: HttpResponse, request: HttpRequestHead, body: Uint8Array | string, close: boolean): void {

@@ -7,8 +7,8 @@ import type { SpareCork } from '../spare-cork.ts'
 const VERDICT_MS = 10_000
 
 /**
- * An upgrade that waits for a verdict on its client. States: `waiting` -> `over`: settled once, as the verdict says, as a
- * timeout, or by the client's departure, after which uWebSockets' response is gone.
+ * An upgrade that waits for a verdict on its client. States: `waiting` -> `over`: settled once, as the verdict says, as
+ * `busy`, or by the client's departure, after which uWebSockets' response is gone.
  */
 export class PendingUpgrade implements WheelEntry {
   wheelNext: WheelEntry | undefined = undefined
