@@ -34,6 +34,8 @@ interface ClientInternals {
 }
 
 const CONNECT_TIMEOUT_MS = 5000
+/** When it closes, for a server that may not answer. */
+const LAST_WAIT_MS = 1000
 const MAX_BACKOFF_MS = 2000
 const PING_INTERVAL_MS = 5000
 
@@ -104,17 +106,18 @@ export class NatsLink {
     this.#running ??= this.#run()
   }
 
-  /** Flushes what was published and closes. Resolves when nothing of the link is left. */
+  /** Flushes what was published and closes. Resolves when nothing of the link is left but a server that does not answer. */
   async close(): Promise<void> {
     this.#stop.abort()
     const client = this.#client
     if (client !== undefined && !client.isClosed()) {
       // A flush waits for the server's pong, which a dead server never sends.
       const flushed = this.#connected ? client.flush().catch(() => {}) : undefined
-      await Promise.race([flushed, delay(1000, undefined, { ref: false })])
+      await Promise.race([flushed, delay(LAST_WAIT_MS, undefined, { ref: false })])
       await client.close()
     }
-    await this.#running
+    // The client library gives up by itself to connect, and what it gets after all is closed at once.
+    await Promise.race([this.#running, delay(LAST_WAIT_MS, undefined, { ref: false })])
     this.#down()
   }
 

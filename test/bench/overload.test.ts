@@ -8,7 +8,9 @@ const TOO_MANY = 2500
 // How near the peak and how quick it stays is for overload.soak.ts to say, on a machine that does nothing else; here others
 // may have the machine for a while, which is in the slowest, and not in the median. A router that refuses nothing has more
 // than a second's worth of requests waiting at half-time.
-test('a router with too many requests refuses some, and serves most of the others soon', { timeout: 60_000 }, async (t) => {
+test('a router with too many requests refuses some, and serves most of the others soon', {
+  timeout: 60_000,
+}, async (t) => {
   const router = await ask(t, startBlockingRouter)
   const { goodput: peak } = await router({
     requestsPerSecond: Number.POSITIVE_INFINITY,
