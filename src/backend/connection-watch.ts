@@ -21,8 +21,10 @@ export class ConnectionWatch {
   readonly #listener: ConnectionListener
   readonly #maxOutageMs: number
   readonly #statuses: QueuedIterator<Status>
-  #timer: NodeJS.Timeout | undefined
-  #down = false
+  /** Since the loss, until the connection is back for good. */
+  #outage: NodeJS.Timeout | undefined
+  /** Since NATS has answered again. */
+  #spread: NodeJS.Timeout | undefined
   #stopped = false
 
   constructor(nats: NatsConnection, listener: ConnectionListener, maxOutageMs = MAX_OUTAGE_MS) {
@@ -39,7 +41,8 @@ export class ConnectionWatch {
 
   stop(): void {
     this.#stopped = true
-    clearTimeout(this.#timer)
+    clearTimeout(this.#outage)
+    clearTimeout(this.#spread)
     this.#statuses.stop()
   }
 
@@ -47,21 +50,30 @@ export class ConnectionWatch {
     for await (const { type } of this.#statuses) {
       if (this.#stopped) return
       // Of each handshake that fails there is a `Disconnect`, and in the end a `Reconnect` for each of those.
-      if (type === Events.Disconnect && !this.#down) {
-        this.#down = true
-        this.#listener.onDown()
-        this.#after(this.#maxOutageMs, () => this.#listener.onLost())
-      } else if (type === Events.Reconnect && this.#down) {
-        this.#down = false
+      if (type === Events.Disconnect) this.#onDisconnect()
+      else if (type === Events.Reconnect && this.#outage !== undefined && this.#spread === undefined) {
         // One that does not answer is as good as gone: the loss goes on meanwhile.
-        await this.#nats.flush().catch(() => undefined)
-        if (!this.#stopped) this.#after(SPREAD_MS, () => this.#listener.onUp())
+        const isAnswered = await this.#nats.flush().then(
+          () => true,
+          () => false,
+        )
+        if (isAnswered && !this.#stopped) this.#spread = setTimeout(() => this.#onBack(), SPREAD_MS)
       }
     }
   }
 
-  #after(delayMs: number, act: () => void): void {
-    clearTimeout(this.#timer)
-    this.#timer = setTimeout(act, delayMs)
+  #onDisconnect(): void {
+    clearTimeout(this.#spread)
+    this.#spread = undefined
+    if (this.#outage !== undefined) return
+    this.#outage = setTimeout(() => this.#listener.onLost(), this.#maxOutageMs)
+    this.#listener.onDown()
+  }
+
+  #onBack(): void {
+    clearTimeout(this.#outage)
+    this.#outage = undefined
+    this.#spread = undefined
+    this.#listener.onUp()
   }
 }

@@ -12,9 +12,9 @@ export async function readCallRoutes(
   io: Io,
 ): Promise<readonly RouteSpec[]> {
   if (typeof subject === 'string') return [createCatchAllRoute(subject)]
-  if (typeof routes === 'string') return (await readRoutesFrom(routes, io)).specs
+  if (typeof routes === 'string') return (await readRoutesFrom(routes, config, io)).specs
   try {
-    return (await withDatabase(config.database, readRoutes)).specs
+    return (await withDatabase(config.database, (db) => readRoutes(db, config.nats.inboxPrefix))).specs
   } catch (error) {
     if (!(error instanceof VerbError)) throw error
     throw new VerbError(`${error.message}; or name a file with --routes`, { cause: error })

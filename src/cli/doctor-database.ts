@@ -21,7 +21,11 @@ export interface DatabaseReport {
 }
 
 /** Whether Postgres is there, has our tables, and holds routes that can be served. */
-export async function checkDatabase({ url }: RouterConfig['database'], timeoutMs: number): Promise<DatabaseReport> {
+export async function checkDatabase(
+  { url }: RouterConfig['database'],
+  inboxPrefix: string,
+  timeoutMs: number,
+): Promise<DatabaseReport> {
   const connection = { connectTimeoutMs: timeoutMs, statementTimeoutMs: timeoutMs }
   const database = openDatabase(url, { ...connection, logger: SILENT, maxConnections: 1 })
   try {
@@ -30,7 +34,7 @@ export async function checkDatabase({ url }: RouterConfig['database'], timeoutMs
     const clock = await checkClock(() => readDatabaseClock(database), Date.now)
     const findings = [reachable, clock, migrations]
     if (migrations.result === 'fail') return { findings, routes: [] }
-    const snapshot = await readRoutes(database.db)
+    const snapshot = await readRoutes(database.db, inboxPrefix)
     return { findings: [...findings, routesFinding(snapshot)], routes: snapshot.specs }
   } catch (error) {
     return { findings: [fail('postgres', hidePassword(url), explainDatabaseError(error, url, connection))], routes: [] }

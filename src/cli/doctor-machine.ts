@@ -4,8 +4,7 @@ import { loadUws } from '../adapters/native.ts'
 import type { RouterConfig } from '../config/router-config.ts'
 import { type Finding, fail, ok, warn } from './doctor-finding.ts'
 
-/** The native HTTP server is built for 20 too, and the SDKs run there. */
-const NODE_VERSION = 22
+const MIN_NODE_VERSION = 22
 /** Beside client connections: NATS, Postgres, listeners, files. */
 const SPARE_DESCRIPTORS = 100
 /** Nothing is served here: any size will do. */
@@ -18,8 +17,8 @@ export async function checkMachine(config: RouterConfig | undefined): Promise<Fi
 }
 
 function checkNode(version: string): Finding {
-  if (Number(version.split('.', 1)[0]) === NODE_VERSION) return ok('node', version)
-  return fail('node', version, `use Node ${NODE_VERSION}: npm scripts of this package bring it along`)
+  if (Number(version.split('.', 1)[0]) >= MIN_NODE_VERSION) return ok('node', version)
+  return fail('node', version, `use Node ${MIN_NODE_VERSION} or later: npm scripts of this package bring it along`)
 }
 
 async function checkHttpServer(): Promise<Finding> {

@@ -31,7 +31,7 @@ export const verb: Verb = {
 async function examine(args: VerbArgs, io: Io): Promise<Finding[]> {
   const { config, finding } = await checkConfig(args, io)
   if (config === undefined) return [finding, ...(await checkMachine(undefined))]
-  const database = checkDatabase(config.database, TIMEOUT_MS)
+  const database = checkDatabase(config.database, config.nats.inboxPrefix, TIMEOUT_MS)
   const groups = await Promise.all([
     checkMachine(config),
     checkCertificates(config.listen),

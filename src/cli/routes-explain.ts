@@ -44,8 +44,9 @@ export const verb: Verb = {
 }
 
 async function readTable({ options }: VerbArgs, config: RouterConfig, io: Io): Promise<RoutesSnapshot> {
-  if (typeof options.file !== 'string') return withDatabase(config.database, readRoutes)
-  return snapshotOf(0, (await readRoutesFrom(options.file, io)).documents)
+  const { inboxPrefix } = config.nats
+  if (typeof options.file !== 'string') return withDatabase(config.database, (db) => readRoutes(db, inboxPrefix))
+  return snapshotOf(0, (await readRoutesFrom(options.file, config, io)).documents, inboxPrefix)
 }
 
 /** Undefined when there is no subject to ask about. */

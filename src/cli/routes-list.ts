@@ -9,8 +9,10 @@ import { withDatabase } from './with-database.ts'
 export const verb: Verb = {
   options: DATABASE_OPTIONS,
   async run(args, io) {
-    const { database } = await loadVerbConfig(args, io)
-    const { revision, specs, documents, quarantined } = await withDatabase(database, readRoutes)
+    const { database, nats } = await loadVerbConfig(args, io)
+    const { revision, specs, documents, quarantined } = await withDatabase(database, (db) =>
+      readRoutes(db, nats.inboxPrefix),
+    )
     if (args.options.json === true) {
       printJson(io, { revision, routes: documents, quarantined })
       return 0

@@ -16,15 +16,16 @@ export interface RoutesSource extends RoutesFile {
 export function readGivenRoutes({ positionals }: VerbArgs, config: RouterConfig, io: Io): Promise<RoutesSource> {
   const [given, extra] = positionals
   if (extra !== undefined) throw new UsageError(`unexpected "${extra}": give one file`)
-  return readRoutesFrom(given ?? config.routes.file ?? DEFAULT_FILE, io)
+  return readRoutesFrom(given ?? config.routes.file ?? DEFAULT_FILE, config, io)
 }
 
 /** Throws DocumentError for what is wrong in the file. */
-export async function readRoutesFrom(file: string, io: Io): Promise<RoutesSource> {
-  if (file === '-') return { file: 'standard input', ...readRoutesFile(await text(io.stdin), 'standard input') }
+export async function readRoutesFrom(file: string, { nats }: RouterConfig, io: Io): Promise<RoutesSource> {
+  const read = (content: string, name: string) => ({ file: name, ...readRoutesFile(content, name, nats.inboxPrefix) })
+  if (file === '-') return read(await text(io.stdin), 'standard input')
   const content = await readFile(resolve(io.cwd, file), 'utf8').catch((error: NodeJS.ErrnoException) => {
     const why = error.code === 'ENOENT' ? 'does not exist; name another' : `cannot be read: ${error.message}`
     throw new VerbError(`the routes file ${file} ${why}`, { cause: error })
   })
-  return { file, ...readRoutesFile(content, file) }
+  return read(content, file)
 }

@@ -46,10 +46,11 @@ export const verb: Verb = {
         else io.stdout.write(isScreen ? frame(lines, io) : `${lines.join('\n')}\n`)
         if (isOnce) return 0
       }
+      if (isOnce) io.signal.throwIfAborted()
       return 0
     } catch (error) {
       // Ctrl-C in the middle of a question is how it ends.
-      if (io.signal.aborted) return 0
+      if (io.signal.aborted && !isOnce) return 0
       throw error
     } finally {
       if (isScreen) io.stdout.write(LEAVE_SCREEN)

@@ -234,7 +234,7 @@ export class Connection implements ExchangePort {
       exchange.fail(
         code === undefined
           ? new RouterError('draining', 'the router is restarting', { status: 503, retryable: true })
-          : new RouterError(code, detail ?? code, { retryable: code === 'unauthorized' }),
+          : new RouterError(code, detail ?? code, code === 'unauthorized' ? { status: 401, retryable: true } : {}),
       )
     }
     this.#closeIfLeft()

@@ -57,10 +57,12 @@ export class Duplex implements AsyncIterable<Message> {
           open: isDuplex ? { ...open, more: true } : open,
           begin: (exchange) => {
             begin(exchange)
-            this.#begun.resolve(exchange)
+            const begun = this.#begun
+            // First: it may have failed by now, and what waits is for the next one then.
             exchange.head.catch(() => {
               this.#begun = createDeferred()
             })
+            begun.resolve(exchange)
           },
         }
       },

@@ -9,26 +9,31 @@ const MAX_OUTAGE_MS = 10_000
 /** Takes the exchanges of one link through a loss of NATS: what cannot go on fails, streams wait for its return. */
 export class Outage {
   readonly #inbox: Inbox
-  #timer: NodeJS.Timeout | undefined
+  /** Since the loss, until NATS is back for good. */
+  #outage: NodeJS.Timeout | undefined
+  /** Since it is back. */
+  #spread: NodeJS.Timeout | undefined
 
   constructor(inbox: Inbox) {
     this.#inbox = inbox
   }
 
   onDisconnected(): void {
+    clearTimeout(this.#spread)
     this.#each((exchange) => exchange.onLinkDown())
-    this.#after(MAX_OUTAGE_MS, (exchange) => exchange.onLinkLost())
+    // A router that stops has ended its exchanges by then.
+    this.#outage ??= setTimeout(() => this.#each((exchange) => exchange.onLinkLost()), MAX_OUTAGE_MS).unref()
   }
 
   onConnected(): void {
-    this.#after(SPREAD_MS, (exchange) => exchange.onLinkUp())
+    clearTimeout(this.#spread)
+    this.#spread = setTimeout(() => this.#onBack(), SPREAD_MS).unref()
   }
 
-  #after(delayMs: number, act: (exchange: NatsExchange) => void): void {
-    clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.#each(act), delayMs)
-    // A router that stops has ended its exchanges by then.
-    this.#timer.unref()
+  #onBack(): void {
+    clearTimeout(this.#outage)
+    this.#outage = undefined
+    this.#each((exchange) => exchange.onLinkUp())
   }
 
   #each(act: (exchange: NatsExchange) => void): void {

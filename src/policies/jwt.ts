@@ -5,7 +5,7 @@ import { KeySet } from './jwt/key-set.ts'
 import { jwksSource, type KeySource, publicKeySource, secretSource } from './jwt/key-source.ts'
 import { type JwtOptions, jwtOptions, PUBLIC_ALGORITHMS, SECRET_ALGORITHMS } from './jwt/options.ts'
 import { findBearer, findToken, withoutCookie, withoutParameter } from './jwt/token-place.ts'
-import { type TokenRules, TokenVerifier } from './jwt/token-verifier.ts'
+import { hasProved, type TokenRules, TokenVerifier } from './jwt/token-verifier.ts'
 import { definePolicy } from './policy.ts'
 
 const NAME = 'jwt'
@@ -45,7 +45,7 @@ export const jwt = definePolicy({
     const tidyUp = (request: RequestHead) => {
       // Who was let in by another credential may have put anything there, and a backend would believe that it was checked.
       const bearer = findBearer(request)
-      if (bearer !== undefined && !verifier.hasProved(request.identity, bearer)) {
+      if (bearer !== undefined && !hasProved(bearer, request.identity)) {
         request.headers = withoutFields(request.headers, AUTHORIZATION)
       }
       if (from.query !== undefined) request.query = withoutParameter(request.query, from.query)

@@ -90,30 +90,31 @@ export class RoutesFileWatch {
 
   async #run(onFirstAttempt: () => void): Promise<void> {
     const { watch, pollIntervalMs = 2000 } = this.#options
-    while (!this.#stop.signal.aborted) {
+    const { signal } = this.#stop
+    while (!signal.aborted) {
       const retryMs = await this.#attempt()
       onFirstAttempt()
       if (!watch && retryMs === undefined) break
-      await this.#sleep.sleep(retryMs ?? pollIntervalMs)
+      // What happens in the directory does not make the database come back.
+      if (retryMs === undefined) await this.#sleep.sleep(pollIntervalMs)
+      else await delay(retryMs, undefined, { signal }).catch(() => undefined)
     }
   }
 
   /** Applies the file unless it is the one that was dealt with; how long to wait for another try, if one is due. */
   async #attempt(): Promise<number | undefined> {
     const { file, parse } = this.#options
-    let state: string | undefined
     let routes: readonly RouteDocument[]
     try {
-      state = await stateOf(file)
+      const state = await stateOf(file)
       if (state === this.#settled) return undefined
       const whole = await this.#readWhole(state)
-      state = whole.state
+      // Whatever is in it: a file that could not be read is another matter.
+      this.#settled = whole.state
       routes = parse(whole.text, file)
-      this.#settled = state
     } catch (error) {
       if (this.#stop.signal.aborted) return undefined
       const complaint = error instanceof Error ? error.message : String(error)
-      this.#settled = state
       this.#complain(complaint, `the routes file is not applied, the table stays as it is:\n${complaint}`, error)
       return undefined
     }
@@ -195,8 +196,10 @@ export class RoutesFileWatch {
     }
     try {
       this.#watcher = watch(dirname(file), () => {
-        clearTimeout(this.#noticeTimer)
-        this.#noticeTimer = setTimeout(() => this.#sleep.wake(), NOTICE_MS)
+        this.#noticeTimer ??= setTimeout(() => {
+          this.#noticeTimer = undefined
+          this.#sleep.wake()
+        }, NOTICE_MS)
       })
       this.#watcher.on('error', onError)
     } catch (error) {

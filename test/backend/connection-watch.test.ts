@@ -64,3 +64,23 @@ test('a loss goes on where NATS is back and does not answer', async (t) => {
   await eventually('it is back', () => heard.includes('up'))
   assert.deepEqual(heard, ['down', 'lost', 'up'])
 })
+
+test('a loss goes on where NATS is back for a moment, again and again', async (t) => {
+  const proxy = await startFaultProxy(t, Number(new URL(await natsUrl()).port))
+  let returns = 0
+  let flaps = true
+  const heard = await startWatch(t, `127.0.0.1:${proxy.port}`, (type) => {
+    if (type !== Events.Reconnect) return
+    returns++
+    if (!flaps) return
+    proxy.cut()
+    proxy.mend()
+  })
+  proxy.cut()
+  proxy.mend()
+  await eventually('the loss lasts too long', () => heard.includes('lost'))
+  assert.ok(returns > 1)
+  flaps = false
+  await eventually('it is back', () => heard.includes('up'))
+  assert.deepEqual(heard, ['down', 'lost', 'up'])
+})

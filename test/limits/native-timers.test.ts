@@ -15,7 +15,7 @@ const noOpenssl = needs(spawnSync('openssl', ['version']).status === 0, 'openssl
 
 // The timers of uWebSockets are its own: of 10 seconds, looked at every 4, and the clock is the system's.
 /** In time, whenever it looks. */
-const IN_TIME_MS = 7000
+const IN_TIME_MS = 6000
 const EARLIEST_MS = 8000
 /** A busy machine takes its time. */
 const LATEST_MS = 12_000 + 3000

@@ -101,7 +101,7 @@ describe('a client that takes nothing is cut when it has taken nothing for the t
     socket.ws.pause()
     const passedMs = await cutAfterMs(() => socket.ws.send('still here'))
     // The first look finds what was taken before it, the second that it is no more, from when on the time counts.
-    assert.equal(passedMs, STALL_MS + 2 * LOOK_MS)
+    assert.ok(passedMs >= STALL_MS + 2 * LOOK_MS && passedMs < 3 * STALL_MS, `cut after ${passedMs} ms`)
     socket.ws.terminate()
   })
 

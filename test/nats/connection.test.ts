@@ -50,7 +50,7 @@ test('a link whose credentials expire is back with those that are in the file by
   const nats = await startNats({ args: ['-c', await writeOperatorConfig(operator, directory)] })
   t.after(() => nats.stop())
   const creds = join(directory, 'router.creds')
-  await writeFile(creds, operator.creds('one', 2))
+  await writeFile(creds, operator.creds('one', 4))
   const said: string[] = []
   const error = (_fields: object, message: string) => void said.push(message)
   const info = (_fields: object, message: string) => void said.push(message)
@@ -63,7 +63,7 @@ test('a link whose credentials expire is back with those that are in the file by
   const heard: string[] = []
   link.listen({ onConnected: () => heard.push('up'), onDisconnected: () => heard.push('down') })
   link.start()
-  await eventually('they expire, and are refused again and again', () => refused >= 6, { timeoutMs: 10_000 })
+  await eventually('they expire, and are refused again and again', () => refused >= 6, { timeoutMs: 20_000 })
   // As it is while it is written.
   await writeFile(creds, '-----BEGIN NATS USER JWT-----\n')
   const before = refused

@@ -232,7 +232,7 @@ describe('authService policy', () => {
   test('decides on WebSockets before the upgrade, and until when they last', async () => {
     answer = () => ({ allow: false })
     assert.equal((await refusedSocket(`${gateway.url}/socket`)).status, 403)
-    answer = () => ({ allow: true, subjectId: 'alice', expires: Date.now() / 1000 + 0.5 })
+    answer = () => ({ allow: true, subjectId: 'alice', expires: Date.now() / 1000 + 2 })
     const socket = await openSocket(`${gateway.url}/socket`)
     assert.deepEqual(await socket.messages(1), ['first'])
     assert.equal((await socket.closed()).code, 4401)

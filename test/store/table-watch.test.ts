@@ -214,7 +214,7 @@ describe('a route watch', () => {
       const { watch, errors } = create({ url })
       await watch.start()
       assert.match(errors()[0]!, /closed the connection without a word: .*no server behind it; look at that server/)
-      await eventually('the fourth attempt', () => acceptedAtMs.length >= 4)
+      await eventually('the fourth attempt', () => acceptedAtMs.length >= 5)
       // Half of 200, 400 and 800 ms, which is the least that chance makes of them.
       assert.ok(acceptedAtMs[3]! - acceptedAtMs[0]! >= 690, `at ${acceptedAtMs.map(Math.round)} ms`)
       assert.equal(errors().length, 1)
@@ -243,7 +243,8 @@ describe('a route watch', () => {
     await eventually('a long wait', () => acceptedAtMs.length >= 4)
     const askedAtMs = performance.now()
     await watch.stop()
-    assert.ok(performance.now() - askedAtMs < 700, 'it slept on')
+    // At least 1,600 ms are left of it.
+    assert.ok(performance.now() - askedAtMs < 1200, 'it slept on')
   })
 
   test('leaves no connection behind and hands out nothing more after stop', async () => {

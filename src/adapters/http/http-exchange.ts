@@ -90,10 +90,16 @@ export class HttpExchange implements ClientSide, StreamOwner, Transfer, WheelEnt
       return
     }
     this.#watchTransfer()
-    if (hasRoom) return
+    // Nobody is left to take the rest: it is read and ignored.
+    if (hasRoom || this.#isAllHandedOver()) return
     // Also if it is already: uWebSockets reads again as soon as it waits to write.
     this.#isPaused = true
     this.#res.pause()
+  }
+
+  /** Of a response that announces its length. */
+  #isAllHandedOver(): boolean {
+    return this.#stream?.isSized === true && this.#bytesOut === this.#head!.length
   }
 
   onNoBody(): void {
@@ -221,7 +227,7 @@ export class HttpExchange implements ClientSide, StreamOwner, Transfer, WheelEnt
 
   data(chunk: Uint8Array, meta?: MessageMeta): boolean {
     if (this.#state === 'headed') {
-      if (this.#head!.length === chunk.length && (chunk.length <= AT_ONCE_BYTES || this.#isBodyless())) {
+      if (this.#head!.length === chunk.length && this.#goesAtOnce(chunk)) {
         this.drained()
         corked = this
         corkedBody = chunk
@@ -237,8 +243,14 @@ export class HttpExchange implements ClientSide, StreamOwner, Transfer, WheelEnt
     if (stream.isBodyless) return true
     this.#bytesOut += chunk.length
     // With the last of it the response may be over.
-    if (stream.isSized && this.#bytesOut === this.#head!.length) this.drained()
+    if (this.#isAllHandedOver()) this.drained()
     return stream.write(chunk, meta)
+  }
+
+  #goesAtOnce(body: Uint8Array): boolean {
+    if (this.#isBodyless()) return true
+    // uWebSockets does not close behind an answer of which the system has not taken all.
+    return body.length <= AT_ONCE_BYTES && !this.#isEndInDoubt
   }
 
   end(_trailers?: HeaderList): void {

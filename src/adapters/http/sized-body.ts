@@ -10,7 +10,7 @@ export type Progress = 'room' | 'full' | 'done'
 export class SizedBody {
   readonly #res: HttpResponse
   readonly #length: number
-  readonly #isLast: boolean
+  readonly #isLingering: boolean
   #unsent: Uint8Array | undefined
   /** Where in the body that begins. */
   #unsentAt = 0
@@ -18,11 +18,11 @@ export class SizedBody {
   /** What uWebSockets is told that there is. */
   #toldLength: number
 
-  /** @param isLast not over for uWebSockets: see `endLastHead` */
-  constructor(res: HttpResponse, length: number, isLast: boolean) {
+  /** @param isLingering not over for uWebSockets: see `endLastHead` */
+  constructor(res: HttpResponse, length: number, isLingering: boolean) {
     this.#res = res
     this.#length = length
-    this.#isLast = isLast
+    this.#isLingering = isLingering
     this.#toldLength = length
   }
 
@@ -49,7 +49,7 @@ export class SizedBody {
   }
 
   #tryEnd(chunk: Uint8Array): [boolean, boolean] {
-    if (!this.#isLast) return this.#res.tryEnd(chunk, this.#length)
+    if (!this.#isLingering) return this.#res.tryEnd(chunk, this.#length)
     // The head, with the length that there is; and then one byte more, which never comes.
     if (this.#toldLength === this.#length) this.#res.tryEnd('', this.#toldLength++)
     const [ok] = this.#res.tryEnd(chunk, this.#toldLength)

@@ -134,7 +134,11 @@ export class StreamedResponse {
 
   #onWritable(offset: number): boolean {
     this.#owner.onTaken()
-    if (this.#isClosed) return true
+    if (this.#isClosed) {
+      // What uWebSockets still keeps it leaves to the next write, and to it this response is not over.
+      if (this.#isLingering) this.#res.cork(writeNothing)
+      return true
+    }
     if (this.#sized !== undefined) return this.#onSizedProgress(this.#sized.onWritable(offset))
     this.#onChunkedProgress(this.#chunked!.onWritable())
     return true
@@ -211,6 +215,7 @@ export class StreamedResponse {
 let corked: StreamedResponse
 let corkedChunk: Uint8Array
 let corkedProgress: Progress = 'room'
+const writeNothing = () => {}
 const writeCorkedHead = () => corked.writeHead()
 const writeSizedChunk = () => {
   corkedProgress = corked.writeSizedChunk(corkedChunk)

@@ -13,7 +13,7 @@ export class ConnectionCredential {
   readonly #output: MuxOutput
   readonly #holder: IdentityHolder
   #fields: HeaderList
-  /** On whom it has proved last: the connection lasts no longer than that holds, also while nothing is open on it. */
+  /** On whom it has proved, and lasts longest: the connection lasts no longer than that holds, also while nothing is open on it. */
   #lease: Lease | undefined
   #leased: Identity | undefined
   /** A new token is being looked at. */
@@ -49,13 +49,14 @@ export class ConnectionCredential {
 
   /** Whether the exchange of a request has ended since this credential is good no more. */
   hasEnded(request: OpenRequest, error: ExchangeError): boolean {
-    return error.code === 'unauthorized' && this.hasProved(request) && request.identity!.isExpired
+    return error.code === 'unauthorized' && this.hasProved(request) && request.identity!.isOver
   }
 
   /** The exchange of a request is over. */
   onExchangeClosed(request: OpenRequest): void {
     const { identity } = request
-    if (identity === this.#leased || !this.hasProved(request) || identity!.isExpired) return
+    if (identity === this.#leased || !this.hasProved(request) || identity!.isOver) return
+    if (this.#leased !== undefined && endOf(this.#leased) > endOf(identity!)) return
     this.close()
     this.#leased = identity
     this.#lease = new Lease(identity!, this.#holder)
@@ -81,4 +82,8 @@ export class ConnectionCredential {
     for (const request of requests) request.credential = this.#fields
     this.#output.write({ t: 'auth' })
   }
+}
+
+function endOf({ isOver, expiresAtMs = Number.POSITIVE_INFINITY }: Identity): number {
+  return isOver ? 0 : expiresAtMs
 }

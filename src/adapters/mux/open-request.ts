@@ -52,7 +52,8 @@ export function readOpen(
   let fault = lengthFault(open.path, parts) ?? targetFault(path, query) ?? methodFault(open.method)
   if (open.headers !== undefined) fault = readHeaders(open.headers, headers, parts) ?? fault
   const requestId = takeRequestId(headers)
-  const credential = ofConnection.length > 0 && !isNamed(headers, 'authorization') ? ofConnection : undefined
+  const isOwn = isNamed(headers, 'authorization') || isNamed(headers, 'cookie')
+  const credential = ofConnection.length > 0 && !isOwn ? ofConnection : undefined
   addMissing(headers, ofConnection)
   return {
     kind: peer.kind,

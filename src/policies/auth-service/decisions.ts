@@ -50,10 +50,13 @@ export class Decisions {
     const asking = this.#asking.get(short)
     if (asking !== undefined) return asking
     const verdict = this.#ask(async () => {
-      const decision = await decide()
-      if (this.#holds(decision)) this.#recent.set(short, decision)
-      this.#asking.delete(short)
-      return decision
+      try {
+        const decision = await decide()
+        if (this.#holds(decision)) this.#recent.set(short, decision)
+        return decision
+      } finally {
+        this.#asking.delete(short)
+      }
     })
     this.#asking.set(short, verdict)
     return verdict
@@ -61,9 +64,11 @@ export class Decisions {
 
   async #ask(decide: () => Promise<Decision>): Promise<Verdict> {
     this.#askingCount++
-    const { verdict } = await decide()
-    this.#askingCount--
-    return verdict
+    try {
+      return (await decide()).verdict
+    } finally {
+      this.#askingCount--
+    }
   }
 
   #holds({ verdict, untilMs }: Decision): boolean {

@@ -12,6 +12,14 @@ import type { KeySet } from './key-set.ts'
 const MAX_TOKEN_LENGTH = 8192
 const MAX_HEADER_LENGTH = 4096
 
+/** By which they were proved, whichever policy has done so. Not with the identities, which a log may have. */
+const TOKENS = new WeakMap<Identity, string>()
+
+/** Whether it is this token by which a client was let in. */
+export function hasProved(token: string, identity: Identity | undefined): boolean {
+  return identity !== undefined && TOKENS.get(identity) === token
+}
+
 export interface TokenRules extends ClaimRules, Permissions {
   /** Those that a token may be signed with. */
   readonly algorithms: readonly string[]
@@ -40,7 +48,6 @@ export class TokenVerifier {
   readonly #options: TokenVerifierOptions
   readonly #parts: IdentityParts
   /** Of identities that are its own. */
-  readonly #tokens = new WeakMap<Identity, string>()
   /** Another one as soon as other keys count. */
   #known: RecentMap<string, Identity>
   /** Being verified: any number of requests with one token wait for one check. */
@@ -52,11 +59,6 @@ export class TokenVerifier {
     this.#parts = { ...options.parts, held: options.revocations.held }
     this.#known = new RecentMap(options.maxTokens)
     options.revocations.watch(this.#remembered)
-  }
-
-  /** Whether it is this token by which the client was let in. */
-  hasProved(identity: Identity | undefined, token: string): boolean {
-    return identity !== undefined && this.#tokens.get(identity) === token
   }
 
   verify(token: string): Verdict | Promise<Verdict> {
@@ -75,8 +77,8 @@ export class TokenVerifier {
     this.#known = new RecentMap(this.#options.maxTokens)
     // What lasts does so longer than its token may be known.
     for (const identity of this.#options.revocations.held) {
-      const token = this.#tokens.get(identity)
-      if (token !== undefined) void this.#verifyAnew(token, identity)
+      const token = TOKENS.get(identity)
+      if (token !== undefined && identity.policy === this.#parts) void this.#verifyAnew(token, identity)
     }
   }
 
@@ -129,7 +131,7 @@ export class TokenVerifier {
     const subjectId = this.#subjectOf(claims)
     const backendHeaders = this.#backendHeaders(claims)
     const identity = new Identity({ subjectId, claims, provedBy: name, expiresAtMs, backendHeaders }, this.#parts)
-    this.#tokens.set(identity, token)
+    TOKENS.set(identity, token)
     known.set(token, identity)
     return identity
   }

@@ -140,11 +140,13 @@ describe('the credential of a multiplexed connection', () => {
   }
 
   test('ends what it has proved for a moment, and not what it has proved for longer', async () => {
-    const expires = Date.now() / 1000 + 1
+    const expires = () => Date.now() / 1000 + 2
     const decide = nats.subscribe(`${P}.decide`, {
       callback: (_, message) => {
         const { path } = message.json<{ path: string }>()
-        message.respond(JSON.stringify({ allow: true, subjectId: 'alice', ...(path === '/brief' && { expires }) }))
+        message.respond(
+          JSON.stringify({ allow: true, subjectId: 'alice', ...(path === '/brief' && { expires: expires() }) }),
+        )
       },
     })
     await nats.flush()

@@ -31,7 +31,7 @@ describe('an auth service that is away', () => {
       }
       let nowMs = Date.now()
       const cacheBy = ['authorization']
-      const asks = { subject: `${P}.decide`, timeout: '300ms', headers: cacheBy }
+      const asks = { subject: `${P}.decide`, timeout: '2s', headers: cacheBy }
       const kept = [{ authService: { ...asks, cacheBy } }]
       const gateway = await startGateway({
         natsUrl: await natsUrl(),

@@ -78,13 +78,16 @@ describe('the grace after the expiry of a token', () => {
   })
 
   after(async () => {
-    await gateway.assertIdle()
-    assert.equal(wheel.size, 0)
-    await gateway.close()
-    wheel.stop()
-    await service.drain()
-    await backend.close()
-    rmSync(directory, { recursive: true })
+    try {
+      await gateway.assertIdle()
+      assert.equal(wheel.size, 0)
+    } finally {
+      await gateway.close()
+      wheel.stop()
+      await service.drain()
+      await backend.close()
+      rmSync(directory, { recursive: true })
+    }
   })
 
   const newToken = (claims: object = {}) => signToken(key, { exp: (nowMs + TOKEN_MS) / 1000, ...claims }, nowMs)

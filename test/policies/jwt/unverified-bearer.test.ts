@@ -15,10 +15,12 @@ describe('a bearer token that was not verified', () => {
   let backend: GuardedBackend
   let gateway: Gateway
   let issuer: TokenIssuer
+  let other: TokenIssuer
   const { id, key } = createApiKey()
 
   before(async () => {
     issuer = await startTokenIssuer()
+    other = await startTokenIssuer()
     backend = await startGuardedBackend(P)
     const jwt = { jwks: issuer.jwks.url, from: { cookie: 'session', query: 'token' } }
     const route = (name: string, policies: readonly Record<string, object>[]) => ({
@@ -29,7 +31,12 @@ describe('a bearer token that was not verified', () => {
     })
     gateway = await startGateway({
       natsUrl: await natsUrl(),
-      routes: [route('jwt', [{ jwt }]), route('both', [{ apiKey: {} }, { jwt }]), route('key', [{ apiKey: {} }])],
+      routes: [
+        route('jwt', [{ jwt }]),
+        route('both', [{ apiKey: {} }, { jwt }]),
+        route('key', [{ apiKey: {} }]),
+        route('two', [{ jwt }, { jwt: { jwks: other.jwks.url } }]),
+      ],
     })
     gateway.apiKeys.replace([{ id, hash: hashApiKey(key), subjectId: 'billing', scopes: [], expiresAtMs: undefined }])
   })
@@ -39,6 +46,7 @@ describe('a bearer token that was not verified', () => {
     await gateway.close()
     await backend.close()
     await issuer.close()
+    await other.close()
   })
 
   async function status(path: string, fields: readonly string[]): Promise<number> {
@@ -77,7 +85,7 @@ describe('a bearer token that was not verified', () => {
     assert.equal(await status('/key', [`x-api-key: ${key}`, `Authorization: Bearer ${FORGED}`]), 200)
     assert.equal(seen(), `Bearer ${FORGED}`)
     const good = `Bearer ${await issuer.sign()}`
-    for (const path of ['/jwt', '/both']) {
+    for (const path of ['/jwt', '/both', '/two']) {
       assert.equal(await status(path, [`Authorization: ${good}`]), 200)
       assert.equal(seen(), good)
     }

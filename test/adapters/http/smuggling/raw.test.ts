@@ -37,7 +37,7 @@ function runCases(isStreamed: boolean, start: (url: string) => Promise<Recording
     backend = await start(url)
     gateway = await startGateway({
       natsUrl: url,
-      routes: [{ ...backend.route, timeout: '5s' }],
+      routes: [{ ...backend.route, timeout: isStreamed ? '15s' : '5s' }],
       ...(isStreamed && { transferLimits: { stallTimeoutMs: STALL_TIMEOUT_MS } }),
     })
   })
