@@ -7,6 +7,7 @@ const SPACE = 0x20
  * stranger may be full of names, and decoding is slow where it fails.
  */
 export function isEncodingOf(text: string, name: string): boolean {
+  if (!/[%+]/.test(text)) return text === name
   if (text.length < name.length) return false
   const bytes = Buffer.from(name)
   let at = 0
